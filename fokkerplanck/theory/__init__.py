@@ -1,0 +1,1 @@
+"""Closed forms that the numbers are checked against."""

@@ -1,0 +1,1 @@
+"""Numerics: generators, their assembly, and what is solved with them. Arrays in, arrays out."""
