@@ -1,0 +1,68 @@
+"""Fokker-Planck solvers for stochastic gradient descent as a physical process.
+
+All quantities are dimensionless. The public names below are imported on first use, so that
+``import fokkerplanck`` and ``fokkerplanck --help`` cost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fokkerplanck._version import __version__
+
+if TYPE_CHECKING:
+    from fokkerplanck import landscapes as landscapes
+    from fokkerplanck import noise as noise
+    from fokkerplanck import theory as theory
+    from fokkerplanck.case import Case as Case
+    from fokkerplanck.case import load_case as load_case
+    from fokkerplanck.compare import compare as compare
+    from fokkerplanck.current import current as current
+    from fokkerplanck.density import evolve as evolve
+    from fokkerplanck.errors import CaseError as CaseError
+    from fokkerplanck.errors import DataError as DataError
+    from fokkerplanck.errors import NumericalError as NumericalError
+    from fokkerplanck.grid import Axis as Axis
+    from fokkerplanck.grid import Grid as Grid
+    from fokkerplanck.problem import Problem as Problem
+    from fokkerplanck.stationary import stationary as stationary
+    from fokkerplanck.store import read as read
+
+#: public name -> module that defines it ("" for a submodule)
+_HOME = {
+    "landscapes": "",
+    "noise": "",
+    "theory": "",
+    "initial": "",
+    "Axis": "grid",
+    "Grid": "grid",
+    "CaseError": "errors",
+    "DataError": "errors",
+    "NumericalError": "errors",
+    "Case": "case",
+    "load_case": "case",
+    "Problem": "problem",
+    "evolve": "density",
+    "stationary": "stationary",
+    "current": "current",
+    "compare": "compare",
+    "read": "store",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = import_module(f"{__name__}.{home or name}")
+    value = getattr(value, name) if home else value
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
