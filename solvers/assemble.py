@@ -1,0 +1,100 @@
+"""From drift and diffusion on a grid to the Markov generator."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.fields import Fields
+from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.links import Links, line_links, plane_links
+from fokkerplanck.solvers.weights import WEIGHTS, jump_weights
+
+__all__ = ["assemble"]
+
+Array = NDArray[np.float64]
+
+
+def assemble(fields: Fields, weight: str = "fitted") -> Generator:
+    r"""Assemble the generator of an overdamped problem.
+
+    Every cell's tensor is decomposed as :math:`D_i = \sum_e \rho_e(x_i)\, l_e l_e^T` with
+    :math:`\rho_e \ge 0` along lattice links; the rate of a jump is
+    ``R_e * w(dPhi)``, with :math:`d\Phi = -\int D^{-1} f \cdot dl` along the link. The reading of
+    the noise is where R is taken: the starting cell (Ito), a symmetric mean of both ends
+    (Hanggi-Klimontovich), or one square root of each (Stratonovich). No derivative of D enters.
+    For a constant isotropic D the climb is a difference of cell values of the loss, so the
+    Boltzmann weight is stationary to rounding.
+
+    Parameters
+    ----------
+    fields : Fields
+        Drift, diffusion, walls and reading.
+    weight : str
+        ``"fitted"`` or ``"midpoint"``, see `fokkerplanck.solvers.weights`.
+
+    Returns
+    -------
+    Generator
+        Rates are never negative and rows sum to minus the absorption rate, for any input.
+
+    Raises
+    ------
+    ValueError
+        Unknown weight, or a tensor that is not positive definite.
+    NumericalError
+        A rate overflows, or the anisotropy asks for jumps longer than the grid.
+    """
+    if weight not in WEIGHTS:
+        msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
+        raise ValueError(msg)
+    links = line_links(fields) if fields.dim == 1 else plane_links(fields)
+    forward, backward = jump_weights(links.first, links.second, links.total, weight)
+    prefactor = _reading(links, fields.kappa)
+    out, _ = jump_weights(links.wall_climb / 2, links.wall_climb / 2, links.wall_climb, weight)
+    cells = int(np.prod(fields.shape))
+    generator = Generator(
+        fields.shape,
+        fields.spacing,
+        links.tail,
+        links.head,
+        links.offset,
+        prefactor[0] * forward,
+        prefactor[1] * backward,
+        np.bincount(links.wall_cell, links.wall_rate * out, cells),
+        weight,
+    )
+    _check(generator, fields)
+    return generator
+
+
+def _reading(links: Links, kappa: float) -> tuple[Array, Array]:
+    """R of both directions, ``rho_i^kappa * mean(rho_i^(1-kappa), rho_j^(1-kappa))``."""
+    i, j = links.rho_tail, links.rho_head
+    if kappa == 1.0:
+        return i, j
+    a, b = i ** (1 - kappa), j ** (1 - kappa)
+    total = a + b
+    # Along an axis of diagonal tensors the flux is one-dimensional, and the harmonic mean is
+    # right even where D jumps; elsewhere a decomposition may start or end with rho = 0, which
+    # only the arithmetic mean treats consistently.
+    mean = np.where(links.harmonic, 2 * a * b / np.where(total > 0, total, 1.0), total / 2)
+    return i**kappa * mean, j**kappa * mean
+
+
+def _check(generator: Generator, fields: Fields) -> None:
+    if not (np.isfinite(generator.forward).all() and np.isfinite(generator.backward).all()):
+        msg = (
+            f"a jump rate overflows with the {generator.weight!r} link weight: a link climbs by "
+            "more than 700 times the noise strength; refine the grid or use weight = 'fitted'"
+        )
+        raise NumericalError(msg)
+    for axis, cells in enumerate(fields.shape):
+        reach = int(np.abs(generator.offset[:, axis]).max(initial=0))
+        if reach >= cells:
+            msg = (
+                f"the anisotropy of the diffusion tensor asks for jumps over {reach} cells along "
+                f"axis {axis}, which has {cells}: use more cells, or align the axes with the tensor"
+            )
+            raise NumericalError(msg)
