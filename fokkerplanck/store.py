@@ -1,0 +1,322 @@
+"""Results on disk: HDF5 with netCDF dimension scales, opened here lazily and read-only.
+
+Layout, all dimensionless, axis order ``(time, x, y)``:
+
+======================  =========================================================================
+``/``                   ``time`` (unlimited), ``x``, ``y``, ``component``, ``row``, ``column``;
+                        ``density(time, x, y)``, ``current(time, x, y, component)``,
+                        ``loss(x, y)``, ``diffusion(x, y, row, column)``, ``initial(x, y)``;
+                        per time: ``mass``, ``minimum``, ``time_error``, ``clipped``,
+                        ``products``, ``solves``, ``method``
+``/stationary``         ``density(x, y)``, ``current(x, y, component)``
+``/observables``        ``mean``, ``covariance``, ``basin_mass`` and more, per time
+``/case``               ``text`` (canonical TOML), ``summary`` (the JSON of ``run``), provenance
+``/checkpoint``         the last cell masses, bit for bit, in two slots used in turn
+======================  =========================================================================
+
+While a run goes on the file is called ``NAME.part``; what was written before a crash or a kill
+can be read from it, and ``run --resume`` goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import CaseError, DataError
+from fokkerplanck.grid import Axis, Grid
+
+__all__ = ["FORMAT", "FORMAT_VERSION", "StoredResult", "StoredStationary", "part_path", "read"]
+
+Array = NDArray[np.float64]
+
+#: Value of the root attribute ``format``: how a file is known to be ours.
+FORMAT = "fokkerplanck result"
+#: Raised by one when a reader of the old layout would misread the new one.
+FORMAT_VERSION = 1
+
+
+def read(path: str | Path) -> StoredResult:
+    """Open a result file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file written by ``run``, finished or not (``NAME.h5.part``).
+
+    Returns
+    -------
+    StoredResult
+        Close it, or use it in a ``with`` statement.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, damaged, or not a result of this program.
+    """
+    path = Path(path)
+    handle = _open(path)
+    try:
+        _check_format(handle, path)
+        return StoredResult(path, handle)
+    except BaseException:
+        handle.close()
+        raise
+
+
+def part_path(path: str | Path) -> Path:
+    """Name of the file while the run goes on: ``NAME.part`` beside it."""
+    path = Path(path)
+    return path.with_name(path.name + ".part")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredStationary:
+    """Stationary density and current of a stored result.
+
+    Parameters
+    ----------
+    density : ndarray, shape (*shape,)
+        Stationary density.
+    current : ndarray, shape (*shape, dim)
+        Its probability current at cell centres.
+    entropy_production : float
+        Schnakenberg sum over links, per unit time.
+    """
+
+    density: Array
+    current: Array
+    entropy_production: float
+
+
+@dataclass(frozen=True, eq=False)
+class StoredResult:
+    """A result file, read piece by piece when asked.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is.
+    file : h5py.File
+        The open handle, for what has no name here.
+    """
+
+    path: Path
+    file: Any = field(repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self.file.close()
+
+    @cached_property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes of the root group, as plain Python values."""
+        with _reading(self.path):
+            return {k: _plain(v) for k, v in self.file.attrs.items()}
+
+    @property
+    def title(self) -> str:
+        """Title of the case."""
+        return str(self.attrs.get("title", ""))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run reached its end."""
+        return self.attrs.get("status") == "complete"
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The grid of cells."""
+        with _reading(self.path):
+            names = [_text(n) for n in self.file.attrs["axes"]]
+            return Grid(tuple(_axis(self.file[name], name) for name in names))
+
+    @cached_property
+    def times(self) -> Array:
+        """Times of the snapshots, shape (n,)."""
+        return self._array("time")
+
+    @cached_property
+    def loss(self) -> Array:
+        """The loss at cell centres, shape (*shape,)."""
+        return self._array("loss")
+
+    @cached_property
+    def diffusion(self) -> Array:
+        """Diffusion tensor at cell centres, shape (*shape, dim, dim)."""
+        return self._array("diffusion")
+
+    @cached_property
+    def initial(self) -> Array | None:
+        """Density at the start, shape (*shape,), if the case has one."""
+        return self._array("initial") if "initial" in self.file else None
+
+    def density(self, k: int) -> Array:
+        """Density of snapshot `k` (negative counts from the end), shape (*shape,)."""
+        return self._array("density", self._snapshot(k))
+
+    def current(self, k: int) -> Array | None:
+        """Probability current of snapshot `k` at cell centres, shape (*shape, dim)."""
+        if "current" not in self.file:
+            return None
+        return self._array("current", self._snapshot(k))
+
+    def index_of(self, time: float) -> int:
+        """Index of the snapshot at `time`, to 1e-9 relative; `CaseError` when there is none."""
+        times = self.times
+        if times.size:
+            k = int(np.argmin(np.abs(times - time)))
+            if abs(times[k] - time) <= 1e-9 * max(abs(time), abs(times[k])):
+                return k
+        known = ", ".join(f"{t:.10g}" for t in times) if times.size else "none"
+        msg = f"no snapshot at t = {time:g}; this file has: {known}"
+        raise CaseError(msg, file=str(self.path), key="time")
+
+    @cached_property
+    def stationary(self) -> StoredStationary | None:
+        """Stationary density and current, if they were computed."""
+        if "stationary" not in self.file:
+            return None
+        with _reading(self.path):
+            group = self.file["stationary"]
+            return StoredStationary(
+                group["density"][...],
+                group["current"][...],
+                float(group.attrs["entropy_production"]),
+            )
+
+    @cached_property
+    def case_text(self) -> str:
+        """The case as canonical TOML."""
+        with _reading(self.path):
+            return _text(self.file["case/text"][()])
+
+    @cached_property
+    def summary(self) -> str | None:
+        """What ``run --json`` printed, if the run ended."""
+        with _reading(self.path):
+            return _text(self.file["case/summary"][()]) if "case/summary" in self.file else None
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """Who made it, with what and when: the attributes of ``/case`` and its ``versions``."""
+        with _reading(self.path):
+            case = self.file["case"]
+            out = {k: _plain(v) for k, v in case.attrs.items()}
+            if "versions" in case:
+                out["versions"] = {k: _plain(v) for k, v in case["versions"].attrs.items()}
+            return out
+
+    def _snapshot(self, k: int) -> int:
+        n = self.times.size
+        if not -n <= k < n:
+            msg = f"snapshot {k} does not exist: the file has {n}"
+            raise CaseError(msg, file=str(self.path))
+        return k % n
+
+    def _array(self, name: str, index: Any = ...) -> Array:
+        with _reading(self.path):
+            if name not in self.file:
+                msg = f"{self.path}: has no dataset {name!r}"
+                raise DataError(msg)
+            return np.asarray(self.file[name][index], dtype=np.float64)
+
+    def _repr_html_(self) -> str:
+        last = f"{self.times[-1]:g}" if self.times.size else "-"
+        rows = (
+            ("file", self.path),
+            ("title", self.title),
+            ("grid", " x ".join(map(str, self.grid.shape))),
+            ("snapshots", f"{self.times.size}, last at t = {last}"),
+            ("stationary", "yes" if "stationary" in self.file else "no"),
+            ("status", self.attrs.get("status", "")),
+        )
+        return (
+            "<table>" + "".join(f"<tr><th>{k}</th><td>{v}</td></tr>" for k, v in rows) + "</table>"
+        )
+
+
+def _open(path: Path) -> Any:
+    if not path.exists():
+        msg = f"{path}: no such file"
+        if part_path(path).exists():
+            msg += f"; an unfinished run left {part_path(path).name} (go on with run --resume)"
+        raise DataError(msg)
+    if path.is_dir():
+        msg = f"{path}: is a directory, not a result file"
+        raise DataError(msg)
+    with _reading(path):
+        if not h5py.is_hdf5(path):
+            msg = f"{path}: is not an HDF5 file"
+            raise DataError(msg)
+        try:
+            return h5py.File(path, "r", locking="best-effort")
+        except OSError:
+            # a run writes it now, or was killed: single-writer-multiple-reader mode reads it
+            return h5py.File(path, "r", locking="best-effort", swmr=True)
+
+
+def _check_format(handle: Any, path: Path) -> None:
+    with _reading(path):
+        kind = _text(handle.attrs.get("format", ""))
+        if kind != FORMAT:
+            msg = f"{path}: is HDF5 but not a result of this program"
+            raise DataError(msg)
+        version = int(handle.attrs.get("format_version", 0))
+        if version > FORMAT_VERSION:
+            msg = f"{path}: has format {version}; this version reads up to {FORMAT_VERSION}"
+            raise DataError(msg)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what h5py raises on damaged or unreadable files into one clear error."""
+    try:
+        yield
+    except (DataError, CaseError):
+        raise
+    except PermissionError as error:
+        msg = f"{path}: permission denied"
+        raise DataError(msg) from error
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        msg = f"{path}: is truncated or damaged ({error})"
+        raise DataError(msg) from error
+
+
+def _axis(scale: Any, name: str) -> Axis:
+    attrs = scale.attrs
+    walls = (_text(attrs["wall_low"]), _text(attrs["wall_high"]))
+    low, high = float(attrs["lower"]), float(attrs["upper"])
+    return Axis(low, high, int(scale.shape[0]), walls, name)  # type: ignore[arg-type]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray):
+        return [_plain(v) for v in value.tolist()]
+    return value.item() if isinstance(value, np.generic) else value
