@@ -1,1 +1,8 @@
-"""Case files."""
+"""Case files: reading, checking, and building the problem they describe."""
+
+from __future__ import annotations
+
+from fokkerplanck.case.load import load_case, parse_case
+from fokkerplanck.case.models import Case
+
+__all__ = ["Case", "load_case", "parse_case"]

@@ -1,0 +1,266 @@
+"""The tables of a case file and the case itself."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    model_validator,
+)
+
+from fokkerplanck.case.canonical import dumps
+from fokkerplanck.case.landscape_tables import LandscapeTable
+from fokkerplanck.case.noise_tables import NoiseTable
+from fokkerplanck.case.values import (
+    Count,
+    Expression,
+    Matrix,
+    Number,
+    Parameters,
+    Positive,
+    PositiveVector,
+    Table,
+    Vector,
+    refuse,
+)
+from fokkerplanck.grid import Wall
+
+__all__ = ["Case"]
+
+Weight = Literal["fitted", "midpoint"]
+
+
+def _pair_of_walls(value: object) -> object:
+    return (value, value) if isinstance(value, str) else value
+
+
+class AxisTable(Table):
+    """One coordinate: its range, cells and walls."""
+
+    min: Number = Field(description="a number")
+    max: Number = Field(description="a number")
+    cells: int = Field(ge=3, description="an integer >= 3")
+    walls: Annotated[tuple[Wall, Wall], BeforeValidator(_pair_of_walls)] = (
+        "reflecting",
+        "reflecting",
+    )
+
+    @model_validator(mode="after")
+    def _has_length(self) -> AxisTable:
+        if self.min >= self.max:
+            raise refuse("needs min < max")
+        if self.walls.count("periodic") == 1:
+            raise refuse("a periodic axis is periodic on both sides")
+        return self
+
+
+class GridTable(Table):
+    """The axes; a `y` makes the grid a plane."""
+
+    x: AxisTable
+    y: AxisTable | None = None
+
+    @property
+    def axes(self) -> tuple[AxisTable, ...]:
+        """The axes that are there, in order."""
+        return (self.x,) if self.y is None else (self.x, self.y)
+
+
+class ForceTable(Table):
+    """A force added to -grad L."""
+
+    TAG: ClassVar[str] = "force"
+    force: tuple[Expression, ...] = Field(min_length=1, max_length=2, description="formulas")
+    parameters: Parameters = {}
+
+
+class DynamicsTable(Table):
+    """Which equation of motion."""
+
+    kind: Literal["overdamped"] = "overdamped"
+    drift: Annotated[
+        Annotated[Literal["gradient"], Tag("gradient")] | Annotated[ForceTable, Tag("force")],
+        Discriminator(lambda value: "gradient" if isinstance(value, str) else "force"),
+    ] = "gradient"
+
+
+class GaussianStart(Table):
+    """A normal density, from its standard deviations or its covariance."""
+
+    kind: Literal["gaussian"]
+    mean: Vector = Field(description="a list, one number per axis")
+    std: PositiveVector | None = None
+    covariance: Matrix | None = None
+
+    @model_validator(mode="after")
+    def _one_width(self) -> GaussianStart:
+        if (self.std is None) == (self.covariance is None):
+            raise refuse("needs either std or covariance")
+        return self
+
+
+class DeltaStart(Table):
+    """All mass in the cell that holds a point."""
+
+    kind: Literal["delta"]
+    point: Vector = Field(description="a list, one number per axis")
+
+
+class UniformStart(Table):
+    """The same density everywhere."""
+
+    kind: Literal["uniform"]
+
+
+class StationaryStart(Table):
+    """The stationary density of the problem at time 0."""
+
+    kind: Literal["stationary"]
+
+
+class FileStart(Table):
+    """A density kept by an earlier run."""
+
+    kind: Literal["file"]
+    file: str = Field(min_length=1, description="path of a result of `run`")
+    at: Number | None = Field(None, description="time of the snapshot; the last one if left out")
+
+
+InitialTable = Annotated[
+    GaussianStart | DeltaStart | UniformStart | StationaryStart | FileStart,
+    Field(discriminator="kind"),
+]
+
+
+class TimesTable(Table):
+    """Times at even or logarithmic distances."""
+
+    TAG: ClassVar[str] = "range"
+    start: Number = Field(ge=0, description="a number >= 0")
+    stop: Positive = Field(description="a number > start")
+    count: int = Field(ge=2, le=100_000, description="an integer >= 2")
+    spacing: Literal["linear", "log"] = "linear"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> TimesTable:
+        if self.start >= self.stop:
+            raise refuse("needs start < stop")
+        if self.spacing == "log" and self.start == 0:
+            raise refuse("logarithmic spacing needs start > 0")
+        return self
+
+
+def _increasing(times: tuple[float, ...]) -> tuple[float, ...]:
+    if times[0] < 0 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
+        raise refuse("expects times >= 0 that increase")
+    return times
+
+
+Times = Annotated[
+    Annotated[
+        tuple[Number, ...],
+        Field(min_length=1, max_length=100_000),
+        BeforeValidator(lambda value: (value,) if isinstance(value, (int, float)) else value),
+        Tag("list"),
+    ]
+    | Annotated[TimesTable, Tag("range")],
+    Discriminator(lambda value: "range" if isinstance(value, (dict, TimesTable)) else "list"),
+]
+
+
+class EvolveTable(Table):
+    """Evolve the initial density to these times."""
+
+    times: Times = Field(description="a list, or { start, stop, count, spacing }")
+    tolerance: float = Field(1e-8, gt=0, le=0.1)
+    method: str = "auto"
+    weight: Weight = "fitted"
+
+
+class StationaryTable(Table):
+    """Find the stationary density, its current and entropy production."""
+
+    weight: Weight = "fitted"
+
+
+class ExpectTable(Table):
+    """What a computed quantity should be: a number, or a named closed form."""
+
+    quantity: str = Field(min_length=1, description="dotted path into the result of `run`")
+    value: Number | None = None
+    prediction: str | None = None
+    rtol: float | None = Field(None, ge=0)
+    atol: float | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _checkable(self) -> ExpectTable:
+        if (self.value is None) == (self.prediction is None):
+            raise refuse("needs either value or prediction")
+        if self.rtol is None and self.atol is None:
+            raise refuse("needs rtol or atol")
+        return self
+
+
+class Case(Table):
+    """A case: what to solve, from where, and what to expect.
+
+    Made by `fokkerplanck.load_case`. Equal cases have the same canonical `text`.
+    """
+
+    title: str = ""
+    grid: GridTable
+    landscape: LandscapeTable
+    noise: NoiseTable
+    dynamics: DynamicsTable = DynamicsTable()
+    initial: InitialTable | None = None
+    evolve: EvolveTable | None = None
+    stationary: StationaryTable | None = None
+    expect: tuple[ExpectTable, ...] = ()
+
+    _path: Path | None = PrivateAttr(None)
+
+    @property
+    def path(self) -> Path | None:
+        """The file the case was read from."""
+        return self._path
+
+    @property
+    def folder(self) -> Path:
+        """Folder from which the case's own paths start."""
+        return self._path.parent if self._path else Path()
+
+    @property
+    def dim(self) -> int:
+        """Number of coordinates."""
+        return len(self.grid.axes)
+
+    @cached_property
+    def text(self) -> str:
+        """Canonical TOML: every value written out, keys sorted, comments gone."""
+        return dumps(self.model_dump(exclude_none=True))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def run(self, output: str | Path | None = None, **options: Any) -> Any:
+        """Solve the case; see `fokkerplanck.run.run_case`."""
+        from fokkerplanck.run import run_case
+
+        return run_case(self, output, **options)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Case) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)

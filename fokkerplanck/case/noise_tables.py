@@ -1,0 +1,118 @@
+"""The table [noise]: where the diffusion tensor comes from, and how it is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from fokkerplanck.case.values import (
+    Count,
+    EntryMatrix,
+    Expression,
+    Number,
+    Parameters,
+    Positive,
+    Table,
+    refuse,
+)
+
+__all__ = [
+    "FormulaSchedule",
+    "HessianNoise",
+    "NoiseTable",
+    "RatesSchedule",
+    "StepSchedule",
+    "TensorNoise",
+    "WhiteNoise",
+]
+
+
+class StepSchedule(Table):
+    """A factor on D that jumps: ``factor[k]`` from ``times[k]`` on, 1 before the first."""
+
+    TAG: ClassVar[str] = "steps"
+    times: tuple[Number, ...] = Field(min_length=1, description="a list of times")
+    factor: tuple[Positive, ...] = Field(min_length=1, description="a list of factors > 0")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> StepSchedule:
+        if len(self.times) != len(self.factor):
+            given = {"times": len(self.times), "factors": len(self.factor)}
+            raise refuse("needs as many factors as times ({times} times, {factors} factors)", **given)
+        if any(b <= a for a, b in zip(self.times, self.times[1:], strict=False)):
+            raise refuse("needs times that increase")
+        return self
+
+
+class FormulaSchedule(Table):
+    """A factor on D as a formula of t."""
+
+    TAG: ClassVar[str] = "formula"
+    factor: Expression = Field(description="a formula of t in quotes")
+    parameters: Parameters = {}
+
+
+class RatesSchedule(Table):
+    """Learning rate and batch size as formulas of t; D goes with their ratio."""
+
+    TAG: ClassVar[str] = "rates"
+    learning_rate: Expression | None = None
+    batch_size: Expression | None = None
+    parameters: Parameters = {}
+
+
+def _sort_of_schedule(value: object) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, Table):
+        return str(getattr(value, "TAG", "steps"))
+    keys = value if isinstance(value, dict) else {}
+    if "learning_rate" in keys or "batch_size" in keys:
+        return "rates"
+    return "formula" if isinstance(keys.get("factor"), str) else "steps"
+
+
+Schedule = Annotated[
+    Annotated[Expression, Tag("text")]
+    | Annotated[StepSchedule, Tag("steps")]
+    | Annotated[FormulaSchedule, Tag("formula")]
+    | Annotated[RatesSchedule, Tag("rates")],
+    Discriminator(_sort_of_schedule),
+]
+
+
+class _Noise(Table):
+    """What every noise takes."""
+
+    reading: Literal["ito", "stratonovich", "hanggi-klimontovich"] = "ito"
+    schedule: Schedule | None = None
+
+
+class WhiteNoise(_Noise):
+    """D = temperature * I: Langevin dynamics at one temperature."""
+
+    kind: Literal["white"]
+    temperature: Positive = Field(description="a number > 0")
+
+
+class TensorNoise(_Noise):
+    """D given entry by entry, as numbers or formulas of x and y."""
+
+    kind: Literal["tensor"]
+    D: EntryMatrix = Field(description="a symmetric matrix of numbers or formulas")
+    parameters: Parameters = {}
+
+
+class HessianNoise(_Noise):
+    """D = learning_rate / (2 batch_size) g(H): gradient noise of SGD near minima."""
+
+    kind: Literal["hessian"]
+    learning_rate: Positive = Field(description="a number > 0")
+    batch_size: Count = Field(description="an integer >= 1")
+    model: Literal["frozen", "absolute"] = Field(description='"frozen" or "absolute"')
+    floor: Positive | None = Field(None, description="a number > 0")
+    dataset_size: Count | None = None
+
+
+NoiseTable = Annotated[WhiteNoise | TensorNoise | HessianNoise, Field(discriminator="kind")]
