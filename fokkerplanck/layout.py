@@ -1,0 +1,228 @@
+"""Which datasets a result file has: netCDF dimension scales, names, units, compression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.grid import Grid
+from fokkerplanck.store import FORMAT, FORMAT_VERSION, StoredResult
+
+__all__ = [
+    "SCALARS",
+    "SLOTS",
+    "Group",
+    "Header",
+    "append_row",
+    "copy_snapshots",
+    "extend",
+    "lay_out",
+    "write_group",
+]
+
+Array = NDArray[np.float64]
+
+#: gzip level; higher ones cost several times more and save a few per cent on densities.
+PACKED = {"shuffle": True, "compression": "gzip", "compression_opts": 1}
+CHUNK_OF_TIMES = 256
+#: checkpoints kept in turn, so that one is always whole
+SLOTS = 2
+#: per-snapshot scalars: dataset -> (dtype, long name)
+SCALARS = {
+    "mass": ("f8", "total probability in the grid"),
+    "minimum": ("f8", "smallest value of the density"),
+    "time_error": ("f8", "accumulated L1 error of time integration"),
+    "clipped": ("f8", "probability set to zero where rounding made it negative"),
+    "products": ("i8", "matrix-vector products so far"),
+    "solves": ("i8", "linear solves so far"),
+    "method": ("S24", "time integration method of this step"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What is known before the first snapshot.
+
+    Parameters
+    ----------
+    grid : Grid
+    title : str
+    loss : ndarray, shape (*shape,)
+    diffusion : ndarray, shape (*shape, dim, dim)
+    initial : ndarray, shape (*shape,), or None
+        Density at the start.
+    case_text, case_hash : str
+        Canonical TOML of the case and its hash.
+    planned : int
+        Number of snapshots the run will have.
+    provenance : mapping
+        Attributes of ``/case``; the item ``versions`` becomes a group of its own.
+    """
+
+    grid: Grid
+    title: str
+    loss: Array
+    diffusion: Array
+    initial: Array | None
+    case_text: str
+    case_hash: str
+    planned: int
+    provenance: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A group to be written: arrays with their dimensions and long names, and attributes.
+
+    Parameters
+    ----------
+    arrays : mapping of str to (ndarray, tuple of str, str)
+        name -> (values, names of the dimensions, long name). Dimensions of the root keep their
+        coordinates, others count from 0.
+    attributes : mapping
+        Attributes of the group.
+    """
+
+    arrays: Mapping[str, tuple[Any, tuple[str, ...], str]]
+    attributes: Mapping[str, Any]
+
+
+def lay_out(file: Any, header: Header) -> None:
+    """Make every dataset a run appends to, and write what is known at the start."""
+    grid, dims = header.grid, header.grid.names
+    file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, Conventions="CF-1.11")
+    file.attrs.update(title=header.title, status="running", planned=header.planned)
+    file.attrs["axes"] = list(dims)
+    _coordinates(file, grid)
+    _extendable(file, "time", None, "f8", "time")
+    file["time"].make_scale("time")
+    _extendable(file, "density", dims, "f8", "probability density")
+    _extendable(file, "current", (*dims, "component"), "f8", "probability current")
+    for name, (dtype, long_name) in SCALARS.items():
+        _extendable(file, name, (), dtype, long_name)
+    _constant(file, "loss", header.loss, dims, "loss landscape")
+    _constant(file, "diffusion", header.diffusion, (*dims, "row", "column"), "diffusion tensor")
+    if header.initial is not None:
+        _constant(file, "initial", header.initial, dims, "density at the start")
+    _write_case(file.create_group("case"), header)
+    _write_checkpoint(file.create_group("checkpoint"), int(np.prod(grid.shape)))
+
+
+def append_row(
+    file: Any, k: int, mass: Array, density: Array, current: Array, scalars: Mapping[str, Any]
+) -> None:
+    """Write snapshot `k`, all but its time."""
+    file["checkpoint/mass"][k % SLOTS] = mass
+    extend(file["density"], k, density)
+    extend(file["current"], k, current)
+    for name in SCALARS:
+        extend(file[name], k, scalars[name])
+
+
+def extend(data: Any, k: int, value: Any) -> None:
+    """Write row `k` of a dataset, the last one."""
+    data.resize(k + 1, axis=0)
+    data[k] = value
+
+
+def copy_snapshots(old: StoredResult, file: Any) -> int:
+    """Take over all snapshots of an older file; returns how many."""
+    n = int(old.times.size)
+    for name in ("density", "current", *SCALARS):
+        file[name].resize(n, axis=0)
+        for k in range(n):
+            file[name][k] = old.file[name][k]
+    file["checkpoint/mass"][...] = old.file["checkpoint/mass"][...]
+    file["time"].resize(n, axis=0)
+    file["time"][...] = old.times
+    return n
+
+
+def write_group(file: Any, name: str, content: Group) -> None:
+    """Write a group with scales of its own, so that it also opens alone."""
+    group = file.create_group(name)
+    group.attrs.update(content.attributes)
+    for values, dims, _ in content.arrays.values():
+        for dim, size in zip(dims, np.shape(values), strict=True):
+            if dim not in group:
+                _scale_like(file, group, dim, size)
+    for key, (values, dims, long_name) in content.arrays.items():
+        _constant(group, key, values, dims, long_name)
+
+
+def _coordinates(group: Any, grid: Grid) -> None:
+    for axis in grid.axes:
+        scale = group.create_dataset(axis.name, data=axis.centres)
+        scale.make_scale(axis.name)
+        scale.attrs.update(units="1", long_name=f"{axis.name}, cell centres")
+        scale.attrs.update(lower=axis.min, upper=axis.max)
+        scale.attrs.update(wall_low=axis.walls[0], wall_high=axis.walls[1])
+    for name in ("component", "row", "column"):
+        data = group.create_dataset(name, data=list(grid.names), dtype=h5py.string_dtype())
+        data.make_scale(name)
+        data.attrs["long_name"] = f"{name}: name of the axis"
+
+
+def _scale_like(file: Any, group: Any, dim: str, size: int) -> None:
+    """Make a scale in a group: that of the root where it has one, else 0, 1, 2, ..."""
+    if dim not in file:
+        group.create_dataset(dim, data=np.arange(size)).make_scale(dim)
+        return
+    model = file[dim]
+    scale = group.create_dataset(dim, data=model[...], dtype=model.dtype)
+    scale.make_scale(dim)
+    for key in ("units", "long_name"):
+        if key in model.attrs:
+            scale.attrs[key] = model.attrs[key]
+
+
+def _extendable(
+    file: Any, name: str, dims: tuple[str, ...] | None, dtype: str, long_name: str
+) -> None:
+    """Make a dataset that grows with time; `dims` are the others, None for time itself."""
+    inner = tuple(len(file[d]) for d in dims or ())
+    data = file.create_dataset(
+        name,
+        shape=(0, *inner),
+        maxshape=(None, *inner),
+        chunks=(1, *inner) if inner else (CHUNK_OF_TIMES,),
+        dtype=dtype,
+        **(PACKED if inner else {}),
+    )
+    _describe(file, data, () if dims is None else ("time", *dims), long_name)
+
+
+def _constant(group: Any, name: str, values: Any, dims: tuple[str, ...], long_name: str) -> None:
+    values = np.asarray(values)
+    data = group.create_dataset(name, data=values, **(PACKED if values.size > 1 else {}))
+    _describe(group, data, dims, long_name)
+
+
+def _describe(group: Any, data: Any, dims: tuple[str, ...], long_name: str) -> None:
+    if data.dtype.kind in "if":
+        data.attrs["units"] = "1"
+    data.attrs["long_name"] = long_name
+    for k, dim in enumerate(dims):
+        data.dims[k].attach_scale(group[dim])
+
+
+def _write_case(case: Any, header: Header) -> None:
+    case["text"] = header.case_text
+    case.attrs["hash"] = header.case_hash
+    for key, value in header.provenance.items():
+        if key == "versions":
+            case.create_group("versions").attrs.update(value)
+        else:
+            case.attrs[key] = value
+
+
+def _write_checkpoint(group: Any, cells: int) -> None:
+    for name, size in (("slot", SLOTS), ("cell", cells)):
+        group.create_dataset(name, data=np.arange(size), **PACKED).make_scale(name)
+    data = group.create_dataset("mass", shape=(SLOTS, cells), dtype="f8")
+    _describe(group, data, ("slot", "cell"), "cell masses; snapshot k is in slot k modulo 2")

@@ -1,0 +1,216 @@
+"""Write a result file so that no crash, kill or full disk costs what was saved.
+
+Three rules do it:
+
+1. *A file appears under its own name only when it is whole.* While a run goes on it is
+   ``NAME.part``; anything that is not an append is made in ``NAME.part.new``, closed, and renamed.
+2. *Appends use HDF5's single-writer-multiple-reader mode*, which orders its writes so that the
+   file on disk is readable at every instant, also after SIGKILL.
+3. *The time of a snapshot is written last*, after a flush of its data: the length of ``time``
+   counts what is saved. The checkpoint uses two slots in turn, so that one is always whole.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import DataError
+from fokkerplanck.layout import (
+    Group,
+    Header,
+    append_row,
+    copy_snapshots,
+    extend,
+    lay_out,
+    write_group,
+)
+from fokkerplanck.store import StoredResult, part_path
+
+__all__ = ["Snapshot", "Writer", "uninterrupted"]
+
+Array = NDArray[np.float64]
+
+#: HDF5 1.10 format: the oldest that has single-writer-multiple-reader mode.
+LIBVER = ("v110", "v110")
+#: Signals that are held back while a file is being changed.
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One row of the result: density and current at a time, and how they were found.
+
+    Parameters
+    ----------
+    time : float
+    mass : ndarray, shape (cells,)
+        Cell masses, kept bit for bit in the checkpoint.
+    density : ndarray, shape (*shape,)
+    current : ndarray, shape (*shape, dim)
+    scalars : mapping
+        A value for each of `fokkerplanck.layout.SCALARS`.
+    """
+
+    time: float
+    mass: Array
+    density: Array
+    current: Array
+    scalars: Mapping[str, float | int | str]
+
+
+class Writer:
+    """The file of a run while it goes on.
+
+    Parameters
+    ----------
+    path : Path
+        Final name of the result.
+    header : Header
+        What is known at the start.
+    resume_from : StoredResult, optional
+        Its snapshots are copied first; it is closed.
+
+    Raises
+    ------
+    DataError
+        When the place cannot be written to, or the disk is full.
+    """
+
+    def __init__(self, path: Path, header: Header, resume_from: StoredResult | None = None) -> None:
+        self.path = path
+        self.part = part_path(path)
+        self._new = self.part.with_name(self.part.name + ".new")
+        self.saved = 0
+        with _writing(self._new):
+            with h5py.File(self._new, "w", libver=LIBVER, locking="best-effort") as file:
+                lay_out(file, header)
+                if resume_from is not None:
+                    self.saved = copy_snapshots(resume_from, file)
+                    resume_from.close()
+            os.replace(self._new, self.part)
+            self._file: Any = h5py.File(self.part, "r+", libver=LIBVER, locking="best-effort")
+            self._file.swmr_mode = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Save one snapshot; when this returns it survives a kill."""
+        s, k = snapshot, self.saved
+        with uninterrupted(), _writing(self.part):
+            append_row(self._file, k, s.mass, s.density, s.current, s.scalars)
+            self._file.flush()
+            extend(self._file["time"], k, s.time)
+            self._file.flush()
+            self.saved = k + 1
+
+    def close(self) -> None:
+        """Close ``NAME.part``: from here on any HDF5 program can read it."""
+        if self._file:
+            with _writing(self.part):
+                self._file.close()
+
+    def finish(
+        self,
+        status: str,
+        *,
+        groups: Mapping[str, Group] | None = None,
+        summary: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        replace: bool = True,
+    ) -> Path:
+        """Add what is known at the end and give the file its name.
+
+        Parameters
+        ----------
+        status : str
+            ``"complete"``, ``"interrupted"`` or ``"failed"``.
+        groups : mapping of str to Group, optional
+            Further groups, such as ``stationary``.
+        summary : str, optional
+            The JSON of the run.
+        attributes : mapping, optional
+            Added to those of ``/case``.
+        replace : bool
+            False leaves the file as ``NAME.part``, so that an older ``NAME`` stays.
+
+        Returns
+        -------
+        Path
+            Where the file is.
+        """
+        self.close()
+        target = self.path if replace else self.part
+        with uninterrupted(), _writing(self._new):
+            shutil.copyfile(self.part, self._new)
+            with h5py.File(self._new, "r+", libver=LIBVER, locking="best-effort") as file:
+                file.attrs["status"] = status
+                file["case"].attrs.update(attributes or {})
+                if summary is not None:
+                    file["case/summary"] = summary
+                for name, group in (groups or {}).items():
+                    write_group(file, name, group)
+            _sync(self._new)
+            os.replace(self._new, target)
+            if target != self.part:
+                self.part.unlink()
+        return target
+
+    def discard(self) -> None:
+        """Close and remove the unfinished file: nothing was computed."""
+        self.close()
+        with suppress(OSError):
+            self.part.unlink()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM while a file is being changed; they are raised on leaving."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[Any] = []
+    handlers = {s: signal.getsignal(s) for s in INTERRUPTS}
+    for number, handler in handlers.items():
+        if callable(handler):
+            signal.signal(number, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for arguments in held[:1]:
+            handlers[arguments[0]](*arguments)  # type: ignore[operator, misc]
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what h5py and the system raise into one clear error."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (OSError, RuntimeError) as error:
+        number = getattr(error, "errno", None)
+        msg = f"{path}: cannot be written ({os.strerror(number) if number else error})"
+        raise DataError(msg) from error
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
