@@ -1,0 +1,165 @@
+"""Schedules: a factor of time that multiplies the diffusion tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from fokkerplanck.errors import CaseError
+
+__all__ = ["Schedule"]
+
+KEY = "noise.schedule"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Factor ``s(t) > 0`` in ``D(x, t) = s(t) D(x)``.
+
+    A learning-rate or batch-size schedule is one, because D is proportional to eta / B while the
+    clock ``dt = eta`` of each step absorbs the rest. Make one with `steps`, `expression` or
+    `hyperparameters`.
+
+    Parameters
+    ----------
+    function : callable
+        Factor at a time.
+    breakpoints : tuple of float
+        Times at which the factor jumps, increasing; it is smooth between them.
+    piecewise_constant : bool
+        Whether it is constant between them.
+    text : str
+        How it is written in outputs.
+    """
+
+    function: Callable[[float], float]
+    breakpoints: tuple[float, ...] = ()
+    piecewise_constant: bool = False
+    text: str = "a function of time"
+
+    @classmethod
+    def steps(cls, times: Sequence[float], factor: Sequence[float]) -> Schedule:
+        """Step function: 1 before ``times[0]``, then ``factor[k]`` from ``times[k]`` on.
+
+        Raises
+        ------
+        CaseError
+            Unless times increase strictly, factors are positive, and both are equally many.
+        """
+        t = tuple(_finite(v, "times") for v in times)
+        f = tuple(_finite(v, "factor") for v in factor)
+        if not t or len(t) != len(f):
+            msg = f"needs as many times as factors and at least one, got {len(t)} and {len(f)}"
+            raise CaseError(msg, key=KEY)
+        if any(b <= a for a, b in pairwise(t)):
+            msg = f"times must increase strictly, got {list(t)}"
+            raise CaseError(msg, key=f"{KEY}.times")
+        if min(f) <= 0:
+            msg = f"factors are positive (without noise there is no diffusion), got {list(f)}"
+            raise CaseError(msg, key=f"{KEY}.factor")
+        text = ", ".join(f"x {v:g} from t = {s:g}" for s, v in zip(t, f, strict=True))
+        return cls(_StepFunction(t, f), t, piecewise_constant=True, text=text)
+
+    @classmethod
+    def expression(cls, text: str, parameters: Mapping[str, float] | None = None) -> Schedule:
+        """Smooth factor from an expression of t, such as ``"exp(-t / 3)"``.
+
+        Raises
+        ------
+        CaseError
+            When the text is not an allowed expression of t and the parameters.
+        """
+        return cls(_Expression(text, dict(parameters or {}), f"{KEY}.factor"), text=text)
+
+    @classmethod
+    def hyperparameters(
+        cls,
+        learning_rate: str | None = None,
+        batch_size: str | None = None,
+        *,
+        parameters: Mapping[str, float] | None = None,
+    ) -> Schedule:
+        """Factor ``(eta(t) / eta(0)) / (B(t) / B(0))`` from expressions of t.
+
+        Time is the sum of the learning rates of the steps taken; a schedule given in steps k must
+        be rewritten with ``dt = eta dk``.
+
+        Raises
+        ------
+        CaseError
+            When neither is given, or a text is not an allowed expression.
+        """
+        if learning_rate is None and batch_size is None:
+            msg = "needs learning_rate, batch_size or both as expressions of t"
+            raise CaseError(msg, key=KEY)
+        named = {"learning_rate": learning_rate, "batch_size": batch_size}
+        parts = {
+            name: _Expression(text, dict(parameters or {}), f"{KEY}.{name}")
+            for name, text in named.items()
+            if text is not None
+        }
+        text = ", ".join(f"{name} = {part.text}" for name, part in parts.items())
+        return cls(_Ratio(parts.get("learning_rate"), parts.get("batch_size")), text=text)
+
+    def factor(self, time: float) -> float:
+        """Evaluate s(t).
+
+        Raises
+        ------
+        CaseError
+            When it is not positive and finite there.
+        """
+        value = self.function(time)
+        if not (np.isfinite(value) and value > 0):
+            msg = (
+                f"the factor {self.text} must be positive and finite, but is {value} at t = {time}"
+            )
+            raise CaseError(msg, key=KEY)
+        return value
+
+
+@dataclass(frozen=True)
+class _StepFunction:
+    times: tuple[float, ...]
+    factors: tuple[float, ...]
+
+    def __call__(self, time: float) -> float:
+        k = int(np.searchsorted(self.times, time, side="right"))
+        return self.factors[k - 1] if k else 1.0
+
+
+class _Expression:
+    """Scalar function of t from untrusted text."""
+
+    def __init__(self, text: str, parameters: dict[str, float], key: str) -> None:
+        from fokkerplanck.landscapes.expression import ScalarField
+
+        self.text = text
+        self._field = ScalarField(text, ("t",), parameters, key)
+
+    def __call__(self, time: float) -> float:
+        return float(self._field.value(np.array([time])))
+
+
+@dataclass(frozen=True)
+class _Ratio:
+    learning_rate: _Expression | None
+    batch_size: _Expression | None
+
+    def __call__(self, time: float) -> float:
+        eta, batch = (
+            1.0 if part is None else part(time) / part(0.0)
+            for part in (self.learning_rate, self.batch_size)
+        )
+        return eta / batch
+
+
+def _finite(value: float, name: str) -> float:
+    number = float(value)
+    if not np.isfinite(number):
+        msg = f"needs finite numbers, got {value}"
+        raise CaseError(msg, key=f"{KEY}.{name}")
+    return number
