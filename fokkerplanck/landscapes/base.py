@@ -1,0 +1,72 @@
+"""What every loss landscape offers: the loss, its exact gradient and its exact Hessian."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fokkerplanck.errors import CaseError
+
+__all__ = ["Array", "Landscape", "as_points", "finite_number"]
+
+Array = NDArray[np.float64]
+
+
+class Landscape(ABC):
+    """A loss L(x) on a line or a plane, with derivatives that are derivatives of that very loss.
+
+    Attributes
+    ----------
+    dim : int
+        Number of coordinates, 1 or 2.
+    name : str
+        The kind, as a case file spells it.
+
+    Notes
+    -----
+    Points have shape (..., dim); the drift of an overdamped problem is -gradient.
+    """
+
+    dim: int
+    name: str
+
+    @abstractmethod
+    def loss(self, points: ArrayLike) -> Array:
+        """L at `points` of shape (..., dim); shape (...)."""
+
+    @abstractmethod
+    def gradient(self, points: ArrayLike) -> Array:
+        """dL/dx_i at `points`; shape (..., dim)."""
+
+    @abstractmethod
+    def hessian(self, points: ArrayLike) -> Array:
+        """d2L/dx_i dx_j at `points`; shape (..., dim, dim), symmetric."""
+
+    def minimum_hint(self) -> Array:
+        """Points near which minima lie, where the formula tells; shape (count, dim)."""
+        return np.empty((0, self.dim))
+
+
+def as_points(points: ArrayLike, dim: int) -> Array:
+    """Points as a float array of shape (..., dim); raises `CaseError` on another last length."""
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim == 0 or array.shape[-1] != dim:
+        msg = f"points of this landscape have shape (..., {dim}), got {array.shape}"
+        raise CaseError(msg)
+    return array
+
+
+def finite_number(value: object, key: str, *, positive: bool = False) -> float:
+    """`value` as a float; raises `CaseError` with `key` when it is not a finite (positive) one."""
+    wanted = "a positive finite number" if positive else "a finite number"
+    good = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    try:
+        number = float(value) if good else np.nan  # type: ignore[arg-type]
+    except OverflowError:
+        number = np.nan
+    if not np.isfinite(number) or (positive and number <= 0.0):
+        msg = f"needs {wanted}, got {value!r:.80}"
+        raise CaseError(msg, key=key)
+    return number

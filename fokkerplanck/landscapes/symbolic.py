@@ -1,0 +1,353 @@
+"""From a checked syntax tree to sympy, its exact derivatives, and a function of arrays.
+
+This module imports sympy (a third of a second); it is imported when an expression is used.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from fokkerplanck.errors import CaseError
+
+__all__ = ["build", "compiled", "derivative", "real_symbol"]
+
+MAX_EXPONENT = 64
+MAX_NESTED_EXPONENT = 256
+MAX_SYMBOLIC_EXPONENT = 1000
+_EXACT = 2**53
+_ROUNDING = 1e-13
+_LARGEST_PRODUCT = 8
+
+Expr = Any
+sympy: Any = import_module("sympy")  # Any: its own annotations are partial
+_NumPyPrinter: Any = import_module("sympy.printing.numpy").NumPyPrinter
+
+
+class Kink(sympy.Function):  # type: ignore[misc]
+    """Dirac's delta of the argument, kept formal until it is shown to drop out."""
+
+    nargs = 1
+    is_real = True
+
+
+class Absolute(sympy.Function):  # type: ignore[misc]
+    """abs(u), with derivative sign(u) u'."""
+
+    nargs = 1
+    is_real = True
+
+    @classmethod
+    def eval(cls, u: Expr) -> Expr:
+        return abs(u) if u.is_Number else None
+
+    def _eval_derivative(self, s: Expr) -> Expr:
+        (u,) = self.args
+        return Sign(u) * u.diff(s)
+
+
+class Sign(sympy.Function):  # type: ignore[misc]
+    """-1, 0 or 1 as u is negative, zero or positive; its derivative is a kink."""
+
+    nargs = 1
+    is_real = True
+
+    @classmethod
+    def eval(cls, u: Expr) -> Expr:
+        return sympy.Integer(int(np.sign(float(u)))) if u.is_Number else None
+
+    def _eval_derivative(self, s: Expr) -> Expr:
+        (u,) = self.args
+        return 2 * Kink(u) * u.diff(s)
+
+
+class Step(sympy.Function):  # type: ignore[misc]
+    """Heaviside's step, 1/2 at zero; its derivative is a kink."""
+
+    nargs = 1
+    is_real = True
+
+    @classmethod
+    def eval(cls, u: Expr) -> Expr:
+        return sympy.Rational(1 + int(np.sign(float(u))), 2) if u.is_Number else None
+
+    def _eval_derivative(self, s: Expr) -> Expr:
+        (u,) = self.args
+        return Kink(u) * u.diff(s)
+
+
+class Branch(sympy.Function):  # type: ignore[misc]
+    """Branch(u, a, b, closed): a where u > 0 (or u = 0 and closed is 1), b elsewhere."""
+
+    nargs = 4
+    is_real = True
+
+    @classmethod
+    def eval(cls, u: Expr, a: Expr, b: Expr, closed: Expr) -> Expr:
+        if a == b:
+            return a
+        if not u.is_Number:
+            return None
+        return a if (u >= 0 if closed else u > 0) else b
+
+    def _eval_derivative(self, s: Expr) -> Expr:
+        u, a, b, closed = self.args
+        return Branch(u, a.diff(s), b.diff(s), closed) + (a - b) * Kink(u) * u.diff(s)
+
+
+def _branch(u: Any, a: Any, b: Any, closed: int) -> NDArray[Any]:
+    return np.where(u >= 0 if closed else u > 0, a, b)
+
+
+_NUMERIC: dict[str, Callable[..., Any]] = {
+    "Absolute": np.abs,
+    "Sign": np.sign,
+    "Step": lambda u: np.heaviside(u, 0.5),
+    "Branch": _branch,
+    "erf": special.erf,
+    "erfc": special.erfc,
+}
+_OF_ONE: dict[str, Expr] = {
+    **{n: getattr(sympy, n) for n in ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos")},
+    **{n: getattr(sympy, n) for n in ("atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
+    **{"erf": sympy.erf, "erfc": sympy.erfc, "ln": sympy.log},
+    **{"abs": Absolute, "sign": Sign, "heaviside": Step},
+}
+_OF_NUMBERS: dict[str, Callable[..., float]] = {
+    **{n: getattr(math, n) for n in _OF_ONE if hasattr(math, n)},
+    **{"ln": math.log, "abs": abs, "atan2": math.atan2},
+    "sign": lambda u: float(np.sign(u)),
+    "heaviside": lambda u: float(np.heaviside(u, 0.5)),
+}
+
+
+def real_symbol(name: str) -> Expr:
+    """Symbol of a coordinate: real, so that sqrt(x**2) is abs(x) and derivatives are real."""
+    return sympy.Symbol(name, real=True)
+
+
+def build(tree: ast.expr, parameters: Mapping[str, float], key: str | None) -> Expr:
+    """Sympy expression of a checked tree; numbers are folded in double precision, never exactly.
+
+    Raises
+    ------
+    CaseError
+        A power beyond the limits, a constant that is no finite real number, or an expression
+        that is singular everywhere.
+    """
+    constants = {"pi": math.pi, "e": math.e, **parameters}
+    expression = _Builder(constants, key).visit(tree)[0]
+    return _regular(expression, key)
+
+
+class _Builder:
+    """Bottom-up; each visit gives the expression and the largest product of nested exponents."""
+
+    def __init__(self, constants: Mapping[str, float], key: str | None) -> None:
+        self.constants, self.key = constants, key
+
+    def fail(self, message: str) -> CaseError:
+        return CaseError(message, key=self.key)
+
+    def number(self, value: float) -> Expr:
+        try:
+            value = float(value)
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            msg = "a constant part of the expression is not a finite number"
+            raise self.fail(msg)
+        exact = value == int(value) and abs(value) < _EXACT
+        return sympy.Integer(int(value)) if exact else sympy.Float(value)
+
+    def folded(self, function: Callable[..., Any], *arguments: Expr) -> Expr:
+        try:
+            value = function(*(float(a) for a in arguments))
+        except (ValueError, OverflowError, ZeroDivisionError) as error:
+            msg = f"a constant part of the expression cannot be computed: {error}"
+            raise self.fail(msg) from None
+        if isinstance(value, complex):
+            msg = "a constant part of the expression is not real"
+            raise self.fail(msg)
+        return self.number(value)
+
+    def visit(self, node: ast.expr) -> tuple[Expr, float]:
+        match node:
+            case ast.Constant(value=int() | float() as value):
+                return self.number(value), 1.0
+            case ast.Name(id=name):
+                known = name in self.constants
+                return (self.number(self.constants[name]) if known else real_symbol(name)), 1.0
+            case ast.UnaryOp(op=op, operand=operand):
+                inner, power = self.visit(operand)
+                return (-inner if isinstance(op, ast.USub) else inner), power
+            case ast.BinOp(left=left, op=op, right=right):
+                (a, p), (b, q) = self.visit(left), self.visit(right)
+                return self.binary(op, a, b, p, q)
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                return self.call(name, arguments)
+        msg = f"{type(node).__name__} is not allowed in an expression"
+        raise self.fail(msg)
+
+    def binary(self, op: ast.operator, a: Expr, b: Expr, p: float, q: float) -> tuple[Expr, float]:
+        if isinstance(op, ast.Pow):
+            return self.power(a, b, p, q)
+        power = max(p, q)
+        if isinstance(op, ast.Div):
+            if b.is_Number and float(b) == 0.0:
+                msg = "division by zero"
+                raise self.fail(msg)
+            numbers = a.is_Number and b.is_Number
+            return (self.folded(lambda u, v: u / v, a, b) if numbers else a / b), power
+        function: Callable[[Any, Any], Any] = {
+            ast.Add: lambda u, v: u + v,
+            ast.Sub: lambda u, v: u - v,
+            ast.Mult: lambda u, v: u * v,
+        }[type(op)]
+        if a.is_Number and b.is_Number:
+            return self.folded(function, a, b), power
+        return function(a, b), power
+
+    def power(self, a: Expr, b: Expr, p: float, q: float) -> tuple[Expr, float]:
+        if not b.is_Number:
+            return self.symbolic_power(a, b, p, q)
+        exponent = float(b)
+        nested = p * max(abs(exponent), 1.0)
+        if abs(exponent) > MAX_EXPONENT or (nested > MAX_NESTED_EXPONENT and not a.is_Number):
+            msg = (
+                f"exponent {exponent:.6g} is too large: at most {MAX_EXPONENT} is allowed, "
+                f"and {MAX_NESTED_EXPONENT} for nested powers together"
+            )
+            raise self.fail(msg)
+        if a.is_Number:
+            return self.folded(lambda u, v: u**v, a, b), 1.0
+        return a**b, nested
+
+    def symbolic_power(self, a: Expr, b: Expr, p: float, q: float) -> tuple[Expr, float]:
+        # sympy multiplies out (2 x)**u (2 x)**(n - u) to 2**n, whatever n
+        if any(abs(n) > MAX_SYMBOLIC_EXPONENT for n in b.atoms(sympy.Number)):
+            msg = f"numbers above {MAX_SYMBOLIC_EXPONENT} are not allowed in a variable exponent"
+            raise self.fail(msg)
+        base = sympy.Float(float(a)) if a.is_Number else a
+        return base**b, max(p, q)
+
+    def call(self, name: str, arguments: Sequence[ast.expr]) -> tuple[Expr, float]:
+        if name == "where":
+            return self.where(arguments)
+        visited = [self.visit(a) for a in arguments]
+        values, power = [v for v, _ in visited], max(p for _, p in visited)
+        if name in ("min", "max"):
+            return self.extreme(name, values), power
+        if all(v.is_Number for v in values):
+            return self.folded(_OF_NUMBERS[name], *values), power
+        return (sympy.atan2(*values) if name == "atan2" else _OF_ONE[name](values[0])), power
+
+    def extreme(self, name: str, values: list[Expr]) -> Expr:
+        best = values[0]
+        for value in values[1:]:
+            gap = best - value if name == "max" else value - best
+            best = Branch(gap, best, value, sympy.Integer(1))
+        return best
+
+    def where(self, arguments: Sequence[ast.expr]) -> tuple[Expr, float]:
+        condition = arguments[0]
+        assert isinstance(condition, ast.Compare)
+        parts = [condition.left, condition.comparators[0], *arguments[1:]]
+        visited = [self.visit(part) for part in parts]
+        left, right, a, b = (v for v, _ in visited)
+        op = condition.ops[0]
+        gap = right - left if isinstance(op, ast.Lt | ast.LtE) else left - right
+        closed = isinstance(op, ast.LtE | ast.GtE)
+        return Branch(gap, a, b, sympy.Integer(int(closed))), max(p for _, p in visited)
+
+
+def _regular(expression: Expr, key: str | None) -> Expr:
+    if expression.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+        msg = "the expression is singular or complex everywhere"
+        raise CaseError(msg, key=key)
+    return _in_doubles(expression, key)
+
+
+def _in_doubles(expression: Expr, key: str | None) -> Expr:
+    """Replace exact fractions too long for a double by their nearest double."""
+    long = [n for n in expression.atoms(sympy.Rational) if abs(n.p) > _EXACT or abs(n.q) > _EXACT]
+    try:
+        return expression.xreplace({n: sympy.Float(int(n.p) / int(n.q)) for n in long})
+    except OverflowError:
+        msg = "a constant part of the expression is too large"
+        raise CaseError(msg, key=key) from None
+
+
+def derivative(expression: Expr, *symbols: Expr, key: str | None) -> Expr:
+    """Partial derivative that is a function; terms at kinks must drop out.
+
+    Raises
+    ------
+    CaseError
+        The derivative contains a Dirac delta, as that of a step or the second one of abs(x).
+    """
+    result = expression
+    for symbol in symbols:
+        result = _without_kinks(result.diff(symbol), key)
+    return _regular(result, key)
+
+
+def _without_kinks(expression: Expr, key: str | None) -> Expr:
+    for kink in sorted(expression.atoms(Kink), key=str):
+        marker = sympy.Dummy(real=True)
+        marked = expression.xreplace({kink: marker})
+        if not _vanishes_on(marked.diff(marker), kink.args[0]):
+            msg = (
+                f"has no such derivative where {kink.args[0]} = 0 (a kink or a jump); "
+                "smooth it, as in sqrt(x**2 + c**2) for abs(x)"
+            )
+            raise CaseError(msg, key=key)
+        expression = marked.xreplace({marker: sympy.Integer(0)})
+    return expression
+
+
+def _vanishes_on(coefficient: Expr, surface: Expr) -> bool:
+    """Whether a coefficient is zero where surface = 0, by solving for a linear coordinate."""
+    place = {surface: sympy.Integer(0)}
+    for symbol in sorted(surface.free_symbols, key=str):
+        slope = surface.diff(symbol)
+        if slope.is_Number and slope != 0:
+            place = {symbol: -surface.subs(symbol, 0) / slope}
+            break
+    value = coefficient.subs(place)
+    return bool(value.is_Number and abs(value) < _ROUNDING)
+
+
+def compiled(symbols: Sequence[Expr], expressions: Sequence[Expr]) -> Callable[..., list[Any]]:
+    """Numpy function of the symbols that gives the list of values, common parts computed once."""
+    printer = _Printer({"fully_qualified_modules": False, "inline": True})
+    function: Callable[..., list[Any]] = sympy.lambdify(
+        list(symbols), list(expressions), modules=[_NUMERIC, "numpy"], cse=True, printer=printer
+    )
+    return function
+
+
+class _Printer(_NumPyPrinter):  # type: ignore[misc]
+    """Numpy source with every double written in full and small powers as products."""
+
+    def _print_Float(self, expr: Expr) -> str:
+        return repr(float(expr)) if math.isfinite(float(expr)) else "inf"
+
+    def _print_Pow(self, expr: Expr, rational: bool = False) -> str:
+        base, exponent = expr.as_base_exp()
+        if base.is_Symbol and exponent.is_Integer and 2 <= exponent <= _LARGEST_PRODUCT:
+            return "(" + "*".join([self._print(base)] * int(exponent)) + ")"
+        return str(super()._print_Pow(expr, rational=rational))
+
+    def _print_Function(self, expr: Expr) -> str:
+        arguments = ", ".join(self._print(a) for a in expr.args)
+        return f"{expr.func.__name__}({arguments})"
+
+    _print_erf = _print_erfc = _print_Function
