@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from fokkerplanck import theory as theory
     from fokkerplanck.case import Case as Case
     from fokkerplanck.case import load_case as load_case
-    from fokkerplanck.compare import compare as compare
-    from fokkerplanck.current import current as current
+    from fokkerplanck.currents import current as current
     from fokkerplanck.density import evolve as evolve
     from fokkerplanck.errors import CaseError as CaseError
     from fokkerplanck.errors import DataError as DataError
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from fokkerplanck.grid import Axis as Axis
     from fokkerplanck.grid import Grid as Grid
     from fokkerplanck.problem import Problem as Problem
-    from fokkerplanck.stationary import stationary as stationary
+    from fokkerplanck.steady_state import stationary as stationary
     from fokkerplanck.store import read as read
 
 #: public name -> module that defines it ("" for a submodule)
@@ -44,9 +43,8 @@ _HOME = {
     "load_case": "case",
     "Problem": "problem",
     "evolve": "density",
-    "stationary": "stationary",
-    "current": "current",
-    "compare": "compare",
+    "stationary": "steady_state",
+    "current": "currents",
     "read": "store",
 }
 

@@ -62,7 +62,7 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
         links.offset,
         prefactor[0] * forward,
         prefactor[1] * backward,
-        np.bincount(links.wall_cell, links.wall_rate * out, cells),
+        np.bincount(links.wall_cell, links.wall_rate * out, cells).astype(np.float64),
         weight,
     )
     _check(generator, fields)

@@ -75,7 +75,7 @@ class Generator:
         """Total rate out of each cell, shape (cells,): minus the diagonal of Q."""
         out = np.bincount(self.tail, self.forward, self.cells)
         out += np.bincount(self.head, self.backward, self.cells)
-        return out + self.absorption
+        return np.asarray(out + self.absorption, dtype=np.float64)
 
     @cached_property
     def matrix(self) -> sp.csr_array:
@@ -90,7 +90,7 @@ class Generator:
 
     def link_vectors(self) -> Array:
         """Physical vector from tail to head of each link, shape (links, dim)."""
-        return self.offset * np.asarray(self.spacing)
+        return self.offset.astype(np.float64) * np.array(self.spacing)
 
     def flux(self, mass: Array) -> Array:
         """Net jump flux along each link, ``forward P_tail - backward P_head``, shape (links,)."""

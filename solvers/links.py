@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.selling import selling_decomposition
+from fokkerplanck.solvers.topology import lattice_links
 
 __all__ = ["Links", "line_links", "plane_links"]
 
@@ -98,8 +98,50 @@ def plane_links(fields: Fields) -> Links:
     A link that leaves through a reflecting wall is dropped; one that leaves through an absorbing
     wall keeps the part inside.
     """
-    nx, ny = fields.shape
-    d = fields.diffusion.reshape(nx * ny, 2, 2)
+    ny = fields.shape[1]
+    d = fields.diffusion.reshape(-1, 2, 2)
+    inverse = _inverse(d, ny)
+    hx, hy = fields.spacing
+    offsets, rho = selling_decomposition(d, (hx, hy))
+    lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
+    tail, head, offset = lattice.tail, lattice.head, lattice.offset
+    points = [
+        np.stack([2 * (tail // ny) + 1, 2 * (tail % ny) + 1], axis=-1) + k * offset
+        for k in range(3)
+    ]
+    for axis, (low, _) in enumerate(fields.walls):
+        if low == "periodic":
+            for point in points:
+                point[:, axis] %= 2 * fields.shape[axis]
+    at_tail, middle, at_head = ((p[:, 0], p[:, 1]) for p in points)
+    link = offset * np.array([hx, hy])
+    first, a = _half_climb(fields, inverse[tail], link, at_tail, middle)
+    second, b = _half_climb(fields, inverse[head], link, middle, at_head)
+    u = fields.potential
+    # where the tensor is the same, the climb of L is that of the cell values alone, exactly
+    rest = (first - a * (u[middle] - u[at_tail])) + (second - b * (u[at_head] - u[middle]))
+    total = np.where(a == b, a * (u[at_head] - u[at_tail]) + rest, first + second)
+    diagonal = d[:, 0, 1] == 0
+    wall_climb = _wall_climb(
+        fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
+    )
+    return Links(
+        tail,
+        head,
+        offset,
+        lattice.rho_tail,
+        lattice.rho_head,
+        first,
+        second,
+        total,
+        diagonal[tail] & diagonal[head],
+        lattice.cut_cell,
+        lattice.cut_rho / lattice.theta,
+        lattice.theta * wall_climb,
+    )
+
+
+def _inverse(d: Array, ny: int) -> Array:
     determinant = d[:, 0, 0] * d[:, 1, 1] - d[:, 0, 1] ** 2
     if not ((determinant > 0) & (d[:, 0, 0] > 0)).all():
         cell = int(np.argmin(np.where(d[:, 0, 0] > 0, determinant, -np.inf)))
@@ -108,148 +150,37 @@ def plane_links(fields: Fields) -> Links:
     inverse = np.empty_like(d)
     inverse[:, 0, 0], inverse[:, 1, 1] = d[:, 1, 1] / determinant, d[:, 0, 0] / determinant
     inverse[:, 0, 1] = inverse[:, 1, 0] = -d[:, 0, 1] / determinant
-    h = np.array(fields.spacing)
-    offsets, rho = selling_decomposition(d, (float(h[0]), float(h[1])))
-    walls = np.array([[_WALL_CODE[w] for w in axis] for axis in fields.walls])
-    force = np.zeros((1, 1, 2)) if fields.force is None else fields.force
-    ints, reals, wall_cell, wall_reals = _plane_links_kernel(
-        np.array([nx, ny]), h, walls, offsets, rho, inverse,
-        np.ascontiguousarray(fields.potential), np.ascontiguousarray(fields.gradient),
-        np.ascontiguousarray(force), fields.force is not None,
-    )  # fmt: skip
-    diagonal = d[:, 0, 1] == 0
-    tail, head = ints[:, 0].copy(), ints[:, 1].copy()
-    rho_tail, rho_head, first, second, total = (column.copy() for column in reals.T)
-    return Links(
-        tail,
-        head,
-        ints[:, 2:].copy(),
-        rho_tail,
-        rho_head,
-        first,
-        second,
-        total,
-        diagonal[tail] & diagonal[head],
-        wall_cell,
-        wall_reals[:, 0].copy(),
-        wall_reals[:, 1].copy(),
-    )
+    return inverse
 
 
-_WALL_CODE = {"reflecting": 0, "absorbing": 1, "periodic": 2}
+def _half_climb(
+    fields: Fields,
+    inverse: Array,
+    link: Array,
+    start: tuple[Indices, ...],
+    end: tuple[Indices, ...],
+) -> tuple[Array, Array]:
+    """Climb of Phi over half of each link l, and the factor a of the climb of L in it.
+
+    With ``D^-1 l = a l + s l_perp``, grad Phi . l is ``a`` times the climb of L (exact, from its
+    values) plus ``s grad L . l_perp`` (trapezoidal rule; s vanishes exactly when D is isotropic)
+    minus ``(D^-1 l) . F``.
+    """
+    lx, ly = link.T
+    wx, wy = np.einsum("lij,lj->il", inverse, link)
+    square = lx * lx + ly * ly
+    a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
+    gx, gy = (fields.gradient[start] + fields.gradient[end]).T / 2
+    climb = a * (fields.potential[end] - fields.potential[start]) + s * (gy * lx - gx * ly) / 2
+    if fields.force is not None:
+        fx, fy = (fields.force[start] + fields.force[end]).T / 2
+        climb -= (wx * fx + wy * fy) / 2
+    return climb, a
 
 
-@njit(cache=True)
-def _half_climb_kernel(inv, lx, ly, du, gx, gy, fx, fy):  # type: ignore[no-untyped-def]
-    """Climb over half a link l: a dU + b.G/2 - (D^-1 l).F/2, with D^-1 l = a l + b, b.l = 0."""
-    wx = inv[0, 0] * lx + inv[0, 1] * ly
-    wy = inv[1, 0] * lx + inv[1, 1] * ly
-    a = (wx * lx + wy * ly) / (lx * lx + ly * ly)
-    # b = D^-1 l - a l, written so that it vanishes exactly for an isotropic tensor
-    s = (wy * lx - wx * ly) / (lx * lx + ly * ly)
-    return a * du + 0.5 * s * (gy * lx - gx * ly) - 0.5 * (wx * fx + wy * fy), a
-
-
-@njit(cache=True)
-def _wall_fraction_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
-    """Fraction of link e inside the walls (2 when all of it is) and whether it ends absorbed."""
-    theta, absorbed = 2.0, False
-    for k in range(2):
-        j = i[k] + e[k]
-        side = 0 if j < 0 else 1
-        if walls[k, 0] == 2 or 0 <= j < n[k]:
-            continue
-        edge = -0.5 - i[k] if side == 0 else n[k] - 0.5 - i[k]
-        t = edge / e[k]
-        here = walls[k, side] == 1
-        if abs(t - theta) < 1e-12:
-            absorbed = absorbed or here
-        elif t < theta:
-            theta, absorbed = t, here
-    return theta, absorbed
-
-
-@njit(cache=True)
-def _plane_links_kernel(n, h, walls, offsets, rho, inv, u, g, f, forced):  # type: ignore[no-untyped-def]
-    """Run through cells i and vectors e of their decomposition; each pair of cells once."""
-    nx, ny = n[0], n[1]
-    cells = nx * ny
-    ints = np.empty((6 * cells, 4), dtype=np.int32)
-    reals = np.empty((6 * cells, 5))
-    cut_cell = np.empty(6 * cells, dtype=np.int32)
-    cut = np.empty((6 * cells, 2))
-    links, cuts = 0, 0
-    i, e = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
-    mid, end = np.zeros(2, dtype=np.int64), np.zeros(2, dtype=np.int64)
-    for c in range(cells):
-        i[0], i[1] = c // ny, c % ny
-        cx, cy = 2 * i[0] + 1, 2 * i[1] + 1
-        for k in range(3):
-            if rho[c, k] == 0.0:
-                continue
-            for sign in (1, -1):
-                e[0], e[1] = sign * offsets[c, k, 0], sign * offsets[c, k, 1]
-                lx, ly = e[0] * h[0], e[1] * h[1]
-                theta, absorbed = _wall_fraction_kernel(n, i, e, walls)
-                if theta < 2.0:
-                    if absorbed:
-                        gx, gy = g[cx, cy, 0], g[cx, cy, 1]
-                        fx, fy = (f[cx, cy, 0], f[cx, cy, 1]) if forced else (0.0, 0.0)
-                        wx = inv[c, 0, 0] * lx + inv[c, 0, 1] * ly
-                        wy = inv[c, 1, 0] * lx + inv[c, 1, 1] * ly
-                        cut_cell[cuts] = c
-                        cut[cuts, 0] = rho[c, k] / theta
-                        cut[cuts, 1] = theta * (wx * (gx - fx) + wy * (gy - fy))
-                        cuts += 1
-                    continue
-                for axis in range(2):
-                    mid[axis] = 2 * i[axis] + 1 + e[axis]
-                    end[axis] = 2 * i[axis] + 1 + 2 * e[axis]
-                    if walls[axis, 0] == 2:
-                        mid[axis] %= 2 * n[axis]
-                        end[axis] %= 2 * n[axis]
-                j = (end[0] // 2) * ny + end[1] // 2
-                rho_j = 0.0
-                for m in range(3):
-                    if (
-                        offsets[j, m, 0] == offsets[c, k, 0]
-                        and offsets[j, m, 1] == offsets[c, k, 1]
-                    ):
-                        rho_j = rho[j, m]
-                # the cell at the low end writes the link, unless its decomposition lacks it
-                if sign == -1 and rho_j > 0.0:
-                    continue
-                fx1 = fy1 = fx2 = fy2 = 0.0
-                mx, my, ex, ey = mid[0], mid[1], end[0], end[1]
-                if forced:
-                    fx1 = 0.5 * (f[cx, cy, 0] + f[mx, my, 0])
-                    fy1 = 0.5 * (f[cx, cy, 1] + f[mx, my, 1])
-                    fx2 = 0.5 * (f[mx, my, 0] + f[ex, ey, 0])
-                    fy2 = 0.5 * (f[mx, my, 1] + f[ex, ey, 1])
-                z1, a1 = _half_climb_kernel(
-                    inv[c], lx, ly, u[mx, my] - u[cx, cy],
-                    0.5 * (g[cx, cy, 0] + g[mx, my, 0]), 0.5 * (g[cx, cy, 1] + g[mx, my, 1]),
-                    fx1, fy1,
-                )  # fmt: skip
-                z2, a2 = _half_climb_kernel(
-                    inv[j], lx, ly, u[ex, ey] - u[mx, my],
-                    0.5 * (g[mx, my, 0] + g[ex, ey, 0]), 0.5 * (g[mx, my, 1] + g[ex, ey, 1]),
-                    fx2, fy2,
-                )  # fmt: skip
-                total = z1 + z2
-                if (
-                    a1 == a2
-                ):  # climb from cell values of the loss alone: exact, whatever lies between
-                    du = u[ex, ey] - u[cx, cy]
-                    total = a1 * du + (z1 - a1 * (u[mx, my] - u[cx, cy]))
-                    total += z2 - a2 * (u[ex, ey] - u[mx, my])
-                flip = sign == -1
-                ints[links, 0], ints[links, 1] = (j, c) if flip else (c, j)
-                ints[links, 2], ints[links, 3] = offsets[c, k, 0], offsets[c, k, 1]
-                reals[links, 0], reals[links, 1] = (
-                    (rho_j, rho[c, k]) if flip else (rho[c, k], rho_j)
-                )
-                reals[links, 2], reals[links, 3] = (-z2, -z1) if flip else (z1, z2)
-                reals[links, 4] = -total if flip else total
-                links += 1
-    return ints[:links].copy(), reals[:links].copy(), cut_cell[:cuts].copy(), cut[:cuts].copy()
+def _wall_climb(fields: Fields, inverse: Array, cell: Indices, link: Array) -> Array:
+    """Climb of Phi along whole links that a wall cuts, by the slope at the cell they start from."""
+    ny = fields.shape[1]
+    slope = -fields.drift()[2 * (cell // ny) + 1, 2 * (cell % ny) + 1]
+    climb: Array = np.einsum("li,lij,lj->l", link, inverse[cell], slope)
+    return climb

@@ -1,0 +1,120 @@
+"""Stationary masses of a generator, right at any barrier height."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import breadth_first_order
+
+from fokkerplanck.solvers.censoring import censor, gth_stationary, solve_transposed
+from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.generator import Generator
+
+__all__ = ["equilibrium_mass", "stationary_mass"]
+
+Array = NDArray[np.float64]
+
+#: Largest mismatch of the log-weights around a closed loop that still counts as rounding.
+LOOP_DEFECT = 1e-9
+
+
+def stationary_mass(generator: Generator) -> Array:
+    """Solve ``Q.T P = 0`` for cell masses that sum to 1, shape (*shape,).
+
+    Where detailed balance holds, the weights are the products of rate ratios along a tree of
+    links and right to relative accuracy in every cell, 1e-300 of the peak included. Otherwise
+    the chain is censored on one anchor per metastable well, and the wells' weights come from an
+    elimination without subtraction.
+
+    Raises
+    ------
+    NumericalError
+        If a wall absorbs, if cells do not communicate, or if the residual flux shows that the
+        answer cannot be trusted.
+    """
+    if not generator.conservative:
+        msg = "a wall absorbs, so all mass leaves in the end: there is no stationary density"
+        raise NumericalError(msg)
+    mass = equilibrium_mass(generator)
+    if mass is None:
+        mass = _driven_mass(generator)
+    return mass.reshape(generator.shape)
+
+
+def equilibrium_mass(generator: Generator) -> Array | None:
+    """Masses in detailed balance on every link, shape (cells,), or None where there are none."""
+    two_way = (generator.forward > 0) & (generator.backward > 0)
+    if not (two_way | (generator.forward == generator.backward)).all():
+        return None
+    tail, head = generator.tail[two_way], generator.head[two_way]
+    climb = np.log(generator.backward[two_way]) - np.log(generator.forward[two_way])
+    n = generator.cells
+    link = np.arange(1, tail.size + 1)
+    ends = (np.concatenate([tail, head]), np.concatenate([head, tail]))
+    graph = coo_array((np.concatenate([link, -link]), ends), shape=(n, n)).tocsr()
+    if graph.nnz < 2 * tail.size:  # two links between the same cells were added up
+        graph = coo_array((np.ones(2 * tail.size), ends), shape=(n, n)).tocsr()
+        order, parent = breadth_first_order(graph, 0, directed=False)
+        phi = _tree_search(order, parent, tail, head, climb, n)
+    else:
+        order, parent = breadth_first_order(graph, 0, directed=False)
+        signed = np.asarray(graph[parent[order[1:]], order[1:]]).ravel()
+        step = np.where(signed > 0, 1.0, -1.0) * climb[np.abs(signed) - 1]
+        phi = _tree_sum_kernel(order, parent, np.concatenate([[0.0], step]), n)
+    if order.size < n:
+        return None
+    defect = np.abs(phi[head] - phi[tail] - climb)
+    if defect.max(initial=0.0) > LOOP_DEFECT * max(1.0, float(np.abs(climb).max(initial=0.0))):
+        return None
+    weight = np.exp(phi.min() - phi)
+    return np.asarray(weight / weight.sum())
+
+
+def _tree_search(
+    order: NDArray[np.int32],
+    parent: NDArray[np.int32],
+    tail: NDArray[np.int32],
+    head: NDArray[np.int32],
+    climb: Array,
+    n: int,
+) -> Array:
+    """Sum climbs along the tree when some cells are joined by several links (tiny rings)."""
+    step = {(int(a), int(b)): c for a, b, c in zip(tail, head, climb, strict=True)}
+    step |= {(b, a): -c for (a, b), c in step.items()}
+    steps = [0.0] + [step[int(parent[k]), int(k)] for k in order[1:]]
+    return np.asarray(_tree_sum_kernel(order, parent, np.array(steps), n))
+
+
+@njit(cache=True)
+def _tree_sum_kernel(order, parent, step, n):  # type: ignore[no-untyped-def]
+    """phi[k] = phi[parent of k] + step, along a breadth-first order."""
+    phi = np.zeros(n)
+    for k in range(1, order.size):
+        phi[order[k]] = phi[parent[order[k]]] + step[k]
+    return phi
+
+
+def _driven_mass(generator: Generator) -> Array:
+    chain = censor(generator)
+    q = generator.matrix
+    rows = q[chain.anchors]
+    into_rest = np.asarray(rows[:, chain.rest].todense())
+    back = np.asarray((q[chain.rest][:, chain.anchors]).todense()) / chain.exit_rate[:, None]
+    hit = chain.solver.solve(back)  # probability to meet each anchor first, from every cell
+    anchors = gth_stationary(np.asarray(rows[:, chain.anchors].todense()) + into_rest @ hit)
+    visits = solve_transposed(chain.solver, anchors @ into_rest)
+    mass = np.zeros(generator.cells)
+    mass[chain.anchors] = anchors
+    mass[chain.rest] = visits / chain.exit_rate
+    if mass.min() < 0:
+        msg = f"a stationary mass came out negative ({mass.min():.1e}): rates too far apart"
+        raise NumericalError(msg)
+    mass /= mass.sum()
+    throughput = generator.exit_rate * mass
+    residual = np.abs(q.T @ mass).max() / throughput.max()
+    if residual > 1e-9:
+        msg = f"the stationary density leaves a residual flux of {residual:.1e} of the throughput"
+        raise NumericalError(msg)
+    return mass

@@ -1,0 +1,127 @@
+"""Which cells of a plane are joined by the links of a Selling decomposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+__all__ = ["LatticeLinks", "lattice_links"]
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int32]
+
+_WALL_CODE = {"reflecting": 0, "absorbing": 1, "periodic": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeLinks:
+    """Links between cells, and those that an absorbing wall cuts at a fraction theta."""
+
+    tail: Indices
+    head: Indices
+    offset: Indices
+    rho_tail: Array
+    rho_head: Array
+    cut_cell: Indices
+    cut_offset: Indices
+    cut_rho: Array
+    theta: Array
+
+
+def lattice_links(
+    shape: tuple[int, ...], walls: tuple[tuple[str, str], ...], offsets: Indices, rho: Array
+) -> LatticeLinks:
+    """List the links of every cell's decomposition, each pair of cells with an offset once.
+
+    Parameters
+    ----------
+    shape, walls : tuple
+        Cells and walls of both axes.
+    offsets : ndarray of int32, shape (cells, 3, 2)
+        Lattice vectors of each cell, first non-zero component positive.
+    rho : ndarray, shape (cells, 3)
+        Their strengths.
+
+    Returns
+    -------
+    LatticeLinks
+        A strength is 0 at an end whose own decomposition lacks the vector.
+    """
+    codes = np.array([[_WALL_CODE[w] for w in axis] for axis in walls])
+    ints, reals, cut_ints, cut_reals = _links_kernel(np.array(shape), codes, offsets, rho)
+    return LatticeLinks(
+        ints[:, 0].copy(),
+        ints[:, 1].copy(),
+        ints[:, 2:].copy(),
+        reals[:, 0].copy(),
+        reals[:, 1].copy(),
+        cut_ints[:, 0].copy(),
+        cut_ints[:, 1:].copy(),
+        cut_reals[:, 0].copy(),
+        cut_reals[:, 1].copy(),
+    )
+
+
+@njit(cache=True)
+def _wall_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
+    """Fraction of link e inside the walls (2 when all of it is) and whether it ends absorbed."""
+    theta, absorbed = 2.0, False
+    for k in range(2):
+        j = i[k] + e[k]
+        if walls[k, 0] == 2 or 0 <= j < n[k]:
+            continue
+        side = 0 if j < 0 else 1
+        edge = -0.5 - i[k] if side == 0 else n[k] - 0.5 - i[k]
+        t = edge / e[k]
+        here = walls[k, side] == 1
+        if abs(t - theta) < 1e-12:  # through a corner
+            absorbed = absorbed or here
+        elif t < theta:
+            theta, absorbed = t, here
+    return theta, absorbed
+
+
+@njit(cache=True)
+def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
+    """Run over cells c and vectors +-e of their decomposition."""
+    ny, cells = n[1], n[0] * n[1]
+    ints, reals = np.empty((6 * cells, 4), dtype=np.int32), np.empty((6 * cells, 2))
+    cut_ints, cut_reals = np.empty((6 * cells, 3), dtype=np.int32), np.empty((6 * cells, 2))
+    links, cuts = 0, 0
+    i, e, j = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
+    for c in range(cells):
+        i[0], i[1] = c // ny, c % ny
+        for k in range(3):
+            if rho[c, k] == 0.0:
+                continue
+            for sign in (1, -1):
+                e[0], e[1] = sign * offsets[c, k, 0], sign * offsets[c, k, 1]
+                theta, absorbed = _wall_kernel(n, i, e, walls)
+                if theta < 2.0:
+                    if absorbed:
+                        cut_ints[cuts, 0], cut_ints[cuts, 1], cut_ints[cuts, 2] = c, e[0], e[1]
+                        cut_reals[cuts, 0], cut_reals[cuts, 1] = rho[c, k], theta
+                        cuts += 1
+                    continue
+                j[0], j[1] = (i[0] + e[0]) % n[0], (i[1] + e[1]) % n[1]
+                other = j[0] * ny + j[1]
+                rho_j = 0.0
+                for m in range(3):
+                    same = offsets[other, m, 0] == offsets[c, k, 0]
+                    if same and offsets[other, m, 1] == offsets[c, k, 1]:
+                        rho_j = rho[other, m]
+                # the cell at the tail writes the link, unless its decomposition lacks it
+                if sign == 1:
+                    ints[links, 0], ints[links, 1] = c, other
+                    reals[links, 0], reals[links, 1] = rho[c, k], rho_j
+                elif rho_j == 0.0:
+                    ints[links, 0], ints[links, 1] = other, c
+                    reals[links, 0], reals[links, 1] = 0.0, rho[c, k]
+                else:
+                    continue
+                ints[links, 2], ints[links, 3] = offsets[c, k, 0], offsets[c, k, 1]
+                links += 1
+    return ints[:links], reals[:links], cut_ints[:cuts], cut_reals[:cuts]
