@@ -84,7 +84,7 @@ def delta(grid: Grid, point: float | Sequence[float]) -> Array:
     CaseError
         When the point lies outside the grid.
     """
-    at = _vector(point, grid, "initial.mean")
+    at = _vector(point, grid, "initial.point")
     grid.cell_of(at.tolist())
     parts = [_shares(axis, c) for axis, c in zip(grid.axes, at, strict=True)]
     return _normalised(reduce(np.multiply.outer, parts), grid)

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.sgd import diffusion_scale
 
 __all__ = ["Schedule"]
 
@@ -77,32 +78,45 @@ class Schedule:
     @classmethod
     def hyperparameters(
         cls,
-        learning_rate: str | None = None,
-        batch_size: str | None = None,
+        learning_rate: float,
+        batch_size: float,
+        dataset_size: float | None = None,
         *,
+        learning_rate_of_t: str | None = None,
+        batch_size_of_t: str | None = None,
         parameters: Mapping[str, float] | None = None,
     ) -> Schedule:
-        """Factor ``(eta(t) / eta(0)) / (B(t) / B(0))`` from expressions of t.
+        """Factor ``eb(t) / eb`` of learning rates and batch sizes that are expressions of t.
 
         Time is the sum of the learning rates of the steps taken; a schedule given in steps k must
         be rewritten with ``dt = eta dk``.
 
+        Parameters
+        ----------
+        learning_rate, batch_size, dataset_size : float
+            Those that the noise itself was made with (see `sgd.diffusion_scale`).
+        learning_rate_of_t, batch_size_of_t : str, optional
+            Their values at time t; what is left out stays constant.
+        parameters : mapping, optional
+            Names used in the expressions.
+
         Raises
         ------
         CaseError
-            When neither is given, or a text is not an allowed expression.
+            When no expression is given, or one is not allowed.
         """
-        if learning_rate is None and batch_size is None:
+        if learning_rate_of_t is None and batch_size_of_t is None:
             msg = "needs learning_rate, batch_size or both as expressions of t"
             raise CaseError(msg, key=KEY)
-        named = {"learning_rate": learning_rate, "batch_size": batch_size}
-        parts = {
+        base = (learning_rate, batch_size, dataset_size)
+        texts = {"learning_rate": learning_rate_of_t, "batch_size": batch_size_of_t}
+        values = {
             name: _Expression(text, dict(parameters or {}), f"{KEY}.{name}")
-            for name, text in named.items()
+            for name, text in texts.items()
             if text is not None
         }
-        text = ", ".join(f"{name} = {part.text}" for name, part in parts.items())
-        return cls(_Ratio(parts.get("learning_rate"), parts.get("batch_size")), text=text)
+        text = ", ".join(f"{name} = {value.text}" for name, value in values.items())
+        return cls(_Hyperparameters(base, values), text=text)
 
     def factor(self, time: float) -> float:
         """Evaluate s(t).
@@ -145,16 +159,17 @@ class _Expression:
 
 
 @dataclass(frozen=True)
-class _Ratio:
-    learning_rate: _Expression | None
-    batch_size: _Expression | None
+class _Hyperparameters:
+    base: tuple[float, float, float | None]
+    values: Mapping[str, _Expression]
 
     def __call__(self, time: float) -> float:
-        eta, batch = (
-            1.0 if part is None else part(time) / part(0.0)
-            for part in (self.learning_rate, self.batch_size)
-        )
-        return eta / batch
+        eta, batch, size = self.base
+        if "learning_rate" in self.values:
+            eta = self.values["learning_rate"](time)
+        if "batch_size" in self.values:
+            batch = self.values["batch_size"](time)
+        return diffusion_scale(eta, batch, size) / diffusion_scale(*self.base)
 
 
 def _finite(value: float, name: str) -> float:
