@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from fokkerplanck.case import build
 from fokkerplanck.case.load import load_case, parse_case
 from fokkerplanck.case.models import Case
 
-__all__ = ["Case", "load_case", "parse_case"]
+__all__ = ["Case", "build", "load_case", "parse_case"]

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.case.models import Case, TimesTable
-from fokkerplanck.errors import CaseError
+from fokkerplanck.case.models import Case, FileStart, TimesTable
+from fokkerplanck.case.noise_tables import FormulaSchedule, HessianNoise, StepSchedule
+from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.grid import Axis, Grid
-from fokkerplanck.problem import Problem
+
+if TYPE_CHECKING:
+    from fokkerplanck.forces import Force
+    from fokkerplanck.landscapes import Landscape
+    from fokkerplanck.noise import Noise
+    from fokkerplanck.problem import Problem
+    from fokkerplanck.schedule import Schedule
 
 __all__ = ["grid", "initial", "problem", "times"]
 
@@ -20,23 +28,29 @@ Array = NDArray[np.float64]
 
 
 def problem(case: Case) -> Problem:
-    """Grid, landscape, noise and force of a case.
+    """Grid, landscape, noise and force of a case, evaluated once on the grid.
 
     Raises
     ------
     CaseError
         What only the numbers show: an expression that is not allowed or not finite, a tensor
-        that is not positive definite in some cell, a data file that does not fit.
+        that is not positive definite in some cell, a loss that does not fit periodic walls.
+    DataError
+        If a file of the case cannot be read.
     """
+    from fokkerplanck.problem import Problem
+
     space = grid(case)
     with _located(case, "landscape"):
         loss = _landscape(case)
     with _located(case, "noise"):
-        noise = _noise(case, space)
+        noise = _noise(case)
     with _located(case, "dynamics.drift"):
         force = _force(case)
-    with _located(case, "noise"):
-        return Problem(space, loss, noise, force)
+    with _located(case, ""):
+        made = Problem(space, loss, noise, force)
+        made.fields()  # fails here, before any output is touched
+    return made
 
 
 def grid(case: Case) -> Grid:
@@ -47,12 +61,14 @@ def grid(case: Case) -> Grid:
 
 
 def initial(case: Case, problem: Problem) -> Array:
-    """Initial density, shape (*shape), with mass 1.
+    """Make the initial density, shape (*shape), of mass 1.
 
     Raises
     ------
     CaseError
         If the case has no [initial], or the density does not fit into the grid.
+    DataError
+        If the file of ``kind = "file"`` cannot be read.
     """
     from fokkerplanck import initial as densities
 
@@ -62,20 +78,20 @@ def initial(case: Case, problem: Problem) -> Array:
             msg = "missing table [initial]: say where the density starts"
             raise CaseError(msg)
         if start.kind == "gaussian":
-            return densities.gaussian(space, start.mean, std=start.std, covariance=start.covariance)
+            return densities.gaussian(space, start.mean, start.std, covariance=start.covariance)
         if start.kind == "delta":
-            return densities.delta(space, start.point)
+            return densities.delta(space, start.mean)
         if start.kind == "uniform":
             return densities.uniform(space)
         if start.kind == "stationary":
-            from fokkerplanck.stationary import stationary
+            from fokkerplanck.steady_state import stationary
 
             return stationary(problem).density
-        return _from_file(case, space)
+        return _from_file(start, case.folder, space)
 
 
 def times(case: Case) -> Array:
-    """Times of the snapshots, increasing; empty without [evolve]."""
+    """List the times of the snapshots, increasing; none without [evolve]."""
     if case.evolve is None:
         return np.empty(0)
     given = case.evolve.times
@@ -87,35 +103,116 @@ def times(case: Case) -> Array:
 
 @contextmanager
 def _located(case: Case, key: str) -> Iterator[None]:
-    """Add the file, and the table's name, to an error from deeper down."""
+    """Add the case's file, and the table's key, to an error from deeper down."""
+    file = str(case.path) if case.path else None
     try:
         yield
     except CaseError as error:
-        inner = error.key or ""
-        full = inner if inner.split(".")[0] == key.split(".")[0] else f"{key}.{inner}".strip(".")
-        file = error.file or (str(case.path) if case.path else None)
-        raise CaseError(error.message, file=file, key=full) from None
+        raise CaseError(error.message, file=error.file or file, key=_full(key, error.key)) from None
+    except DataError as error:
+        msg = ": ".join(part for part in (file, f"{key}.file", str(error)) if part)
+        raise DataError(msg) from None
 
 
-def _landscape(case: Case) -> Any:
+def _full(table: str, key: str | None) -> str | None:
+    """Dotted path of a key that may or may not start with its table's own."""
+    if not key:
+        return table or None
+    inside = key.replace("[", ".").replace("]", "")
+    whole = inside.split(".")[0] == table.split(".")[0] or not table
+    return inside if whole else f"{table}.{inside}"
+
+
+def _landscape(case: Case) -> Landscape:
     from fokkerplanck import landscapes
 
-    table = case.landscape
-    return landscapes.from_expression(table.loss, case.dim, table.parameters)
+    keys = case.landscape.model_dump(exclude_none=True)
+    kind, turn, shear = keys.pop("kind"), keys.pop("rotate", None), keys.pop("shear", None)
+    if kind == "sampled":
+        loss: Any = landscapes.load_sampled(case.folder / keys["file"])
+    else:
+        loss = landscapes.KINDS[kind](dim=case.dim, **keys)
+    if shear is not None:
+        loss = landscapes.sheared(loss, shear)
+    return loss if turn is None else landscapes.rotated(loss, turn)
 
 
-def _noise(case: Case, space: Grid) -> Any:
+def _noise(case: Case) -> Noise:
     from fokkerplanck import noise
 
     table = case.noise
+    common: dict[str, Any] = {"reading": table.reading, "schedule": _schedule(case)}
     if table.kind == "white":
-        return noise.white(table.temperature, reading=table.reading)
-    return noise.tensor(table.D, reading=table.reading)
+        return noise.white(table.temperature, **common)
+    if table.kind == "tensor":
+        return noise.tensor(table.D, parameters=table.parameters, **common)
+    return noise.hessian(
+        table.learning_rate,
+        table.batch_size,
+        model=table.model,
+        floor=table.floor,
+        dataset_size=table.dataset_size,
+        **common,
+    )
 
 
-def _force(case: Case) -> Any:
-    return None
+def _schedule(case: Case) -> Schedule | None:
+    given, noise = case.noise.schedule, case.noise
+    if given is None:
+        return None
+    from fokkerplanck.schedule import Schedule
+
+    if isinstance(given, str):
+        made = Schedule.expression(given)
+    elif isinstance(given, StepSchedule):
+        made = Schedule.steps(given.times, given.factor)
+    elif isinstance(given, FormulaSchedule):
+        made = Schedule.expression(given.factor, given.parameters)
+    elif isinstance(noise, HessianNoise):
+        made = Schedule.hyperparameters(
+            noise.learning_rate,
+            noise.batch_size,
+            noise.dataset_size,
+            learning_rate_of_t=given.learning_rate,
+            batch_size_of_t=given.batch_size,
+            parameters=given.parameters,
+        )
+    else:
+        msg = f"learning rates belong to hessian noise; give noise of kind {noise.kind} a factor"
+        raise CaseError(msg, key="noise.schedule")
+    for time in (0.0, *times(case)):  # fails here rather than halfway through the evolution
+        made.factor(float(time))
+    return made
 
 
-def _from_file(case: Case, space: Grid) -> Array:
-    raise NotImplementedError
+def _force(case: Case) -> Force | None:
+    drift = case.dynamics.drift
+    if isinstance(drift, str):
+        return None
+    from fokkerplanck import forces
+
+    return forces.expressions(drift.force, drift.parameters)
+
+
+def _from_file(start: FileStart, folder: Path, space: Grid) -> Array:
+    """Density of a stored snapshot on this grid, scaled to mass 1."""
+    from fokkerplanck import store
+
+    with store.read(folder / start.file) as result:
+        if result.times.size == 0:
+            msg = f"{start.file} holds no density"
+            raise CaseError(msg, key="initial.file")
+        if result.grid.dim != space.dim:
+            msg = f"{start.file} is {result.grid.dim}-D, but the grid is {space.dim}-D"
+            raise CaseError(msg, key="initial.file")
+        density = result.density(-1 if start.at is None else result.index_of(start.at))
+        source = result.grid
+    if source != space:
+        from fokkerplanck.regrid import regrid
+
+        density = regrid(density, source, space)
+    mass = space.integrate(density)
+    if not mass > 0:
+        msg = f"the density of {start.file} has no mass inside this grid"
+        raise CaseError(msg, key="initial.file")
+    return np.asarray(density / mass)

@@ -2,12 +2,183 @@
 
 from __future__ import annotations
 
-from fokkerplanck.case.messages import Mistake
-from fokkerplanck.case.models import Case
+from collections.abc import Callable, Iterator, Sequence
+from math import prod
 
-__all__ = ["mistakes_in"]
+import numpy as np
+
+from fokkerplanck.case.messages import Mistake, nearest, show
+from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
+
+__all__ = ["RESULTS", "mistakes_in", "output_bytes"]
+
+#: first parts of the quantities that `run` reports, and the table each one needs
+RESULTS: dict[str, str | None] = {
+    "mass_error": None,
+    "minimum_density": None,
+    "landscape": None,
+    "evolve": "evolve",
+    "stationary": "stationary",
+    "wall_seconds": None,
+}
+LARGEST_OUTPUT = 4 * 2**30
+MOST_CELLS = 2**24
+ONLY_PLANE = ("mueller-brown",)
+ONLY_LINE = ("tridiagonal",)
 
 
 def mistakes_in(case: Case) -> list[Mistake]:
     """All that is wrong with a case whose tables are right one by one."""
-    return []
+    return [mistake for rule in RULES for mistake in rule(case)]
+
+
+def output_bytes(case: Case) -> int:
+    """Size of the densities and currents of all snapshots, before compression."""
+    times = case.evolve.times if case.evolve else ()
+    snapshots = times.count if isinstance(times, TimesTable) else len(times)
+    return 8 * _cells(case) * (1 + case.dim) * (snapshots + 1)
+
+
+def _cells(case: Case) -> int:
+    return prod(axis.cells for axis in case.grid.axes)
+
+
+def _something_to_do(case: Case) -> Iterator[Mistake]:
+    if case.evolve is None and case.stationary is None:
+        yield "evolve", "nothing to compute: the case needs a table [evolve] or [stationary]"
+    if case.evolve is not None and case.initial is None:
+        yield "initial", "missing table [initial]: [evolve] starts from a density"
+
+
+def _size(case: Case) -> Iterator[Mistake]:
+    if _cells(case) > MOST_CELLS:
+        yield "grid", f"has {_cells(case):.3g} cells; at most {MOST_CELLS} are allowed"
+    elif output_bytes(case) > LARGEST_OUTPUT:
+        size = output_bytes(case) / 2**30
+        limit = LARGEST_OUTPUT // 2**30
+        yield (
+            "evolve.times",
+            f"the snapshots would take {size:.3g} GiB ({_cells(case)} cells, density and current "
+            f"at each time); at most {limit} GiB are allowed: ask for fewer times or cells",
+        )
+
+
+def _landscape(case: Case) -> Iterator[Mistake]:
+    table = case.landscape
+    if case.dim == 1:
+        for key in ("rotate", "shear"):
+            if getattr(table, key) is not None:
+                yield f"landscape.{key}", "needs a plane, but the grid has no y"
+        if table.kind in ONLY_PLANE:
+            yield "landscape.kind", f"{show(table.kind)} is a landscape of x and y; give grid.y"
+
+
+def _noise(case: Case) -> Iterator[Mistake]:
+    if case.noise.kind == "tensor" and len(case.noise.D) != case.dim:
+        n, m = len(case.noise.D), case.dim
+        yield "noise.D", f"is {n} x {n}, but the grid is {m}-D and needs {m} x {m} entries"
+    drift = case.dynamics.drift
+    if not isinstance(drift, str) and len(drift.force) != case.dim:
+        yield (
+            "dynamics.drift.force",
+            f"has {len(drift.force)} entries, but the grid is {case.dim}-D and needs {case.dim}",
+        )
+
+
+def _start(case: Case) -> Iterator[Mistake]:
+    start = case.initial
+    if isinstance(start, StationaryStart):
+        yield from _absorbing(case, "initial.kind")
+    if not isinstance(start, (GaussianStart, DeltaStart)):
+        return
+    yield from _length(start.mean, case.dim, "initial.mean")
+    if len(start.mean) == case.dim:
+        for k, axis in enumerate(case.grid.axes):
+            if not axis.min <= start.mean[k] <= axis.max:
+                yield (
+                    f"initial.mean.{k}",
+                    f"lies outside the grid [{axis.min}, {axis.max}], got {start.mean[k]}",
+                )
+    if isinstance(start, GaussianStart):
+        if start.std is not None:
+            yield from _length(start.std, case.dim, "initial.std")
+        else:
+            yield from _covariance(start.covariance or (), case.dim)
+
+
+def _length(values: Sequence[float], dim: int, key: str) -> Iterator[Mistake]:
+    if len(values) != dim:
+        axes = "x" if dim == 1 else "x and y"
+        yield key, f"needs {dim} (for {axes}) entries, got {show(values)}"
+
+
+def _covariance(rows: Sequence[Sequence[float]], dim: int) -> Iterator[Mistake]:
+    key = "initial.covariance"
+    if len(rows) != dim:
+        yield key, f"needs {dim} x {dim} entries on this grid, got {show(rows)}"
+        return
+    matrix = np.array(rows)
+    if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
+        yield key, f"must be symmetric, got {show(rows)}"
+        return
+    eigenvalues = np.linalg.eigvalsh(matrix)
+    if eigenvalues[0] <= 0:
+        values = ", ".join(f"{v:.6g}" for v in eigenvalues)
+        yield key, f"must be positive definite, got {show(rows)} with eigenvalues {values}"
+
+
+def _stationary(case: Case) -> Iterator[Mistake]:
+    if case.stationary is not None:
+        yield from _absorbing(case, "stationary")
+        if case.noise.schedule is not None:
+            yield (
+                "stationary",
+                "does not exist under a noise that changes in time; remove noise.schedule or "
+                "[stationary]",
+            )
+
+
+def _absorbing(case: Case, key: str) -> Iterator[Mistake]:
+    walls = [w for axis in case.grid.axes for w in axis.walls]
+    if "absorbing" in walls:
+        yield key, "there is no stationary density where a wall absorbs; see grid.x.walls"
+
+
+def _method(case: Case) -> Iterator[Mistake]:
+    if case.evolve is None or case.evolve.method == "auto":
+        return
+    from fokkerplanck.solvers.evolve import METHODS
+
+    method, known = case.evolve.method, ("auto", *METHODS)
+    if method not in known:
+        yield (
+            "evolve.method",
+            f"unknown method {show(method)}{nearest(method, known)} (known: {', '.join(known)})",
+        )
+    elif method in ONLY_LINE and case.dim == 2:
+        yield "evolve.method", f"{show(method)} needs a 1-D grid"
+
+
+def _expectations(case: Case) -> Iterator[Mistake]:
+    for k, expected in enumerate(case.expect):
+        first = expected.quantity.split(".")[0]
+        key = f"expect.{k}.quantity"
+        if first in ("passage", "spectrum"):
+            yield key, f"[{first}] is not computed by this version"
+        elif first not in RESULTS:
+            known = ", ".join(RESULTS)
+            yield key, f"unknown quantity {show(first)}{nearest(first, RESULTS)} (known: {known})"
+        elif (table := RESULTS[first]) and getattr(case, table) is None:
+            yield key, f"{show(expected.quantity)} needs a table [{table}]"
+
+
+RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
+    _something_to_do,
+    _size,
+    _landscape,
+    _noise,
+    _start,
+    _stationary,
+    _method,
+    _expectations,
+)

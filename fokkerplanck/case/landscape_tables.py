@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fokkerplanck.case.values import Expression, Number, Parameters, Positive, Table
+from fokkerplanck.case.values import Expression, FilePath, Number, Parameters, Positive, Table
 
-__all__ = ["ExpressionLoss", "LandscapeTable", "SampledLoss"]
+__all__ = ["LandscapeTable"]
 
 
 class _Loss(Table):
-    """What every landscape takes: a turn and a shear, for planes only."""
+    """What every loss in the plane takes: a turn and a shear."""
 
     rotate: Number | None = Field(None, description="degrees, anticlockwise")
     shear: Number | None = None
@@ -22,15 +22,43 @@ class ExpressionLoss(_Loss):
     """A formula of x (and y); its gradient and Hessian are derived exactly."""
 
     kind: Literal["expression"]
-    loss: Expression = Field(description='the loss as a formula of x and y in quotes')
-    parameters: Parameters = {}
+    loss: Expression = Field(description="the loss as a formula of x and y in quotes")
+    parameters: Parameters = Field(default_factory=dict)
+
+
+class QuarticLoss(_Loss):
+    """barrier ((x/half_width)^2 - 1)^2 [+ stiffness (y - coupling x)^2/2]: two equal wells."""
+
+    kind: Literal["quartic"]
+    barrier: Positive = 0.25
+    half_width: Positive = 1.0
+    stiffness: Positive = 1.0
+    coupling: Number = 0.0
+
+
+class TiltedLoss(_Loss):
+    """x^4/4 - x^2/2 + tilt x [+ stiffness (y - coupling x)^2/2]: a deep and a shallow well."""
+
+    kind: Literal["tilted"]
+    tilt: Number = 0.1
+    stiffness: Positive = 1.0
+    coupling: Number = 0.0
+
+
+class StyblinskiTangLoss(_Loss):
+    """Sum over the coordinates of (x^4 - 16 x^2 + 5 x)/2."""
+
+    kind: Literal["styblinski-tang"]
 
 
 class SampledLoss(_Loss):
     """A loss known at points, from a file."""
 
     kind: Literal["sampled"]
-    file: str = Field(min_length=1, description="path of an HDF5 file, from the case's folder")
+    file: FilePath = Field(description="path of an HDF5 file, from the case's folder")
 
 
-LandscapeTable = Annotated[ExpressionLoss | SampledLoss, Field(discriminator="kind")]
+LandscapeTable = Annotated[
+    ExpressionLoss | QuarticLoss | TiltedLoss | StyblinskiTangLoss | SampledLoss,
+    Field(discriminator="kind"),
+]

@@ -141,8 +141,11 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
     except RecursionError:
         msg = "is nested too deeply"
         raise CaseError(msg, file=file) from None
-    except ValueError as error:  # includes TOMLDecodeError, and integers of thousands of digits
+    except tomllib.TOMLDecodeError as error:
         msg = f"is not valid TOML: {error}"
+        raise CaseError(msg, file=file) from None
+    except ValueError:
+        msg = "is not valid TOML: it holds an integer of thousands of digits or an impossible date"
         raise CaseError(msg, file=file) from None
 
 
@@ -151,10 +154,14 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         old = base.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        keep = both and value.get("kind", old.get("kind")) == old.get("kind")
-        result[key] = _merged(old, value) if keep else value
+        if isinstance(old, dict) and isinstance(value, dict) and _same_kind(old, value):
+            value = _merged(old, value)
+        result[key] = value
     return result
+
+
+def _same_kind(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return bool(new.get("kind", old.get("kind")) == old.get("kind"))
 
 
 def _move_paths(data: dict[str, Any], old: Path, new: Path) -> None:

@@ -10,15 +10,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from fokkerplanck._version import __version__
+from fokkerplanck.case.values import is_tag
 
 __all__ = ["Mistake", "explain", "joined", "later", "nearest", "show"]
 
 Mistake = tuple[str, str]
 """(dotted key, message)"""
 
+Tables = list[type[BaseModel]]
+
+#: what the format of cases already names and this version does not compute: refused, not ignored
 LATER_TABLES = ("spectrum", "passage", "sgd")
 LATER_KINDS = {"noise": ("covariance", "loss", "levy"), "dynamics": ("underdamped",)}
 LONGEST_SHOWN = 60
+#: errors that are best answered with the whole of what a key expects
+ABOUT = ("tuple_type", "model_type", "model_attributes_type", "literal_error")
 
 
 def explain(errors: Iterable[Mapping[str, Any]], root: type[BaseModel]) -> list[Mistake]:
@@ -31,27 +37,30 @@ def explain(errors: Iterable[Mapping[str, Any]], root: type[BaseModel]) -> list[
     root : type
         The model that was validated; known keys are looked up in it.
     """
-    mistakes = []
+    mistakes: dict[Mistake, None] = {}
+    misspelt: set[str] = set()
     for error in errors:
         tables, path = _descend(error["loc"], root)
-        mistakes.append(_explain_one(error, tables, path))
-    return list(dict.fromkeys(mistakes))
+        mistakes[_explain_one(error, tables, path)] = None
+        if error["type"] == "extra_forbidden":
+            misspelt.add(_meant(path, tables))
+    return [m for m in mistakes if not (m[0] in misspelt and m[1].startswith("missing"))]
 
 
 def joined(mistakes: Sequence[Mistake]) -> str:
-    """All mistakes in one text: a line each, after their number."""
+    """All mistakes in one text: their number, then a line each."""
     lines = [f"  {key}: {message}" if key else f"  {message}" for key, message in mistakes]
     return "\n".join([f"{len(mistakes)} mistakes", *lines])
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean "cells"?`` or nothing when no known word is near."""
-    close = difflib.get_close_matches(word[:LONGEST_SHOWN], list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    close = _closest(word, known)
+    return f'; did you mean "{close}"?' if close else ""
 
 
 def later(what: str) -> str:
-    """Message for a part of the contract that this version does not compute."""
+    """Message for what the format of cases names and this version does not compute."""
     return f"{what} is not computed by this version ({__version__})"
 
 
@@ -75,96 +84,134 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _descend(
-    location: tuple[str | int, ...], root: type[BaseModel]
-) -> tuple[list[type[BaseModel]], str]:
-    """Tables that hold the last part of `location`, and its path without the unions' tags."""
-    tables, path = [root], ""
-    parts = [part for part in location if part != "[key]"]
-    for depth, part in enumerate(parts):
-        last = depth == len(parts) - 1
+def _closest(word: str, known: Iterable[str]) -> str | None:
+    close = difflib.get_close_matches(word[:LONGEST_SHOWN], list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def _descend(location: Sequence[str | int], root: type[BaseModel]) -> tuple[Tables, str]:
+    """Tables that hold the last part of `location`, and its dotted path.
+
+    In a location the tag of a union's member stands after the union's own key.
+    """
+    tables: Tables = [root]
+    inner: Tables = []
+    path: list[str] = []
+    for part in location:
+        name = str(part)
+        if is_tag(name) or (len(inner) > 1 and any(name in _kinds(t) for t in inner)):
+            inner = [t for t in inner if name in _kinds(t)]
+            continue
+        if part == "[key]":
+            continue
+        path.append(name)
         if isinstance(part, int):
-            path += f".{part}"
             continue
-        tagged = [t for t in tables if part in _tags(t)]
-        if tagged and path:
-            tables = tagged
-            continue
-        path += f".{part}" if path else part
-        if not last:
-            tables = [
-                inner
-                for t in tables
-                if part in t.model_fields
-                for inner in _tables_in(t.model_fields[part].annotation)
-            ]
-    return tables, path
+        tables = inner or tables
+        inner = _tables_at(name, tables)
+    return tables, ".".join(path)
 
 
-def _tags(table: type[BaseModel]) -> tuple[str, ...]:
+def _kinds(table: type[BaseModel]) -> tuple[str, ...]:
     """Tags of a table in a union: its own (`TAG`) or the values of its `kind`."""
-    kind = table.model_fields.get("kind")
     own = getattr(table, "TAG", None)
-    return (own,) if own else (typing.get_args(kind.annotation) if kind else ())
+    if own:
+        return (own,)
+    kind = table.model_fields.get("kind")
+    return typing.get_args(kind.annotation) if kind else ()
 
 
-def _tables_in(annotation: Any) -> list[type[BaseModel]]:
+def _tables_at(key: str, tables: Tables) -> Tables:
+    """Tables that may stand at a key of one of `tables`."""
+    fields = [t.model_fields[key] for t in tables if key in t.model_fields]
+    return [inner for field in fields for inner in _tables_in(field.annotation)]
+
+
+def _tables_in(annotation: Any) -> Tables:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [table for inner in typing.get_args(annotation) for table in _tables_in(inner)]
 
 
-def _explain_one(
-    error: Mapping[str, Any], tables: list[type[BaseModel]], path: str
-) -> Mistake:
+def _explain_one(error: Mapping[str, Any], tables: Tables, path: str) -> Mistake:
     kind, given = error["type"], error.get("input")
+    key = path.rpartition(".")[2]
     if kind == "missing":
-        return path, _missing(path, tables)
+        return path, _missing(path, key, tables)
     if kind == "extra_forbidden":
-        return path, _unknown(path, tables)
+        return path, _unknown(path, key, tables)
     if kind == "union_tag_invalid":
         return f"{path}.kind", _unknown_kind(path, error["ctx"])
     if kind == "union_tag_not_found":
-        known = ", ".join(sorted(tag for t in _tables_at(path, tables) for tag in _tags(t)))
+        known = ", ".join(tag for t in _tables_at(key, tables) for tag in _kinds(t))
         return f"{path}.kind", f"missing key (one of: {known})"
-    context = error.get("ctx", {})
+    table, _, last = path.rpartition(".")
+    if last == "kind" and given in LATER_KINDS.get(table, ()):
+        return path, later(f"{table} of kind {show(given)}")
+    if kind == "tuple_type" and path == key:
+        return path, f"expects a list of tables: write [[{path}]]"
+    return path, _broken_rule(error, given, _about(key, tables))
+
+
+def _broken_rule(error: Mapping[str, Any], given: object, about: str | None) -> str:
+    context, kind = error.get("ctx", {}), error["type"]
     rule = RULES.get(kind)
-    message = rule(context) if rule else error["msg"]
-    return path, f"{message}, got {show(given)}"
+    message: str = rule(context) if rule else error["msg"]
+    if about and kind in ABOUT:
+        message = f"expects {about}"
+    if kind == "refused" and isinstance(given, dict):
+        return message
+    message = f"{message}, got {show(given)}"
+    if kind == "literal_error" and isinstance(given, str):
+        return message + nearest(given, _words(context))
+    quoted = kind in ("float_type", "int_type") and isinstance(given, str)
+    return f"{message} (a text in quotes)" if quoted else message
 
 
-def _tables_at(path: str, tables: list[type[BaseModel]]) -> list[type[BaseModel]]:
-    """Tables of the union at the last key of `path`."""
-    key = path.rpartition(".")[2]
-    fields = [t.model_fields[key] for t in tables if key in t.model_fields]
-    return [inner for field in fields for inner in _tables_in(field.annotation)]
+def _about(key: str, tables: Tables) -> str | None:
+    """Say in words what a key expects."""
+    return next((t.model_fields[key].description for t in tables if key in t.model_fields), None)
 
 
-def _missing(path: str, tables: list[type[BaseModel]]) -> str:
-    if _tables_at(path, tables):
+def _missing(path: str, key: str, tables: Tables) -> str:
+    if _tables_at(key, tables) and path == key:
         return f"missing table [{path}]"
-    key = path.rpartition(".")[2]
-    about = next((t.model_fields[key].description for t in tables if key in t.model_fields), None)
+    about = _about(key, tables)
     return f"missing key ({about})" if about else "missing key"
 
 
-def _unknown(path: str, tables: list[type[BaseModel]]) -> str:
-    key = path.rpartition(".")[2]
-    if key in LATER_TABLES and path == key:
-        return later(f"[{key}]")
-    allowed = list(dict.fromkeys(name for table in tables for name in table.model_fields))
-    return f"unknown key{nearest(key, allowed)} (allowed: {', '.join(allowed) or 'none'})"
+def _known_keys(tables: Tables) -> list[str]:
+    return list(dict.fromkeys(name for table in tables for name in table.model_fields))
+
+
+def _meant(path: str, tables: Tables) -> str:
+    """Path of the known key nearest to an unknown one."""
+    table, _, key = path.rpartition(".")
+    return f"{table}.{_closest(key, _known_keys(tables))}".lstrip(".")
+
+
+def _unknown(path: str, key: str, tables: Tables) -> str:
+    if path in LATER_TABLES:
+        return later(f"[{path}]")
+    known = _known_keys(tables)
+    return f"unknown key{nearest(key, known)} (allowed: {', '.join(known)})"
 
 
 def _unknown_kind(path: str, context: Mapping[str, Any]) -> str:
-    tag, expected = str(context["tag"]), context["expected_tags"].replace("'", "")
+    tag, known = str(context["tag"]), context["expected_tags"].replace("'", "")
     if tag in LATER_KINDS.get(path, ()):
-        return f'{later(f"{path} of kind {show(tag)}")} (known: {expected})'
-    return f"unknown kind {show(tag)}{nearest(tag, expected.split(', '))} (known: {expected})"
+        return f"{later(f'{path} of kind {show(tag)}')} (known: {known})"
+    return f"unknown kind {show(tag)}{nearest(tag, known.split(', '))} (known: {known})"
+
+
+def _words(context: Mapping[str, Any]) -> list[str]:
+    words = str(context["expected"]).replace(" or ", ", ").split(", ")
+    return [word.strip("'") for word in words]
 
 
 def _choice(context: Mapping[str, Any]) -> str:
-    return f"expects one of {context['expected'].replace(chr(39), chr(34))}"
+    words = [f'"{word}"' for word in _words(context)]
+    return f"expects {'one of ' if len(words) > 1 else ''}{', '.join(words)}"
 
 
 #: pydantic's error type -> what is allowed
@@ -172,7 +219,6 @@ RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "float_type": lambda _: "expects a number",
     "int_type": lambda _: "expects an integer",
     "string_type": lambda _: "expects a text in quotes",
-    "bool_type": lambda _: "expects true or false",
     "tuple_type": lambda _: "expects a list",
     "dict_type": lambda _: "expects a table",
     "model_type": lambda _: "expects a table",
@@ -181,11 +227,9 @@ RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "literal_error": _choice,
     "greater_than": lambda c: f"must be > {c['gt']:g}",
     "greater_than_equal": lambda c: f"must be >= {c['ge']:g}",
-    "less_than": lambda c: f"must be < {c['lt']:g}",
     "less_than_equal": lambda c: f"must be <= {c['le']:g}",
     "too_short": lambda c: f"needs at least {c['min_length']} entries",
     "too_long": lambda c: f"has at most {c['max_length']} entries",
-    "string_too_short": lambda c: f"needs at least {c['min_length']} characters",
-    "string_too_long": lambda c: f"has at most {c['max_length']} characters",
+    "string_too_short": lambda _: "expects a text that is not empty",
     "string_pattern_mismatch": lambda _: "expects a name of letters, digits and underscores",
 }

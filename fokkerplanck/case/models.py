@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -21,8 +22,8 @@ from fokkerplanck.case.canonical import dumps
 from fokkerplanck.case.landscape_tables import LandscapeTable
 from fokkerplanck.case.noise_tables import NoiseTable
 from fokkerplanck.case.values import (
-    Count,
-    Expression,
+    Entry,
+    FilePath,
     Matrix,
     Number,
     Parameters,
@@ -31,8 +32,9 @@ from fokkerplanck.case.values import (
     Table,
     Vector,
     refuse,
+    tag,
 )
-from fokkerplanck.grid import Wall
+from fokkerplanck.grid import WALLS, Wall
 
 __all__ = ["Case"]
 
@@ -40,7 +42,12 @@ Weight = Literal["fitted", "midpoint"]
 
 
 def _pair_of_walls(value: object) -> object:
-    return (value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if value not in WALLS:
+        known = ", ".join(f'"{wall}"' for wall in WALLS)
+        refuse("expects one of {known}, or a pair of them", known=known)
+    return (value, value)
 
 
 class AxisTable(Table):
@@ -57,16 +64,16 @@ class AxisTable(Table):
     @model_validator(mode="after")
     def _has_length(self) -> AxisTable:
         if self.min >= self.max:
-            raise refuse("needs min < max")
+            refuse("needs min < max, got min = {low}, max = {high}", low=self.min, high=self.max)
         if self.walls.count("periodic") == 1:
-            raise refuse("a periodic axis is periodic on both sides")
+            refuse("a periodic axis is periodic on both sides")
         return self
 
 
 class GridTable(Table):
     """The axes; a `y` makes the grid a plane."""
 
-    x: AxisTable
+    x: AxisTable = Field(description="{ min, max, cells, walls }")
     y: AxisTable | None = None
 
     @property
@@ -78,9 +85,11 @@ class GridTable(Table):
 class ForceTable(Table):
     """A force added to -grad L."""
 
-    TAG: ClassVar[str] = "force"
-    force: tuple[Expression, ...] = Field(min_length=1, max_length=2, description="formulas")
-    parameters: Parameters = {}
+    TAG: ClassVar[str] = tag("force")
+    force: tuple[Entry, ...] = Field(
+        min_length=1, description="a list of numbers or formulas, one per axis"
+    )
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class DynamicsTable(Table):
@@ -88,9 +97,10 @@ class DynamicsTable(Table):
 
     kind: Literal["overdamped"] = "overdamped"
     drift: Annotated[
-        Annotated[Literal["gradient"], Tag("gradient")] | Annotated[ForceTable, Tag("force")],
-        Discriminator(lambda value: "gradient" if isinstance(value, str) else "force"),
-    ] = "gradient"
+        Annotated[Literal["gradient"], Tag(tag("gradient"))]
+        | Annotated[ForceTable, Tag(ForceTable.TAG)],
+        Discriminator(lambda v: tag("gradient") if isinstance(v, str) else ForceTable.TAG),
+    ] = Field(default="gradient", description='"gradient" or { force = ["...", "..."] }')
 
 
 class GaussianStart(Table):
@@ -104,15 +114,15 @@ class GaussianStart(Table):
     @model_validator(mode="after")
     def _one_width(self) -> GaussianStart:
         if (self.std is None) == (self.covariance is None):
-            raise refuse("needs either std or covariance")
+            refuse("needs either std or covariance")
         return self
 
 
 class DeltaStart(Table):
-    """All mass in the cell that holds a point."""
+    """All mass at one point, its mean."""
 
     kind: Literal["delta"]
-    point: Vector = Field(description="a list, one number per axis")
+    mean: Vector = Field(description="a list, one number per axis")
 
 
 class UniformStart(Table):
@@ -131,7 +141,7 @@ class FileStart(Table):
     """A density kept by an earlier run."""
 
     kind: Literal["file"]
-    file: str = Field(min_length=1, description="path of a result of `run`")
+    file: FilePath = Field(description="path of a result of `run`")
     at: Number | None = Field(None, description="time of the snapshot; the last one if left out")
 
 
@@ -144,7 +154,7 @@ InitialTable = Annotated[
 class TimesTable(Table):
     """Times at even or logarithmic distances."""
 
-    TAG: ClassVar[str] = "range"
+    TAG: ClassVar[str] = tag("range")
     start: Number = Field(ge=0, description="a number >= 0")
     stop: Positive = Field(description="a number > start")
     count: int = Field(ge=2, le=100_000, description="an integer >= 2")
@@ -153,15 +163,16 @@ class TimesTable(Table):
     @model_validator(mode="after")
     def _in_order(self) -> TimesTable:
         if self.start >= self.stop:
-            raise refuse("needs start < stop")
+            given = {"start": self.start, "stop": self.stop}
+            refuse("needs start < stop, got start = {start}, stop = {stop}", **given)
         if self.spacing == "log" and self.start == 0:
-            raise refuse("logarithmic spacing needs start > 0")
+            refuse("logarithmic spacing needs start > 0")
         return self
 
 
 def _increasing(times: tuple[float, ...]) -> tuple[float, ...]:
-    if times[0] < 0 or any(b <= a for a, b in zip(times, times[1:], strict=False)):
-        raise refuse("expects times >= 0 that increase")
+    if times[0] < 0 or any(b <= a for a, b in pairwise(times)):
+        refuse("expects times >= 0 that increase")
     return times
 
 
@@ -169,11 +180,11 @@ Times = Annotated[
     Annotated[
         tuple[Number, ...],
         Field(min_length=1, max_length=100_000),
-        BeforeValidator(lambda value: (value,) if isinstance(value, (int, float)) else value),
-        Tag("list"),
+        AfterValidator(_increasing),
+        Tag(tag("list")),
     ]
-    | Annotated[TimesTable, Tag("range")],
-    Discriminator(lambda value: "range" if isinstance(value, (dict, TimesTable)) else "list"),
+    | Annotated[TimesTable, Tag(TimesTable.TAG)],
+    Discriminator(lambda v: TimesTable.TAG if isinstance(v, (dict, TimesTable)) else tag("list")),
 ]
 
 
@@ -181,7 +192,7 @@ class EvolveTable(Table):
     """Evolve the initial density to these times."""
 
     times: Times = Field(description="a list, or { start, stop, count, spacing }")
-    tolerance: float = Field(1e-8, gt=0, le=0.1)
+    tolerance: Positive = Field(1e-8, le=0.1)
     method: str = "auto"
     weight: Weight = "fitted"
 
@@ -198,15 +209,15 @@ class ExpectTable(Table):
     quantity: str = Field(min_length=1, description="dotted path into the result of `run`")
     value: Number | None = None
     prediction: str | None = None
-    rtol: float | None = Field(None, ge=0)
-    atol: float | None = Field(None, ge=0)
+    rtol: Number | None = Field(None, ge=0)
+    atol: Number | None = Field(None, ge=0)
 
     @model_validator(mode="after")
     def _checkable(self) -> ExpectTable:
         if (self.value is None) == (self.prediction is None):
-            raise refuse("needs either value or prediction")
+            refuse("needs either value or prediction")
         if self.rtol is None and self.atol is None:
-            raise refuse("needs rtol or atol")
+            refuse("needs rtol or atol")
         return self
 
 
@@ -220,7 +231,7 @@ class Case(Table):
     grid: GridTable
     landscape: LandscapeTable
     noise: NoiseTable
-    dynamics: DynamicsTable = DynamicsTable()
+    dynamics: DynamicsTable = Field(default_factory=DynamicsTable)
     initial: InitialTable | None = None
     evolve: EvolveTable | None = None
     stationary: StationaryTable | None = None

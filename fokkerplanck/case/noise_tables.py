@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -15,6 +16,7 @@ from fokkerplanck.case.values import (
     Positive,
     Table,
     refuse,
+    tag,
 )
 
 __all__ = [
@@ -31,7 +33,7 @@ __all__ = [
 class StepSchedule(Table):
     """A factor on D that jumps: ``factor[k]`` from ``times[k]`` on, 1 before the first."""
 
-    TAG: ClassVar[str] = "steps"
+    TAG: ClassVar[str] = tag("steps")
     times: tuple[Number, ...] = Field(min_length=1, description="a list of times")
     factor: tuple[Positive, ...] = Field(min_length=1, description="a list of factors > 0")
 
@@ -39,45 +41,46 @@ class StepSchedule(Table):
     def _fit_together(self) -> StepSchedule:
         if len(self.times) != len(self.factor):
             given = {"times": len(self.times), "factors": len(self.factor)}
-            raise refuse("needs as many factors as times ({times} times, {factors} factors)", **given)
-        if any(b <= a for a, b in zip(self.times, self.times[1:], strict=False)):
-            raise refuse("needs times that increase")
+            refuse("needs as many factors as times ({times} times, {factors} factors)", **given)
+        if any(b <= a for a, b in pairwise(self.times)):
+            refuse("needs times that increase")
         return self
 
 
 class FormulaSchedule(Table):
     """A factor on D as a formula of t."""
 
-    TAG: ClassVar[str] = "formula"
+    TAG: ClassVar[str] = tag("formula")
     factor: Expression = Field(description="a formula of t in quotes")
-    parameters: Parameters = {}
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class RatesSchedule(Table):
     """Learning rate and batch size as formulas of t; D goes with their ratio."""
 
-    TAG: ClassVar[str] = "rates"
+    TAG: ClassVar[str] = tag("rates")
     learning_rate: Expression | None = None
     batch_size: Expression | None = None
-    parameters: Parameters = {}
+    parameters: Parameters = Field(default_factory=dict)
 
 
 def _sort_of_schedule(value: object) -> str:
     if isinstance(value, str):
-        return "text"
+        return tag("text")
     if isinstance(value, Table):
-        return str(getattr(value, "TAG", "steps"))
+        return str(getattr(value, "TAG", StepSchedule.TAG))
     keys = value if isinstance(value, dict) else {}
     if "learning_rate" in keys or "batch_size" in keys:
-        return "rates"
-    return "formula" if isinstance(keys.get("factor"), str) else "steps"
+        return RatesSchedule.TAG
+    formula = isinstance(keys.get("factor"), str) and "times" not in keys
+    return FormulaSchedule.TAG if formula else StepSchedule.TAG
 
 
 Schedule = Annotated[
-    Annotated[Expression, Tag("text")]
-    | Annotated[StepSchedule, Tag("steps")]
-    | Annotated[FormulaSchedule, Tag("formula")]
-    | Annotated[RatesSchedule, Tag("rates")],
+    Annotated[Expression, Tag(tag("text"))]
+    | Annotated[StepSchedule, Tag(StepSchedule.TAG)]
+    | Annotated[FormulaSchedule, Tag(FormulaSchedule.TAG)]
+    | Annotated[RatesSchedule, Tag(RatesSchedule.TAG)],
     Discriminator(_sort_of_schedule),
 ]
 
@@ -86,7 +89,10 @@ class _Noise(Table):
     """What every noise takes."""
 
     reading: Literal["ito", "stratonovich", "hanggi-klimontovich"] = "ito"
-    schedule: Schedule | None = None
+    schedule: Schedule | None = Field(
+        None,
+        description="a formula of t, { times, factor }, or { learning_rate, batch_size } of t",
+    )
 
 
 class WhiteNoise(_Noise):
@@ -101,7 +107,7 @@ class TensorNoise(_Noise):
 
     kind: Literal["tensor"]
     D: EntryMatrix = Field(description="a symmetric matrix of numbers or formulas")
-    parameters: Parameters = {}
+    parameters: Parameters = Field(default_factory=dict)
 
 
 class HessianNoise(_Noise):
@@ -110,7 +116,7 @@ class HessianNoise(_Noise):
     kind: Literal["hessian"]
     learning_rate: Positive = Field(description="a number > 0")
     batch_size: Count = Field(description="an integer >= 1")
-    model: Literal["frozen", "absolute"] = Field(description='"frozen" or "absolute"')
+    model: Literal["frozen", "absolute"] = "frozen"
     floor: Positive | None = Field(None, description="a number > 0")
     dataset_size: Count | None = None
 

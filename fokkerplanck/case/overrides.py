@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fokkerplanck.case.messages import nearest, show
+from fokkerplanck.case.messages import show
 from fokkerplanck.errors import CaseError
 
 __all__ = ["apply_overrides"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,7 @@ __all__ = [
     "Entry",
     "EntryMatrix",
     "Expression",
+    "FilePath",
     "Matrix",
     "Number",
     "Parameters",
@@ -19,7 +20,9 @@ __all__ = [
     "PositiveVector",
     "Table",
     "Vector",
+    "is_tag",
     "refuse",
+    "tag",
 ]
 
 
@@ -29,30 +32,47 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def refuse(message: str, **context: Any) -> PydanticCustomError:
-    """Error of a validator; its text reaches the user as it is, after file and key.
+def refuse(message: str, **context: Any) -> NoReturn:
+    """Refuse a value in a validator; the text reaches the user as it is, after file and key.
 
     Parameters
     ----------
     message : str
-        What is allowed; braces are filled from `context`.
+        What is allowed; ``{name}`` is filled from `context`.
     """
-    return PydanticCustomError("refused", message, context or None)  # type: ignore[arg-type]
+    kind: Literal["refused"] = "refused"
+    raise PydanticCustomError(kind, message, context or None)
+
+
+def tag(name: str) -> str:
+    """Mark the name of a union's member, so that it is never taken for a key of the file."""
+    return f"<{name}>"
+
+
+def is_tag(name: str) -> bool:
+    """Whether a part of a location was made by `tag`."""
+    return name.startswith("<")
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _fits_double(value: object) -> object:
+    if isinstance(value, int) and value.bit_length() > 1023:
+        refuse("expects a number below 1e308")
+    return value
+
+
 def _number_or_text(value: object) -> object:
     if not (_is_number(value) or isinstance(value, str)):
-        raise refuse("expects a number or an expression in quotes")
+        refuse("expects a number or an expression in quotes")
     return value
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise refuse("expects an expression, got an empty text")
+        refuse("expects an expression, got an empty text")
     return text
 
 
@@ -66,23 +86,28 @@ def _lone_entry(value: object) -> object:
 
 def _square(rows: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...], ...]:
     if not rows or any(len(row) != len(rows) for row in rows):
-        raise refuse("expects a square matrix, a list of rows of equal length")
+        refuse("expects a square matrix, a list of rows of equal length")
     return rows
 
 
+def _no_nul(path: str) -> str:
+    if not path or "\0" in path:
+        refuse("expects the path of a file")
+    return path
+
+
 #: an integer or a float, never a truth value, a text, nan or inf
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-#: a formula; its syntax is checked by `fokkerplanck.landscapes.expression`
+Number = Annotated[float, BeforeValidator(_fits_double)]
+Positive = Annotated[float, BeforeValidator(_fits_double), Field(gt=0)]
+Count = Annotated[int, Field(ge=1, le=2**53)]
+#: a formula; its syntax is checked where it is used
 Expression = Annotated[str, AfterValidator(_not_blank)]
 #: a number or a formula
 Entry = Annotated[Number | Expression, BeforeValidator(_number_or_text)]
+FilePath = Annotated[str, AfterValidator(_no_nul)]
 #: one number per coordinate; a lone number stands for a list of one
 Vector = Annotated[tuple[Number, ...], BeforeValidator(_lone_number), Field(min_length=1)]
-PositiveVector = Annotated[
-    tuple[Positive, ...], BeforeValidator(_lone_number), Field(min_length=1)
-]
+PositiveVector = Annotated[tuple[Positive, ...], BeforeValidator(_lone_number), Field(min_length=1)]
 #: square matrix of numbers
 Matrix = Annotated[
     tuple[tuple[Number, ...], ...], BeforeValidator(_lone_entry), AfterValidator(_square)
@@ -92,4 +117,4 @@ EntryMatrix = Annotated[
     tuple[tuple[Entry, ...], ...], BeforeValidator(_lone_entry), AfterValidator(_square)
 ]
 #: values of the names used in an expression
-Parameters = dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], Number]
+Parameters = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Number]
