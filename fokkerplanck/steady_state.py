@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
 from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
+from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.stationary import stationary_mass
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     NumericalError
         If a wall absorbs, cells do not communicate, or the residual cannot be trusted.
     """
-    generator = problem.generator(weight=weight)
+    generator = _generator(problem, weight)
     mass = stationary_mass(generator)
     grid = problem.grid
     fields = problem.fields()
@@ -101,6 +103,15 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
         outflow / throughput,
         generator.weight,
     )
+
+
+def _generator(problem: Problem, weight: str) -> Generator:
+    try:
+        return problem.generator(weight=weight)
+    except NumericalError:
+        if weight != "midpoint":
+            raise
+        return problem.generator(weight="fitted")
 
 
 def _continuum_production(current: Array, diffusion: Array, density: Array, volume: float) -> float:

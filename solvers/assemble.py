@@ -60,8 +60,8 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
         links.tail,
         links.head,
         links.offset,
-        prefactor[0] * forward,
-        prefactor[1] * backward,
+        prefactor[0] * links.arm_tail * forward,
+        prefactor[1] * links.arm_head * backward,
         np.bincount(links.wall_cell, links.wall_rate * out, cells).astype(np.float64),
         weight,
     )

@@ -27,6 +27,8 @@ class Links:
         As in `Generator`.
     rho_tail, rho_head : ndarray, shape (links,)
         Strength along the link in the decomposition of the tensor of either end.
+    arm_tail, arm_head : ndarray, shape (links,)
+        Factor of the rate out of either end, 1 unless a wall cuts the opposite arm of that cell.
     first, second, total : ndarray, shape (links,)
         Climb of Phi from tail to middle, middle to head, tail to head.
     harmonic : ndarray of bool, shape (links,)
@@ -34,8 +36,7 @@ class Links:
     wall_cell : ndarray of int32, shape (cut links,)
         Cells with a link through an absorbing wall.
     wall_rate, wall_climb : ndarray, shape (cut links,)
-        Strength of the part inside (``rho / theta``, theta the fraction of the link) and the
-        climb along it.
+        Strength of the part inside and the climb along it.
     """
 
     tail: Indices
@@ -43,6 +44,8 @@ class Links:
     offset: Indices
     rho_tail: Array
     rho_head: Array
+    arm_tail: Array
+    arm_head: Array
     first: Array
     second: Array
     total: Array
@@ -53,7 +56,11 @@ class Links:
 
 
 def line_links(fields: Fields) -> Links:
-    """Links of a 1-D problem: one between neighbours, closed to a ring on a periodic axis."""
+    """Links of a 1-D problem: one between neighbours, closed to a ring on a periodic axis.
+
+    An absorbing wall cuts the link beyond the last cell in half; arms of lengths 1/2 and 1 are
+    weighted by 8/3 and 4/3, which is exact on quadratics.
+    """
     (n,), (h,), ((low, high),) = fields.shape, fields.spacing, fields.walls
     d = fields.diffusion[:, 0, 0]
     if not (d > 0).all():
@@ -82,12 +89,14 @@ def line_links(fields: Fields) -> Links:
         np.ones((tail.size, 1), dtype=np.int32),
         d[tail] / h**2,
         d[head] / h**2,
+        np.where((tail == 0) & (low == "absorbing"), 4 / 3, 1.0),
+        np.where((head == n - 1) & (high == "absorbing"), 4 / 3, 1.0),
         first,
         second,
         total,
         np.ones(tail.size, dtype=np.bool_),
         cells,
-        2 * d[cells] / h**2,
+        8 / 3 * d[cells] / h**2,
         np.array([z for _, z in cut], dtype=np.float64),
     )
 
@@ -131,12 +140,14 @@ def plane_links(fields: Fields) -> Links:
         offset,
         lattice.rho_tail,
         lattice.rho_head,
+        lattice.arm_tail,
+        lattice.arm_head,
         first,
         second,
         total,
         diagonal[tail] & diagonal[head],
         lattice.cut_cell,
-        lattice.cut_rho / lattice.theta,
+        lattice.cut_rho,
         lattice.theta * wall_climb,
     )
 

@@ -18,13 +18,20 @@ _WALL_CODE = {"reflecting": 0, "absorbing": 1, "periodic": 2}
 
 @dataclass(frozen=True, eq=False)
 class LatticeLinks:
-    """Links between cells, and those that an absorbing wall cuts at a fraction theta."""
+    """Links between cells, and those that an absorbing wall cuts at a fraction theta.
+
+    Where a wall cuts one arm of a cell at theta, the strengths of both arms are multiplied so
+    that their second difference stays exact on quadratics: by ``2 / (theta (theta + theta'))``
+    (done in `cut_rho`) and by ``2 / (theta' (theta + theta'))`` (`arm_tail`, `arm_head`).
+    """
 
     tail: Indices
     head: Indices
     offset: Indices
     rho_tail: Array
     rho_head: Array
+    arm_tail: Array
+    arm_head: Array
     cut_cell: Indices
     cut_offset: Indices
     cut_rho: Array
@@ -58,6 +65,8 @@ def lattice_links(
         ints[:, 2:].copy(),
         reals[:, 0].copy(),
         reals[:, 1].copy(),
+        reals[:, 2].copy(),
+        reals[:, 3].copy(),
         cut_ints[:, 0].copy(),
         cut_ints[:, 1:].copy(),
         cut_reals[:, 0].copy(),
@@ -85,10 +94,17 @@ def _wall_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _arm_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
+    """Length of the arm from cell i along e: theta if an absorbing wall cuts it, else 1."""
+    theta, absorbed = _wall_kernel(n, i, e, walls)
+    return theta if absorbed else 1.0
+
+
+@njit(cache=True)
 def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
     """Run over cells c and vectors +-e of their decomposition."""
     ny, cells = n[1], n[0] * n[1]
-    ints, reals = np.empty((6 * cells, 4), dtype=np.int32), np.empty((6 * cells, 2))
+    ints, reals = np.empty((6 * cells, 4), dtype=np.int32), np.empty((6 * cells, 4))
     cut_ints, cut_reals = np.empty((6 * cells, 3), dtype=np.int32), np.empty((6 * cells, 2))
     links, cuts = 0, 0
     i, e, j = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
@@ -102,8 +118,10 @@ def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
                 theta, absorbed = _wall_kernel(n, i, e, walls)
                 if theta < 2.0:
                     if absorbed:
+                        opposite = _arm_kernel(n, i, -e, walls)
                         cut_ints[cuts, 0], cut_ints[cuts, 1], cut_ints[cuts, 2] = c, e[0], e[1]
-                        cut_reals[cuts, 0], cut_reals[cuts, 1] = rho[c, k], theta
+                        cut_reals[cuts, 0] = rho[c, k] * 2.0 / (theta * (theta + opposite))
+                        cut_reals[cuts, 1] = theta
                         cuts += 1
                     continue
                 j[0], j[1] = (i[0] + e[0]) % n[0], (i[1] + e[1]) % n[1]
@@ -114,14 +132,13 @@ def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
                     if same and offsets[other, m, 1] == offsets[c, k, 1]:
                         rho_j = rho[other, m]
                 # the cell at the tail writes the link, unless its decomposition lacks it
-                if sign == 1:
-                    ints[links, 0], ints[links, 1] = c, other
-                    reals[links, 0], reals[links, 1] = rho[c, k], rho_j
-                elif rho_j == 0.0:
-                    ints[links, 0], ints[links, 1] = other, c
-                    reals[links, 0], reals[links, 1] = 0.0, rho[c, k]
-                else:
+                if sign == -1 and rho_j > 0.0:
                     continue
+                here, there = (0, 1) if sign == 1 else (1, 0)
+                ints[links, here], ints[links, there] = c, other
+                reals[links, here], reals[links, there] = rho[c, k], rho_j
+                reals[links, 2 + here] = 2.0 / (1.0 + _arm_kernel(n, i, -e, walls))
+                reals[links, 2 + there] = 2.0 / (1.0 + _arm_kernel(n, j, e, walls))
                 ints[links, 2], ints[links, 3] = offsets[c, k, 0], offsets[c, k, 1]
                 links += 1
     return ints[:links], reals[:links], cut_ints[:cuts], cut_reals[:cuts]
