@@ -103,7 +103,7 @@ class Branch(sympy.Function):  # type: ignore[misc]
 
 
 def _branch(u: Any, a: Any, b: Any, closed: int) -> NDArray[Any]:
-    return np.where(u >= 0 if closed else u > 0, a, b)
+    return np.asarray(np.where(u >= 0 if closed else u > 0, a, b))
 
 
 _NUMERIC: dict[str, Callable[..., Any]] = {
