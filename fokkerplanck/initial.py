@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 INSIDE = 0.999
 #: Standard deviations after which a Gaussian is zero in double precision.
 REACH = 39.0
+#: Smallest and largest standard deviation, in lengths of the grid, that a Gaussian may have.
+WIDTHS = (1e-9, 100.0)
 
 
 def gaussian(
@@ -51,12 +53,13 @@ def gaussian(
     Raises
     ------
     CaseError
-        When sizes do not fit, the covariance is not symmetric positive definite, or less than
-        99.9 % of the mass lies inside the walls.
+        When sizes do not fit, the covariance is not symmetric positive definite, less than 99.9 %
+        of the mass lies inside the walls, or the width is out of all proportion to the grid.
     """
     centre = _vector(mean, grid, "initial.mean")
     matrix = _covariance(grid, std, covariance)
     sd = np.sqrt(np.diagonal(matrix))
+    _check_width(grid, matrix)
     if grid.dim == 1 or matrix[0, 1] == 0:
         parts = [_axis_mass(*args) for args in zip(grid.axes, centre, sd, strict=True)]
         mass = reduce(np.multiply.outer, parts)
@@ -95,6 +98,17 @@ def uniform(grid: Grid) -> Array:
     return _normalised(np.ones(grid.shape), grid)
 
 
+def _check_width(grid: Grid, covariance: Array) -> None:
+    length = [axis.max - axis.min for axis in grid.axes]
+    sd = np.sqrt(np.linalg.eigvalsh(covariance))
+    if sd.min() < WIDTHS[0] * max(length) or sd.max() > WIDTHS[1] * min(length):
+        msg = (
+            f"standard deviations between {sd.min():.3g} and {sd.max():.3g} do not suit a grid of "
+            f"length {min(length):.6g}: take a delta for a point, or a uniform density"
+        )
+        raise CaseError(msg, key="initial")
+
+
 def _normalised(mass: Array, grid: Grid) -> Array:
     total: float = mass.sum() * grid.volume
     return mass / total
@@ -128,16 +142,17 @@ def _images(axis: Axis, mean: float, sd: float) -> Array:
 def _correlated(grid: Grid, mean: Array, covariance: Array) -> Array:
     """Cell masses of a correlated Gaussian in the plane, wrapped on periodic axes."""
     ax, ay = grid.axes
-    (vx, c), (_, vy) = covariance
-    slope = c / vx
-    rest = np.sqrt(vy - c * slope)
-    sx = np.sqrt(vx)
+    sx, sy = np.sqrt(np.diagonal(covariance))
+    slope = covariance[0, 1] / sx**2
+    rest = np.sqrt(np.linalg.eigvalsh(covariance).prod()) / sx
+    # widths on which the integrand varies: sx, and rest / |slope|
+    scale = sx * rest / max(rest, sx * abs(slope))
     mass = np.zeros(grid.shape)
     for shift in _images(ax, mean[0], sx):
         centre = mean[0] + shift
-        x, w, cell = _quadrature(ax.edges, centre, sx, min(sx, rest / abs(slope)))
+        x, w, cell = _quadrature(ax.edges, centre, sx, scale)
         w *= np.exp(-0.5 * ((x - centre) / sx) ** 2) / (sx * np.sqrt(2 * np.pi))
-        for y in _images(ay, mean[1], np.sqrt(vy)):
+        for y in _images(ay, mean[1], sy):
             _add_rows(mass, cell, w, (ay.edges - mean[1] - y)[None, :], slope * (x - centre), rest)
     return mass
 
