@@ -65,7 +65,7 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
         np.bincount(links.wall_cell, links.wall_rate * out, cells).astype(np.float64),
         weight,
     )
-    _check(generator, fields)
+    _check(generator)
     return generator
 
 
@@ -83,18 +83,10 @@ def _reading(links: Links, kappa: float) -> tuple[Array, Array]:
     return i**kappa * mean, j**kappa * mean
 
 
-def _check(generator: Generator, fields: Fields) -> None:
+def _check(generator: Generator) -> None:
     if not (np.isfinite(generator.forward).all() and np.isfinite(generator.backward).all()):
         msg = (
             f"a jump rate overflows with the {generator.weight!r} link weight: a link climbs by "
             "more than 700 times the noise strength; refine the grid or use weight = 'fitted'"
         )
         raise NumericalError(msg)
-    for axis, cells in enumerate(fields.shape):
-        reach = int(np.abs(generator.offset[:, axis]).max(initial=0))
-        if reach >= cells:
-            msg = (
-                f"the anisotropy of the diffusion tensor asks for jumps over {reach} cells along "
-                f"axis {axis}, which has {cells}: use more cells, or align the axes with the tensor"
-            )
-            raise NumericalError(msg)

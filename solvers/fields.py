@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 KAPPA = {"ito": 1.0, "stratonovich": 0.5, "hanggi-klimontovich": 0.0}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fields:
     """Drift ``f = -grad L + F`` and diffusion tensor D of one overdamped problem.
 
@@ -49,6 +49,9 @@ class Fields:
     gradient: Array
     force: Array | None = None
     kappa: float = 1.0
+
+    def __repr__(self) -> str:
+        return f"Fields(shape={self.shape}, walls={self.walls}, kappa={self.kappa})"
 
     @property
     def dim(self) -> int:

@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int32]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Generator:
     """Jump rates between cells, kept link by link.
 
@@ -49,6 +49,9 @@ class Generator:
     backward: Array
     absorption: Array
     weight: str = "fitted"
+
+    def __repr__(self) -> str:
+        return f"Generator(shape={self.shape}, links={self.tail.size}, weight={self.weight!r})"
 
     @property
     def cells(self) -> int:

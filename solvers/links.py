@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.selling import selling_decomposition
 from fokkerplanck.solvers.topology import lattice_links
@@ -112,6 +113,7 @@ def plane_links(fields: Fields) -> Links:
     inverse = _inverse(d, ny)
     hx, hy = fields.spacing
     offsets, rho = selling_decomposition(d, (hx, hy))
+    _check_reach(offsets, rho, fields.shape)
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
     tail, head, offset = lattice.tail, lattice.head, lattice.offset
     points = [
@@ -162,6 +164,18 @@ def _inverse(d: Array, ny: int) -> Array:
     inverse[:, 0, 0], inverse[:, 1, 1] = d[:, 1, 1] / determinant, d[:, 0, 0] / determinant
     inverse[:, 0, 1] = inverse[:, 1, 0] = -d[:, 0, 1] / determinant
     return inverse
+
+
+def _check_reach(offsets: Indices, rho: Array, shape: tuple[int, ...]) -> None:
+    used = rho > 1e-12 * rho.max(axis=1, keepdims=True)
+    for axis, cells in enumerate(shape):
+        reach = int(np.abs(offsets[..., axis][used]).max())
+        if reach >= cells:
+            msg = (
+                f"the anisotropy of the diffusion tensor asks for jumps over {reach} cells along "
+                f"axis {axis}, which has {cells}: use more cells, or align the axes with the tensor"
+            )
+            raise NumericalError(msg)
 
 
 def _half_climb(

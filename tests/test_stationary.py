@@ -1,0 +1,195 @@
+"""Stationary masses: equilibrium to rounding, driven states, deep wells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fokkerplanck.grid import Grid
+from fokkerplanck.solvers.assemble import assemble
+from fokkerplanck.solvers.censoring import censor, gth_stationary
+from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
+from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.stationary import _driven_mass, equilibrium_mass, stationary_mass
+from tests.fields import line, line_fields, plane, plane_fields, quartic
+from tests.strategies import WEIGHTS, random_fields
+
+CONSERVATIVE = st.sampled_from([("reflecting", "reflecting"), ("periodic", "periodic")])
+
+
+def boltzmann(loss, temperature):
+    w = np.exp(-(loss - loss.min()) / temperature)
+    return w / w.sum()
+
+
+@pytest.mark.parametrize("weight", ["fitted", "midpoint"])
+def test_boltzmann_is_stationary_for_any_cell_values(weight):
+    """White noise and a loss that is nothing but random numbers: e^{-L/T} to rounding."""
+    rng = np.random.default_rng(3)
+    grid = plane(1.0, 24)
+    half = tuple(2 * n + 1 for n in grid.shape)
+    loss = rng.normal(size=half)
+    fields = plane_fields(grid, 0.2 * np.eye(2), lambda x, y: loss)
+    q = assemble(fields, weight)
+    p = boltzmann(fields.cell_potential(), 0.2)
+    assert np.abs(q.matrix.T @ p.ravel()).max() <= 1e-13 * (q.exit_rate * p.ravel()).max()
+    assert np.abs(stationary_mass(q) / p - 1).max() < 1e-12
+    assert entropy_production(q, p) == pytest.approx(0, abs=1e-20 + 1e-25 * q.exit_rate.sum())
+
+
+def test_quartic_weights_are_right_300_orders_below_the_peak():
+    fields = line_fields(line(-2.4, 2.4, 400), 0.0025, quartic)
+    p = stationary_mass(assemble(fields))
+    exact = boltzmann(fields.cell_potential(), 0.0025)
+    visible = exact > 1e-290
+    assert visible.sum() > 300
+    assert np.abs(p[visible] / exact[visible] - 1).max() < 1e-11
+
+
+@pytest.mark.parametrize("barrier", [5, 30, 100])
+def test_censored_elimination_finds_wells_that_ordinary_lu_loses(barrier):
+    """The general solver on a reversible problem with two unequal wells, against e^{-L/T}."""
+    temperature = 0.25 / barrier
+    grid = plane(1.6, 48)
+    fields = plane_fields(
+        grid,
+        temperature * np.eye(2),
+        lambda x, y: quartic(x) + 0.02 * x + y**2,
+        lambda x, y: (x**3 - x + 0.02, 2 * y),
+    )
+    p = _driven_mass(assemble(fields)).reshape(grid.shape)
+    exact = boltzmann(fields.cell_potential(), temperature)
+    right = grid.points()[..., 0] > 0
+    assert p[right].sum() == pytest.approx(exact[right].sum(), rel=1e-10)
+    assert np.abs(p - exact).sum() < 1e-11
+
+
+@settings(deadline=None, max_examples=30)
+@given(random_fields(pairs=CONSERVATIVE), WEIGHTS)
+def test_stationary_states_balance_in_every_cell(fields, weight):
+    q = assemble(fields, weight)
+    p = stationary_mass(q)
+    assert p.min() >= 0
+    assert p.sum() == pytest.approx(1, abs=1e-13)
+    throughput = (q.exit_rate * p.ravel()).max()
+    assert np.abs(divergence(q, p)).max() * q.volume <= 1e-11 * throughput
+
+
+@pytest.mark.parametrize("weight", ["fitted", "midpoint"])
+def test_driven_ring(weight):
+    """V = cos x, F = D = 1/2 on a ring: current and entropy production by quadrature."""
+    grid = line(0, 2 * np.pi, 400, "periodic")
+    q = assemble(line_fields(grid, 0.5, np.cos, lambda x: 0.5 + 0 * x), weight)
+    p = stationary_mass(q)
+    j = cell_current(q, p)[:, 0]
+    assert np.ptp(j) < 1e-12
+    assert j.mean() == pytest.approx(0.027946558545, rel=1e-4)
+    assert entropy_production(q, p) == pytest.approx(0.175593406037, rel=1e-4)
+
+
+def ornstein_uhlenbeck(n, a, d, extent=4.5):
+    return plane_fields(
+        plane(extent, n),
+        np.array(d),
+        force=lambda x, y: (-(a[0][0] * x + a[0][1] * y), -(a[1][0] * x + a[1][1] * y)),
+    )
+
+
+A, D = [[2, -1], [1.5, 1]], [[1, 0.3], [0.3, 0.5]]
+SIGMA = np.array([[0.533333333333333, 0.0666666666666667], [0.0666666666666667, 0.4]])
+Q12 = -0.566666666666667
+
+
+def exact_ou(fields):
+    grid = plane(4.5, fields.shape[0])
+    x, inverse = grid.points(), np.linalg.inv(SIGMA)
+    p = np.exp(-0.5 * np.einsum("...i,ij,...j", x, inverse, x))
+    p /= 2 * np.pi * np.sqrt(np.linalg.det(SIGMA))
+    velocity = -np.einsum("ij,jk,...k->...i", [[0, Q12], [-Q12, 0]], inverse, x)
+    return p, velocity * p[..., None]
+
+
+def test_ornstein_uhlenbeck_current_and_entropy_production():
+    """A non-reversible linear drift with a full tensor at 200^2, each to 1e-3."""
+    fields = ornstein_uhlenbeck(200, A, D)
+    q = assemble(fields, "midpoint")
+    mass = stationary_mass(q)
+    p, j = exact_ou(fields)
+    assert np.abs(mass / q.volume - p).sum() * q.volume < 1e-3
+    assert np.abs(cell_current(q, mass) - j).sum() / np.abs(j).sum() < 1e-3
+    assert entropy_production(q, mass) == pytest.approx(2.34959349593496, rel=1e-3)
+
+
+@pytest.mark.parametrize("weight", ["fitted", "midpoint"])
+def test_ornstein_uhlenbeck_converges_at_second_order(weight):
+    errors = []
+    for n in (40, 80, 160):
+        fields = ornstein_uhlenbeck(n, A, D)
+        q = assemble(fields, weight)
+        mass = stationary_mass(q)
+        p, j = exact_ou(fields)
+        errors.append(
+            [
+                np.abs(mass / q.volume - p).sum() * q.volume,
+                np.abs(cell_current(q, mass) - j).sum() / np.abs(j).sum(),
+                abs(entropy_production(q, mass) / 2.34959349593496 - 1),
+            ]
+        )
+    e = np.array(errors)
+    assert (np.log2(e[:-1] / e[1:]) > 1.85).all(), e
+
+
+def test_rotating_drift_produces_twice_the_squared_frequency():
+    q = assemble(ornstein_uhlenbeck(200, [[1, -2], [2, 1]], 0.25 * np.eye(2), 3.0))
+    assert entropy_production(q, stationary_mass(q)) == pytest.approx(8, rel=1e-3)
+
+
+def test_gth_elimination_is_exact_over_200_orders():
+    rates = np.array([[0, 1e-200, 0], [1.0, 0, 1e-100], [0, 2.0, 0]])
+    p = gth_stationary(rates)
+    assert p == pytest.approx([1, 1e-200, 5e-301], rel=1e-13)
+
+
+def test_every_metastable_well_gets_an_anchor():
+    grid = line(-3, 3, 300)
+    q = assemble(line_fields(grid, 0.005, lambda x: np.cos(2 * np.pi * x) / 5 + 0.01 * x**2))
+    chain = censor(q)
+    assert chain.jumps < 1e8
+    assert len(chain.anchors) == 6
+    assert np.allclose(abs(grid.axes[0].centres[chain.anchors]) % 1, 0.5, atol=0.05)
+
+
+def test_no_stationary_state_behind_an_absorbing_wall():
+    q = assemble(line_fields(line(-1, 1, 10, ("reflecting", "absorbing")), 0.1))
+    with pytest.raises(NumericalError, match="absorbs"):
+        stationary_mass(q)
+
+
+def test_cells_that_do_not_communicate_are_refused():
+    link = np.array([0, 2], dtype=np.int32)
+    q = Generator(
+        (4,), (1.0,), link, link + np.int32(1), np.ones((2, 1), dtype=np.int32),
+        np.array([1.0, 1.0]), np.array([1.0, 0.5]), np.zeros(4),
+    )  # fmt: skip
+    assert equilibrium_mass(q) is None
+    with pytest.raises(NumericalError, match="communicate"):
+        stationary_mass(q)
+
+
+def test_current_of_a_drifting_density_is_its_mean_velocity():
+    """The integral of J is d<x>/dt by the generator itself, exactly."""
+    grid = Grid.plane((-2, 2, 30), (-1, 1, 20))
+    fields = plane_fields(
+        grid, np.array([[0.3, 0.1], [0.1, 0.2]]), force=lambda x, y: (1 + y, x * y)
+    )
+    q = assemble(fields)
+    x = grid.points()
+    p = np.exp(-4 * ((x[..., 0] - 0.5) ** 2 + x[..., 1] ** 2))
+    p /= p.sum()
+    rate = (q.matrix.T @ p.ravel()).reshape(grid.shape)
+    moved = (rate[..., None] * x).sum(axis=(0, 1))
+    assert cell_current(q, p).sum(axis=(0, 1)) * q.volume == pytest.approx(moved, rel=1e-10)
+    assert -divergence(q, p) * q.volume == pytest.approx(rate, abs=1e-12 * np.abs(rate).max())
