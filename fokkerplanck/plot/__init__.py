@@ -1,0 +1,135 @@
+"""Figures of results, for papers and notebooks: PNG, PDF, GIF, MP4.
+
+`plot_result` and `plot_comparison` write files, `figure_of` and `comparison_figure` give back
+matplotlib figures. Nothing here touches pyplot, so no display is needed and no figure stays in
+memory. The artists that the figures are made of are in `fokkerplanck.plot.line` and
+`fokkerplanck.plot.plane`; each takes axes and gives back what it drew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.plot.comparison import comparison_figure
+from fokkerplanck.plot.line_figure import CURVES, line_figure
+from fokkerplanck.plot.movie import MOVIE_DPI, write_movie
+from fokkerplanck.plot.output import MOVIES, PICTURES, PRINT_DPI, check_output, save
+from fokkerplanck.plot.plane_figure import PANELS, plane_figure
+from fokkerplanck.plot.style import STYLE
+from fokkerplanck.plot.subject import WHAT, gather
+
+if TYPE_CHECKING:
+    from fokkerplanck.compare import Snapshot
+    from fokkerplanck.store import StoredResult
+
+__all__ = [
+    "MOVIES",
+    "PICTURES",
+    "STYLE",
+    "WHAT",
+    "comparison_figure",
+    "figure_of",
+    "plot_comparison",
+    "plot_result",
+]
+
+
+def plot_result(
+    result: StoredResult,
+    output: str | Path,
+    *,
+    at: float | None = None,
+    log: bool = False,
+    what: str | None = None,
+    dpi: int | None = None,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw a result into a file; the suffix decides: PNG, PDF, or a movie as GIF or MP4.
+
+    Parameters
+    ----------
+    result : StoredResult
+        An open result, see `fokkerplanck.store.read`.
+    output : str or Path
+        Name of the file.
+    at : float, optional
+        Only the snapshot at this time.
+    log : bool
+        Logarithmic densities, down to 1e-6 of the peak.
+    what : {"density", "current", "stationary"}, optional
+        Only this; without it the figure shows whatever the result has.
+    dpi : int, optional
+        Dots per inch, also of the images in PDF; 200 for pictures and 130 for movies.
+    force : bool
+        Overwrite an existing file.
+    progress : callable, optional
+        Called with ``(frames done, frames in all)`` while a movie is written.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    CaseError
+        A suffix or an option that is not allowed, or something that the result does not hold.
+    DataError
+        The file exists, or cannot be written, or MP4 is wanted and there is no ffmpeg.
+    """
+    path = check_output(output, force=force)
+    if path.suffix.lower() in MOVIES:
+        if at is not None or what == "stationary":
+            msg = f"a movie ({path.suffix}) shows all times: leave out --at and --what stationary"
+            raise CaseError(msg, key="output")
+        write_movie(result, path, log=log, what=what, dpi=dpi or MOVIE_DPI, progress=progress)
+    else:
+        figure = figure_of(result, at=at, log=log, what=what)
+        save(figure, path, dpi=dpi or PRINT_DPI, title=result.title)
+    return path
+
+
+def figure_of(
+    result: StoredResult,
+    *,
+    at: float | None = None,
+    log: bool = False,
+    what: str | None = None,
+) -> Figure:
+    """Draw a result and give back the figure; options as in `plot_result`."""
+    line = result.grid.dim == 1
+    subject = gather(result, count=CURVES if line else PANELS, at=at, what=what)
+    with mpl.rc_context(STYLE):
+        if line:
+            return line_figure(subject, result.density, result.current, log=log)
+        return plane_figure(subject, log=log)
+
+
+def plot_comparison(
+    a: Snapshot,
+    b: Snapshot,
+    output: str | Path,
+    *,
+    log: bool = False,
+    dpi: int = PRINT_DPI,
+    force: bool = False,
+) -> Path:
+    """Draw two densities, their difference and their distances into a PNG or PDF file.
+
+    Parameters
+    ----------
+    a, b : Snapshot
+        Densities with their grids, see `fokkerplanck.compare.Snapshot`.
+    output, log, dpi, force
+        As in `plot_result`; movies are not allowed.
+    """
+    path = check_output(output, force=force, allowed=PICTURES)
+    save(comparison_figure(a, b, log=log), path, dpi=dpi, title=f"{a.label} and {b.label}")
+    return path

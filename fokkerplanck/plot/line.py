@@ -1,0 +1,297 @@
+"""Artists and figures of results on a line: densities, landscape, space-time map, wells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.ticker import LogLocator, MaxNLocator
+from numpy.typing import NDArray
+
+from fokkerplanck.grid import Grid
+from fokkerplanck.plot.select import COMMON_RATIO, LOG_FLOOR, Shot, is_logarithmic
+from fokkerplanck.plot.style import SEQUENCE, STEPS, WELLS, density_map, new_axes, number, time_label
+from fokkerplanck.plot.wells import Wells
+
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+
+__all__ = [
+    "clock",
+    "current_curves",
+    "current_note",
+    "curve_top",
+    "density_curves",
+    "landscape_strip",
+    "mean_current",
+    "spacetime",
+    "time_bar",
+    "time_edges",
+    "time_norm",
+    "well_masses",
+]
+
+Array = NDArray[np.float64]
+
+#: a narrow start may leave the axis through the top: later curves are the message
+CLIPPED = 2.5
+#: colour of a curve that stands alone, as part of the sequence
+ALONE = 0.35
+#: least distance of the labels of a colour bar, as part of its length
+LABEL_GAP = 0.035
+#: cells across the space-time map; finer grids are averaged
+MAP_CELLS = 1024
+
+
+def time_norm(times: Sequence[float]) -> Normalize:
+    """Colour scale over times, logarithmic where they span decades."""
+    low, high = min(clock(times)), max(times)
+    if is_logarithmic(times):
+        return LogNorm(low, high)
+    return Normalize(low, high if high > low else low + 1.0)
+
+
+def clock(times: Sequence[float]) -> list[float]:
+    """Where times stand on their axis: on a logarithmic one, zero comes just before the rest."""
+    if not is_logarithmic(times):
+        return list(times)
+    first = min(t for t in times if t > 0)
+    return [t if t > 0 else first / 3.0 for t in times]
+
+
+def curve_top(densities: Sequence[Array], stationary: Array | None = None) -> float:
+    """Top of the density axis: the peak, unless a narrow start would dwarf all that follows."""
+    last = densities[-1] if stationary is None else stationary
+    peaks = [float(p.max()) for p in [*densities, last]]
+    later = max(float(last.max()), float(np.median(peaks)))
+    return 1.06 * (max(peaks) if max(peaks) < 1.5 * CLIPPED * later else CLIPPED * later)
+
+
+def density_curves(
+    shots: Sequence[Shot],
+    grid: Grid,
+    ax: Axes | None = None,
+    *,
+    stationary: Shot | None = None,
+    log: bool = False,
+) -> list[Line2D]:
+    """Draw densities at several times, early dark and late bright; the stationary one dashed.
+
+    Returns
+    -------
+    list of Line2D
+        One for each shot, then that of the stationary density if there is one.
+    """
+    ax, x = new_axes(ax), grid.axes[0].centres
+    times, lines = [s.time or 0.0 for s in shots], []
+    for s, t in zip(shots, clock(times), strict=True):
+        colour = SEQUENCE(time_norm(times)(t) if len(shots) > 1 else ALONE)
+        label = time_label(s.time) if len(shots) == 1 else None
+        lines += ax.plot(x, s.density, color=colour, label=label, solid_capstyle="round")
+    if stationary is not None:
+        dashes = {"color": "black", "linewidth": 1.1, "linestyle": (0, (4, 2.2)), "zorder": 5}
+        lines += ax.plot(x, stationary.density, label="stationary", **dashes)
+    everything = [s.density for s in shots] or [stationary.density]  # type: ignore[union-attr]
+    top = curve_top(everything, stationary.density if stationary is not None else None)
+    if log:
+        ax.set_yscale("log")
+        ax.set_ylim(LOG_FLOOR * top, 2.0 * max(float(p.max()) for p in everything))
+    else:
+        ax.set_ylim(0.0, top)
+    _label_axis(ax, grid)
+    ax.set_ylabel("density $p(x, t)$")
+    return lines
+
+
+def landscape_strip(
+    loss: Array, grid: Grid, ax: Axes | None = None, wells: Wells | None = None
+) -> Line2D:
+    """Draw the loss, cut where it rises far above the passes; minima as discs, passes as crosses."""
+    ax, x = new_axes(ax, height=1.2), grid.axes[0].centres
+    (line,) = ax.plot(x, loss, color="0.25", linewidth=1.0)
+    low, high = float(loss.min()), float(loss.max())
+    if wells is not None and wells.passes:
+        high = min(high, low + 2.5 * (max(float(loss[c]) for c in wells.passes) - low))
+        for k, cell in enumerate(wells.minima):
+            ax.plot(x[cell], loss[cell], "o", color=WELLS[k], markersize=4, clip_on=False)
+        for cell in wells.passes:
+            ax.plot(x[cell], loss[cell], "x", color="0.25", markersize=4, markeredgewidth=0.9)
+    span = high - low or 1.0
+    ax.set_ylim(low - 0.08 * span, high + 0.08 * span)
+    _label_axis(ax, grid)
+    ax.set_ylabel("loss $L$")
+    return line
+
+
+def spacetime(
+    times: Array, densities: Array, grid: Grid, ax: Axes | None = None, *, norm: Normalize
+) -> QuadMesh:
+    """Draw the density as a map over time (horizontal, logarithmic over decades) and place.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+        Increasing times; positive where they span decades.
+    densities : ndarray, shape (n, cells)
+        Densities at those times.
+    """
+    ax, axis = new_axes(ax), grid.axes[0]
+    step = -(-axis.cells // MAP_CELLS)
+    while axis.cells % step:
+        step += 1
+    coarse = densities.reshape(len(times), -1, step).mean(axis=2)
+    logarithmic = is_logarithmic(times)
+    mesh = ax.pcolormesh(
+        time_edges(times, logarithmic=logarithmic),
+        axis.edges[::step],
+        coarse.T,
+        norm=norm,
+        cmap=density_map(),
+        rasterized=True,
+    )
+    if logarithmic:
+        ax.set_xscale("log")
+    ax.set_ylim(axis.min, axis.max)
+    ax.tick_params(which="both", direction="out")
+    ax.set_xlabel("time $t$")
+    ax.set_ylabel(f"${axis.name}$")
+    return mesh
+
+
+def time_edges(times: Array, *, logarithmic: bool) -> Array:
+    """Edges of the columns of a map over time, shape (n + 1,): halfway between the times."""
+    t = np.log(times) if logarithmic else np.asarray(times, dtype=float)
+    middle = 0.5 * (t[1:] + t[:-1])
+    edges = np.concatenate([[2 * t[0] - middle[0]], middle, [2 * t[-1] - middle[-1]]])
+    return np.exp(edges) if logarithmic else edges
+
+
+def well_masses(
+    times: Array,
+    masses: Array,
+    names: Sequence[str],
+    ax: Axes | None = None,
+    *,
+    stationary: Array | None = None,
+) -> list[Line2D]:
+    """Draw the mass in each well against time; dashed where it ends at stationarity.
+
+    Parameters
+    ----------
+    masses : ndarray, shape (n, wells)
+        Mass in each well at each time.
+    stationary : ndarray, shape (wells,), optional
+        Mass in each well of the stationary density.
+    """
+    ax, lines = new_axes(ax), []
+    for k, name in enumerate(names):
+        lines += ax.plot(times, masses[:, k], color=WELLS[k], label=name)
+        if stationary is not None:
+            ax.axhline(stationary[k], color=WELLS[k], linewidth=0.8, linestyle=(0, (4, 2.2)))
+    if is_logarithmic(times):
+        ax.set_xscale("log")
+    ax.set_xlim(times[times > 0].min() if is_logarithmic(times) else times[0], times[-1])
+    ax.set_ylim(-0.03, 1.03)
+    ax.set_xlabel("time $t$")
+    ax.set_ylabel("mass in well")
+    ax.legend(loc="best", title=None, ncols=1 if len(names) < 4 else 2)
+    return lines
+
+
+def time_bar(shots: Sequence[Shot], ax: Axes | Sequence[Axes]) -> Colorbar:
+    """Draw a colour bar that names the time of every curve."""
+    first = ax if isinstance(ax, Axes) else ax[0]
+    times = [s.time or 0.0 for s in shots]
+    norm = time_norm(times)
+    figure = first.figure
+    bar = figure.colorbar(ScalarMappable(norm, SEQUENCE), ax=ax, pad=0.02, aspect=30)
+    places = clock(times)
+    bar.set_ticks(places)
+    bar.set_ticklabels(_spaced([f"${number(t, 2)}$" for t in times], norm(places)))
+    bar.minorticks_off()
+    bar.ax.tick_params(length=2, labelsize=7.5)
+    bar.set_label("time $t$")
+    return bar
+
+
+def _label_axis(ax: Axes, grid: Grid) -> None:
+    axis = grid.axes[0]
+    ax.set_xlim(axis.min, axis.max)
+    ax.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
+    ax.set_xlabel(f"${axis.name}$")
+    ax.yaxis.set_major_locator(LogLocator() if ax.get_yscale() == "log" else MaxNLocator(5, steps=STEPS))
+
+
+def current_curves(
+    shots: Sequence[Shot],
+    grid: Grid,
+    ax: Axes | None = None,
+    *,
+    stationary: Shot | None = None,
+) -> list[Line2D]:
+    """Draw currents over place; each scaled by its largest value where they differ too much.
+
+    Shots without a current are left out.
+    """
+    ax, x = new_axes(ax), grid.axes[0].centres
+    times = clock([s.time or 0.0 for s in shots])
+    styles: list[dict[str, Any]] = [
+        {"color": SEQUENCE(time_norm(times)(t) if len(shots) > 1 else ALONE)} for t in times
+    ]
+    pairs = [(s, style) for s, style in zip(shots, styles, strict=True)]
+    if stationary is not None:
+        dashes = {"color": "black", "linestyle": (0, (4, 2.2)), "label": "stationary"}
+        pairs.append((stationary, dashes))
+    drawn = [(s.current[..., 0], style) for s, style in pairs if s.current is not None]
+    peaks = [float(np.abs(field).max()) for field, _ in drawn]
+    common = max(peaks) <= COMMON_RATIO * min(peaks)
+    lines = []
+    for (field, style), peak in zip(drawn, peaks, strict=True):
+        lines += ax.plot(x, field if common else field / peak, **style)
+    ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+    _label_axis(ax, grid)
+    ax.set_ylabel("current $J(x, t)$" if common else r"current $J\,/\,\max|J|$")
+    return lines
+
+
+def mean_current(
+    times: Array, means: Array, ax: Axes | None = None, *, stationary: float | None = None
+) -> Line2D:
+    """Draw the current round a ring, averaged over the ring, against time."""
+    ax = new_axes(ax)
+    (line,) = ax.plot(times, means, color=WELLS[1])
+    if stationary is not None:
+        ax.axhline(stationary, color="black", linewidth=0.9, linestyle=(0, (4, 2.2)))
+    if is_logarithmic(times):
+        ax.set_xscale("log")
+    ax.set_xlabel("time $t$")
+    ax.set_ylabel(r"mean current $\langle J\rangle$")
+    return line
+
+
+def current_note(state: Shot, grid: Grid, ax: Axes) -> Text | None:
+    """Write the constant stationary current of a driven ring into a panel, with its direction."""
+    if state.current is None or not grid.axes[0].periodic:
+        return None
+    mean = float(state.current.mean())
+    arrow = r"\rightarrow" if mean > 0 else r"\leftarrow"
+    note = f"$J = {number(mean)}\\;\\;{arrow}$"
+    return ax.text(0.03, 0.95, note, transform=ax.transAxes, va="top", ha="left")
+
+
+def _spaced(labels: Sequence[str], heights: Array) -> list[str]:
+    """Labels with those left out that would touch the one before, or the last."""
+    kept: list[str] = []
+    last = -1.0
+    for label, height in zip(labels, heights, strict=True):
+        free = height - last > LABEL_GAP and (heights[-1] - height > LABEL_GAP)
+        kept.append(label if free or height == heights[-1] else "")
+        last = height if kept[-1] else last
+    return kept

@@ -1,0 +1,113 @@
+"""One look for all figures: fonts, sizes, colours, and how numbers are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
+
+__all__ = [
+    "DIFFERENCE",
+    "SEQUENCE",
+    "STEPS",
+    "STYLE",
+    "WELLS",
+    "WIDTH",
+    "density_map",
+    "letter",
+    "new_axes",
+    "number",
+    "time_label",
+]
+
+#: distances of ticks that readers can count in
+STEPS = (1, 2, 2.5, 5, 10)
+#: width of a figure over two columns of a journal, inches
+WIDTH = 7.0
+
+#: passed to ``matplotlib.rc_context``; the fonts come with matplotlib, type 42 keeps text in PDF
+STYLE: dict[str, Any] = {
+    "font.family": ["STIXGeneral", "DejaVu Sans"],
+    "mathtext.fontset": "stix",
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.linewidth": 0.6,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "xtick.major.size": 3.0,
+    "ytick.major.size": 3.0,
+    "xtick.minor.size": 1.7,
+    "ytick.minor.size": 1.7,
+    "lines.linewidth": 1.2,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "figure.dpi": 100.0,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    "image.interpolation": "antialiased",
+}
+
+#: from early to late; the pale end of viridis is cut, it vanishes on white paper
+SEQUENCE: Colormap = ListedColormap(colormaps["viridis"](np.linspace(0.0, 0.9, 256)), "sequence")
+#: differences and signed currents, always centred at zero
+DIFFERENCE: Colormap = colormaps["RdBu_r"]
+#: wells of the landscape, told apart in colour blindness too (Okabe and Ito)
+WELLS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def density_map() -> Colormap:
+    """Colour map of densities: viridis, with everything below a floor in its darkest colour."""
+    colours = colormaps["viridis"]
+    return colours.with_extremes(under=colours(0), bad=colours(0))
+
+
+def new_axes(ax: Axes | None, width: float = 3.4, height: float = 2.6) -> Axes:
+    """Give back `ax`, or the only axes of a new figure that pyplot knows nothing of."""
+    return ax if ax is not None else Figure((width, height), layout="constrained").add_subplot()
+
+
+def letter(ax: Axes, index: int) -> None:
+    """Write (a), (b), ... inside the top left corner of a panel's title line."""
+    shift = ScaledTranslation(0.0, 3.5 / 72, ax.figure.dpi_scale_trans)
+    where = ax.transAxes + shift
+    ax.text(0.0, 1.0, f"({chr(97 + index)})", transform=where, va="bottom", ha="left")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number as mathtext without dollars: ``0.25``, ``3.2\\times10^{-7}``."""
+    if value == 0:
+        return "0"
+    text = f"{value:.{digits - 1}e}"
+    mantissa, exponent = text.split("e")
+    power = int(exponent)
+    if -3 <= power < 4:
+        return (
+            f"{float(text):.{max(digits - 1 - power, 0)}f}".rstrip("0").rstrip(".") or "0"
+            if power < digits - 1
+            else f"{float(text):.0f}"
+        )
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    if mantissa in ("1", "-1"):
+        return f"{mantissa[:-1]}10^{{{power}}}"
+    return f"{mantissa}\\times10^{{{power}}}"
+
+
+def time_label(time: float | None, digits: int = 2) -> str:
+    """Label of a snapshot: ``t = 10^3``, or ``stationary`` when there is no time."""
+    return "stationary" if time is None else f"$t = {number(time, digits)}$"

@@ -1,0 +1,144 @@
+"""Wells of a landscape given on cells: their regions, minima and the passes between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.grid import Grid
+from fokkerplanck.landscapes.critical import basins
+
+__all__ = ["Wells", "find_wells"]
+
+Array = NDArray[np.float64]
+Cell = tuple[int, ...]
+
+#: wells shallower than this part of the range between the lowest minimum and the highest pass
+#: are merged with their neighbour: a figure is about the deep ones
+SHALLOW = 0.03
+#: a figure with more wells than this is read by nobody
+MOST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Wells:
+    """Deep wells of a landscape.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (*shape)
+        Which well each cell belongs to.
+    minima : tuple of cell indices
+        The lowest cell of each well.
+    passes : tuple of cell indices
+        The cells over which neighbouring wells are joined at the lowest loss (the saddles).
+    """
+
+    labels: NDArray[np.intp]
+    minima: tuple[Cell, ...]
+    passes: tuple[Cell, ...]
+
+    def masses(self, density: Array, volume: float) -> Array:
+        """Mass of `density` in each well, shape (wells,)."""
+        weights = density.ravel() * volume
+        return np.bincount(self.labels.ravel(), weights, minlength=len(self.minima))
+
+    def names(self, grid: Grid) -> list[str]:
+        """Positions of the minima as text."""
+        points = grid.points()
+        return [_position(points[cell], grid.spacing) for cell in self.minima]
+
+
+def find_wells(loss: Array, grid: Grid) -> Wells | None:
+    """Find the deep wells of a cell-valued landscape; None when it is flat.
+
+    Basins of steepest descent are merged over the lowest passes, shallowest first, so that what
+    is left are the wells whose depth (pass minus minimum) is a visible part of the relief: the
+    merge tree of the landscape, cut at one depth.
+    """
+    if not np.isfinite(loss).all() or np.ptp(loss) == 0.0:
+        return None
+    labels, found = basins(loss, tuple(axis.periodic for axis in grid.axes))
+    minima = [tuple(int(i) for i in cell) for cell in found]
+    tree = _merge_tree(loss, minima, _passes(loss, labels, grid))
+    kept = _deep(tree)
+    root = _roots([float(loss[c]) for c in minima], [edge for edge in tree if edge not in kept])
+    lowest = sorted(set(root), key=lambda k: minima[k])
+    rename = {old: new for new, old in enumerate(lowest)}
+    relabel = np.array([rename[r] for r in root], dtype=np.intp)
+    return Wells(
+        labels=relabel[labels],
+        minima=tuple(minima[k] for k in lowest),
+        passes=tuple(edge[3] for edge in kept),
+    )
+
+
+#: depth of the shallower well, the two basins that touch, the pass between them
+Edge = tuple[float, int, int, Cell]
+
+
+def _passes(
+    loss: Array, labels: NDArray[np.intp], grid: Grid
+) -> list[tuple[float, int, int, Cell]]:
+    """Lowest pass between each pair of neighbouring basins, lowest first."""
+    best: dict[tuple[int, int], tuple[float, Cell]] = {}
+    for d, axis in enumerate(grid.axes):
+        neighbour, top = np.roll(labels, -1, d), np.maximum(loss, np.roll(loss, -1, d))
+        differs = labels != neighbour
+        if not axis.periodic:
+            differs[(slice(None),) * d + (-1,)] = False
+        cells = np.argwhere(differs)
+        order = np.argsort(top[differs], kind="stable")[::-1]
+        for cell in map(tuple, cells[order]):  # the lowest is written last
+            pair = (int(labels[cell]), int(neighbour[cell]))
+            key = (min(pair), max(pair))
+            if key not in best or top[cell] <= best[key][0]:
+                best[key] = (float(top[cell]), tuple(int(i) for i in cell))
+    return sorted((height, a, b, cell) for (a, b), (height, cell) in best.items())
+
+
+def _merge_tree(
+    loss: Array, minima: list[Cell], passes: list[tuple[float, int, int, Cell]]
+) -> list[Edge]:
+    """Join basins over their passes from the lowest up; the deeper minimum survives."""
+    parent = list(range(len(minima)))
+    depth = [float(loss[cell]) for cell in minima]
+    tree: list[Edge] = []
+    for height, a, b, cell in passes:
+        low, high = sorted((_find(parent, a), _find(parent, b)), key=depth.__getitem__)
+        if low == high:
+            continue
+        parent[high] = low
+        tree.append((height - depth[high], a, b, cell))
+    return tree
+
+
+def _deep(tree: list[Edge]) -> list[Edge]:
+    """Edges of the tree that stay passes between separate wells, deepest first."""
+    deepest = max((edge[0] for edge in tree), default=0.0)
+    deep = [edge for edge in tree if edge[0] > SHALLOW * deepest]
+    return sorted(deep, key=lambda edge: -edge[0])[: MOST - 1]
+
+
+def _roots(depth: list[float], edges: list[Edge]) -> list[int]:
+    """Give every basin the number of the deepest one it is merged with."""
+    parent = list(range(len(depth)))
+    for _, a, b, _ in edges:
+        low, high = sorted((_find(parent, a), _find(parent, b)), key=depth.__getitem__)
+        parent[high] = low
+    return [_find(parent, k) for k in range(len(depth))]
+
+
+def _find(parent: list[int], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k
+
+
+def _position(point: Array, spacing: tuple[float, ...]) -> str:
+    values = [f"{c:.2f}" for c in np.where(np.abs(point) < spacing, 0.0, point)]
+    text = ",\\,".join(values).replace("-", "{-}")
+    return f"$x = {text}$" if len(values) == 1 else f"$({text})$"
