@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from fokkerplanck.compare import Comparison, Snapshot, snapshot
 from fokkerplanck.errors import CaseError
 from fokkerplanck.plot.comparison import comparison_figure
 from fokkerplanck.plot.line_figure import CURVES, line_figure
@@ -25,7 +26,6 @@ from fokkerplanck.plot.style import STYLE
 from fokkerplanck.plot.subject import WHAT, gather
 
 if TYPE_CHECKING:
-    from fokkerplanck.compare import Snapshot
     from fokkerplanck.store import StoredResult
 
 __all__ = [
@@ -113,11 +113,13 @@ def figure_of(
 
 
 def plot_comparison(
-    a: Snapshot,
-    b: Snapshot,
+    a: Snapshot | StoredResult,
+    b: Snapshot | StoredResult,
     output: str | Path,
     *,
+    at: float | str | None = None,
     log: bool = False,
+    comparison: Comparison | None = None,
     dpi: int = PRINT_DPI,
     force: bool = False,
 ) -> Path:
@@ -125,11 +127,22 @@ def plot_comparison(
 
     Parameters
     ----------
-    a, b : Snapshot
-        Densities with their grids, see `fokkerplanck.compare.Snapshot`.
+    a, b : Snapshot or StoredResult
+        Densities with their grids, or open results of which one density each is taken.
+    at : float or "stationary", optional
+        Which density of a result; the last without it.
+    comparison : Comparison, optional
+        The metrics, where they are known already.
     output, log, dpi, force
         As in `plot_result`; movies are not allowed.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     path = check_output(output, force=force, allowed=PICTURES)
-    save(comparison_figure(a, b, log=log), path, dpi=dpi, title=f"{a.label} and {b.label}")
+    first, second = (s if isinstance(s, Snapshot) else snapshot(s, at) for s in (a, b))
+    figure = comparison_figure(first, second, log=log, comparison=comparison)
+    save(figure, path, dpi=dpi, title=f"{first.label} and {second.label}")
     return path

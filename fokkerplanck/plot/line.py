@@ -12,12 +12,20 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
 from fokkerplanck.plot.select import COMMON_RATIO, LOG_FLOOR, Shot, is_logarithmic
-from fokkerplanck.plot.style import SEQUENCE, STEPS, WELLS, density_map, new_axes, number, time_label
+from fokkerplanck.plot.style import (
+    SEQUENCE,
+    STEPS,
+    WELLS,
+    density_map,
+    new_axes,
+    number,
+    time_label,
+)
 from fokkerplanck.plot.wells import Wells
 
 if TYPE_CHECKING:
@@ -113,7 +121,7 @@ def density_curves(
 def landscape_strip(
     loss: Array, grid: Grid, ax: Axes | None = None, wells: Wells | None = None
 ) -> Line2D:
-    """Draw the loss, cut where it rises far above the passes; minima as discs, passes as crosses."""
+    """Draw the loss, cut far above the passes; minima as discs, passes as crosses."""
     ax, x = new_axes(ax, height=1.2), grid.axes[0].centres
     (line,) = ax.plot(x, loss, color="0.25", linewidth=1.0)
     low, high = float(loss.min()), float(loss.max())
@@ -226,7 +234,8 @@ def _label_axis(ax: Axes, grid: Grid) -> None:
     ax.set_xlim(axis.min, axis.max)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     ax.set_xlabel(f"${axis.name}$")
-    ax.yaxis.set_major_locator(LogLocator() if ax.get_yscale() == "log" else MaxNLocator(5, steps=STEPS))
+    if ax.get_yscale() != "log":
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
 
 
 def current_curves(

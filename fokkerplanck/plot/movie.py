@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -89,7 +90,7 @@ def write_movie(
         subject = gather(result, count=9, what=what)
         kind = LineFrames if result.grid.dim == 1 else PlaneFrames
         frames: Frames = kind(subject, log=log)
-        FigureCanvasAgg(frames.figure)
+        _freeze(frames, shot(result, int(keep[0])))
         writer = _writer(path, rate)
         with replacing(path) as part, writer.saving(frames.figure, str(part), dpi):
             for done, k in enumerate(keep, 1):
@@ -187,6 +188,14 @@ class PlaneFrames:
         return np.asarray(np.linalg.norm(state.current, axis=-1))
 
 
+def _freeze(frames: Frames, widest: Shot) -> None:
+    """Lay the figure out once: titles of different height must not shake the picture."""
+    FigureCanvasAgg(frames.figure)
+    frames.show(replace(widest, time=1.1e-11))
+    frames.figure.draw_without_rendering()
+    frames.figure.set_layout_engine("none")
+
+
 def _writer(path: Path, rate: int) -> AbstractMovieWriter:
     if path.suffix.lower() == ".gif":
         return PillowWriter(fps=rate)
@@ -195,7 +204,7 @@ def _writer(path: Path, rate: int) -> AbstractMovieWriter:
 
 
 def _ffmpeg(path: Path) -> dict[str, str]:
-    """Settings that tell matplotlib where ffmpeg is; `DataError` when MP4 needs it in vain."""
+    """Tell matplotlib where ffmpeg is; `DataError` when MP4 needs it in vain."""
     if path.suffix.lower() != ".mp4" or shutil.which(mpl.rcParams["animation.ffmpeg_path"]):
         return {}
     try:

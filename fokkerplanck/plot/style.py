@@ -90,22 +90,15 @@ def letter(ax: Axes, index: int) -> None:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number as mathtext without dollars: ``0.25``, ``3.2\\times10^{-7}``."""
-    if value == 0:
-        return "0"
-    text = f"{value:.{digits - 1}e}"
-    mantissa, exponent = text.split("e")
-    power = int(exponent)
-    if -3 <= power < 4:
-        return (
-            f"{float(text):.{max(digits - 1 - power, 0)}f}".rstrip("0").rstrip(".") or "0"
-            if power < digits - 1
-            else f"{float(text):.0f}"
-        )
-    mantissa = mantissa.rstrip("0").rstrip(".")
-    if mantissa in ("1", "-1"):
-        return f"{mantissa[:-1]}10^{{{power}}}"
-    return f"{mantissa}\\times10^{{{power}}}"
+    r"""Write a number as mathtext without dollars: ``0.25``, ``3.2\times10^{-7}``."""
+    if value == 0 or not np.isfinite(value):
+        return {0.0: "0", np.inf: r"\infty", -np.inf: r"-\infty"}.get(value, r"\mathrm{nan}")
+    mantissa, power = (part for part in f"{value:.{digits - 1}e}".split("e"))
+    if -3 <= int(power) < 4:
+        return f"{float(f'{mantissa}e{power}'):.12g}"
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    times = {"1": "", "-1": "-"}.get(mantissa, rf"{mantissa}\times")
+    return f"{times}10^{{{int(power)}}}"
 
 
 def time_label(time: float | None, digits: int = 2) -> str:

@@ -75,6 +75,8 @@ def find_wells(loss: Array, grid: Grid) -> Wells | None:
     )
 
 
+#: height of a pass, the two basins that touch there, its cell
+Pass = tuple[float, int, int, Cell]
 #: depth of the shallower well, the two basins that touch, the pass between them
 Edge = tuple[float, int, int, Cell]
 
@@ -99,9 +101,7 @@ def _passes(
     return sorted((height, a, b, cell) for (a, b), (height, cell) in best.items())
 
 
-def _merge_tree(
-    loss: Array, minima: list[Cell], passes: list[tuple[float, int, int, Cell]]
-) -> list[Edge]:
+def _merge_tree(loss: Array, minima: list[Cell], passes: list[Pass]) -> list[Edge]:
     """Join basins over their passes from the lowest up; the deeper minimum survives."""
     parent = list(range(len(minima)))
     depth = [float(loss[cell]) for cell in minima]
