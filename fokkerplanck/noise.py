@@ -39,9 +39,11 @@ from fokkerplanck.noise_models import (
 )
 from fokkerplanck.schedule import Schedule
 from fokkerplanck.sgd import diffusion_scale
+from fokkerplanck.solvers.fields import KAPPA
 from fokkerplanck.spd import check_spd
 
 __all__ = [
+    "READINGS",
     "AbsoluteNoise",
     "FrozenNoise",
     "Noise",
@@ -54,6 +56,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+#: The readings of the noise, in words.
+READINGS = tuple(KAPPA)
 
 
 def white(
@@ -165,10 +169,12 @@ def _check_floor(floor: float | None) -> None:
 
 
 def _rows(D: Entry | Sequence[Sequence[Entry]] | Array) -> tuple[tuple[Entry, ...], ...]:
-    if isinstance(D, str) or np.ndim(D) == 0:
-        return ((D if isinstance(D, str) else float(D),),)  # type: ignore[arg-type]
+    if isinstance(D, str):
+        return ((D,),)
+    if isinstance(D, int | float | np.number):
+        return ((float(D),),)
     try:
-        return tuple(tuple(e if isinstance(e, str) else float(e) for e in row) for row in D)  # type: ignore[union-attr]
+        return tuple(tuple(e if isinstance(e, str) else float(e) for e in row) for row in D)
     except (TypeError, ValueError):
         msg = f"needs rows of numbers or expressions, such as [[0.1, 0.02], [0.02, 0.05]], got {D}"
         raise CaseError(msg, key="noise.D") from None

@@ -32,8 +32,8 @@ Labels = NDArray[np.intp]
 SAMPLES = {1: 1024, 2: 16}
 #: Points handled at a time, which bounds the memory.
 CHUNK = 1 << 18
-#: Ratio of smallest to largest curvature below which a critical point is degenerate.
-DEGENERATE = 1e-10
+#: Part of the typical curvature on the grid below which a critical point is degenerate.
+DEGENERATE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def find_regions(landscape: Landscape, grid: Grid) -> Regions:
     region, and to the nearest minimum of all if its region holds none, as a valley may whose
     minimum lies beyond the walls. Elsewhere it belongs to the nearest saddle; without a saddle,
     to the nearest minimum, and the other way round. "Nearest" is Euclidean, around periodic axes.
-    In one dimension a maximum counts as a saddle. Points equally near share (harmonic mean).
+    In one dimension the top of a barrier is the saddle. Points equally near share (harmonic mean).
 
     The harmonic mean in a cell that a border cuts keeps ``int D^-1 grad L dx`` across it right,
     and with it what a jump of D does to ``D^kappa p``: results converge to second order in the
@@ -82,7 +82,7 @@ def find_regions(landscape: Landscape, grid: Grid) -> Regions:
     shares = shares.reshape(-1, shares.shape[-1])
     for cells in _chunks(_border(owner, grid), SAMPLES[grid.dim] ** grid.dim):
         shares[cells] = division.sampled(cells)
-    _check_curvature(division.points, shares.max(axis=0) > 0)
+    _check_curvature(division, shares.max(axis=0) > 0)
     return Regions(division.points, owner, _mean_curvature(division.points, shares, grid))
 
 
@@ -92,9 +92,9 @@ def convex_regions(positive: NDArray[np.bool_], periodic: Sequence[bool]) -> Lab
     pairs = []
     for axis, wraps in enumerate(periodic):
         if wraps:
-            first, last = np.take(label, 0, axis=axis), np.take(label, -1, axis=axis)
-            both = (first > 0) & (last > 0)
-            pairs.append(np.stack([np.atleast_1d(first)[both], np.atleast_1d(last)[both]]))
+            ends = np.take(label, [0, -1], axis=axis)
+            facing = np.moveaxis(ends, axis, 0).reshape(2, -1)
+            pairs.append(facing[:, (facing > 0).all(axis=0)])
     if not pairs or not count:
         return np.asarray(label, dtype=np.intp)
     i, j = np.concatenate(pairs, axis=1)
@@ -114,6 +114,7 @@ class _Division:
     positive: NDArray[np.bool_]
     label: Labels
     candidates: NDArray[np.bool_]  # (labels, minima)
+    typical: float  # size of the Hessian
 
     @classmethod
     def of(cls, landscape: Landscape, grid: Grid) -> _Division:
@@ -121,12 +122,12 @@ class _Division:
 
         found = critical_points(landscape, grid)
         minima = [c for c in found if c.kind == "minimum"]
-        pass_kinds = ("saddle", "maximum") if grid.dim == 1 else ("saddle",)
-        saddles = [c for c in found if c.kind in pass_kinds]
+        saddles = [c for c in found if c.kind == "saddle"]
         if not minima and not saddles:
             msg = "the frozen noise model needs a minimum or a saddle inside the walls: none found"
             raise CaseError(msg, key="noise.model")
-        positive = _positive_definite(landscape.hessian(grid.points()))
+        hessian = landscape.hessian(grid.points())
+        positive = _positive_definite(hessian)
         label = convex_regions(positive, [axis.periodic for axis in grid.axes])
         candidates = np.zeros((int(label.max()) + 1, len(minima)), dtype=bool)
         for k, minimum in enumerate(minima):
@@ -134,7 +135,8 @@ class _Division:
         candidates[0] = False
         candidates[~candidates.any(axis=1)] = True
         points = (*minima, *saddles)
-        return cls(landscape, grid, points, len(minima), positive, label, candidates)
+        typical = float(np.median(np.linalg.norm(hessian, axis=(-2, -1))))
+        return cls(landscape, grid, points, len(minima), positive, label, candidates, typical)
 
     def shares(self, x: Array, label: Labels, positive: NDArray[np.bool_]) -> Array:
         """Share of each critical point in points `x`, shape (..., points)."""
@@ -210,10 +212,10 @@ def _magnitude(point: CriticalPoint) -> Array:
     return np.asarray((vector * np.abs(value)) @ vector.T)
 
 
-def _check_curvature(points: tuple[CriticalPoint, ...], used: NDArray[np.bool_]) -> None:
-    for point, needed in zip(points, used, strict=True):
-        size = np.abs(np.linalg.eigvalsh(point.hessian))
-        if needed and size.min() <= DEGENERATE * size.max():
+def _check_curvature(division: _Division, used: NDArray[np.bool_]) -> None:
+    for point, needed in zip(division.points, used, strict=True):
+        flattest = np.abs(np.linalg.eigvalsh(point.hessian)).min()
+        if needed and flattest <= DEGENERATE * division.typical:
             msg = (
                 f"the {point.kind} at {np.round(point.position, 6).tolist()} has curvatures "
                 f"{', '.join(f'{v:.6g}' for v in point.eigenvalues)}: noise frozen at |H| would "
