@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fokkerplanck.errors import CaseError
-from fokkerplanck.landscapes.base import Array, Landscape, as_points, finite_number
+from fokkerplanck.landscapes.base import Array, Landscape, as_points, check_dim, finite_number
 
 __all__ = ["Polynomial", "quartic", "styblinski_tang", "tilted"]
 
@@ -130,7 +129,7 @@ def quartic(
     CaseError
         A barrier, half width or stiffness that is not positive.
     """
-    _check_dim(dim)
+    check_dim(dim)
     b = finite_number(barrier, "landscape.barrier", positive=True)
     a = finite_number(half_width, "landscape.half_width", positive=True)
     k = finite_number(stiffness, "landscape.stiffness", positive=True)
@@ -147,7 +146,7 @@ def tilted(
 
     Both wells exist while |tilt| < 2/sqrt(27).
     """
-    _check_dim(dim)
+    check_dim(dim)
     t = finite_number(tilt, "landscape.tilt")
     k = finite_number(stiffness, "landscape.stiffness", positive=True)
     c = finite_number(coupling, "landscape.coupling")
@@ -156,13 +155,7 @@ def tilted(
 
 def styblinski_tang(dim: int = 1) -> Polynomial:
     """Styblinski-Tang function, L = sum_i (x_i^4 - 16 x_i^2 + 5 x_i)/2."""
-    _check_dim(dim)
+    check_dim(dim)
     coefficients = (0.0, 2.5, -8.0, 0.0, 0.5)
     minima = (-2.903534, 2.746803)
     return Polynomial("styblinski-tang", dim, coefficients, repeated=True, minima=minima)
-
-
-def _check_dim(dim: int) -> None:
-    if dim not in (1, 2):
-        msg = f"a landscape has one or two coordinates, got {dim}"
-        raise CaseError(msg, key="grid")

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
 
-__all__ = ["Array", "Landscape", "as_points", "finite_number"]
+__all__ = ["Array", "Landscape", "as_points", "check_dim", "finite_number"]
 
 Array = NDArray[np.float64]
 
@@ -70,3 +70,10 @@ def finite_number(value: object, key: str, *, positive: bool = False) -> float:
         msg = f"needs {wanted}, got {value!r:.80}"
         raise CaseError(msg, key=key)
     return number
+
+
+def check_dim(dim: int) -> None:
+    """Raise `CaseError` unless `dim` is 1 or 2."""
+    if dim not in (1, 2):
+        msg = f"a landscape has one or two coordinates, got {dim}"
+        raise CaseError(msg, key="grid")

@@ -12,10 +12,9 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import special
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.landscapes.kinks import NUMERIC, Absolute, Branch, Sign, Step, without_kinks
 
 __all__ = ["build", "compiled", "derivative", "real_symbol"]
 
@@ -23,7 +22,6 @@ MAX_EXPONENT = 64
 MAX_NESTED_EXPONENT = 256
 MAX_SYMBOLIC_EXPONENT = 1000
 _EXACT = 2**53
-_ROUNDING = 1e-13
 _LARGEST_PRODUCT = 8
 
 Expr = Any
@@ -31,89 +29,6 @@ sympy: Any = import_module("sympy")  # Any: its own annotations are partial
 _NumPyPrinter: Any = import_module("sympy.printing.numpy").NumPyPrinter
 
 
-class Kink(sympy.Function):  # type: ignore[misc]
-    """Dirac's delta of the argument, kept formal until it is shown to drop out."""
-
-    nargs = 1
-    is_real = True
-
-
-class Absolute(sympy.Function):  # type: ignore[misc]
-    """abs(u), with derivative sign(u) u'."""
-
-    nargs = 1
-    is_real = True
-
-    @classmethod
-    def eval(cls, u: Expr) -> Expr:
-        return abs(u) if u.is_Number else None
-
-    def _eval_derivative(self, s: Expr) -> Expr:
-        (u,) = self.args
-        return Sign(u) * u.diff(s)
-
-
-class Sign(sympy.Function):  # type: ignore[misc]
-    """-1, 0 or 1 as u is negative, zero or positive; its derivative is a kink."""
-
-    nargs = 1
-    is_real = True
-
-    @classmethod
-    def eval(cls, u: Expr) -> Expr:
-        return sympy.Integer(int(np.sign(float(u)))) if u.is_Number else None
-
-    def _eval_derivative(self, s: Expr) -> Expr:
-        (u,) = self.args
-        return 2 * Kink(u) * u.diff(s)
-
-
-class Step(sympy.Function):  # type: ignore[misc]
-    """Heaviside's step, 1/2 at zero; its derivative is a kink."""
-
-    nargs = 1
-    is_real = True
-
-    @classmethod
-    def eval(cls, u: Expr) -> Expr:
-        return sympy.Rational(1 + int(np.sign(float(u))), 2) if u.is_Number else None
-
-    def _eval_derivative(self, s: Expr) -> Expr:
-        (u,) = self.args
-        return Kink(u) * u.diff(s)
-
-
-class Branch(sympy.Function):  # type: ignore[misc]
-    """Branch(u, a, b, closed): a where u > 0 (or u = 0 and closed is 1), b elsewhere."""
-
-    nargs = 4
-    is_real = True
-
-    @classmethod
-    def eval(cls, u: Expr, a: Expr, b: Expr, closed: Expr) -> Expr:
-        if a == b:
-            return a
-        if not u.is_Number:
-            return None
-        return a if (u >= 0 if closed else u > 0) else b
-
-    def _eval_derivative(self, s: Expr) -> Expr:
-        u, a, b, closed = self.args
-        return Branch(u, a.diff(s), b.diff(s), closed) + (a - b) * Kink(u) * u.diff(s)
-
-
-def _branch(u: Any, a: Any, b: Any, closed: int) -> NDArray[Any]:
-    return np.asarray(np.where(u >= 0 if closed else u > 0, a, b))
-
-
-_NUMERIC: dict[str, Callable[..., Any]] = {
-    "Absolute": np.abs,
-    "Sign": np.sign,
-    "Step": lambda u: np.heaviside(u, 0.5),
-    "Branch": _branch,
-    "erf": special.erf,
-    "erfc": special.erfc,
-}
 _OF_ONE: dict[str, Expr] = {
     **{n: getattr(sympy, n) for n in ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos")},
     **{n: getattr(sympy, n) for n in ("atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
@@ -295,41 +210,15 @@ def derivative(expression: Expr, *symbols: Expr, key: str | None) -> Expr:
     """
     result = expression
     for symbol in symbols:
-        result = _without_kinks(result.diff(symbol), key)
+        result = without_kinks(result.diff(symbol), key)
     return _regular(result, key)
-
-
-def _without_kinks(expression: Expr, key: str | None) -> Expr:
-    for kink in sorted(expression.atoms(Kink), key=str):
-        marker = sympy.Dummy(real=True)
-        marked = expression.xreplace({kink: marker})
-        if not _vanishes_on(marked.diff(marker), kink.args[0]):
-            msg = (
-                f"has no such derivative where {kink.args[0]} = 0 (a kink or a jump); "
-                "smooth it, as in sqrt(x**2 + c**2) for abs(x)"
-            )
-            raise CaseError(msg, key=key)
-        expression = marked.xreplace({marker: sympy.Integer(0)})
-    return expression
-
-
-def _vanishes_on(coefficient: Expr, surface: Expr) -> bool:
-    """Whether a coefficient is zero where surface = 0, by solving for a linear coordinate."""
-    place = {surface: sympy.Integer(0)}
-    for symbol in sorted(surface.free_symbols, key=str):
-        slope = surface.diff(symbol)
-        if slope.is_Number and slope != 0:
-            place = {symbol: -surface.subs(symbol, 0) / slope}
-            break
-    value = coefficient.subs(place)
-    return bool(value.is_Number and abs(value) < _ROUNDING)
 
 
 def compiled(symbols: Sequence[Expr], expressions: Sequence[Expr]) -> Callable[..., list[Any]]:
     """Numpy function of the symbols that gives the list of values, common parts computed once."""
     printer = _Printer({"fully_qualified_modules": False, "inline": True})
     function: Callable[..., list[Any]] = sympy.lambdify(
-        list(symbols), list(expressions), modules=[_NUMERIC, "numpy"], cse=True, printer=printer
+        list(symbols), list(expressions), modules=[NUMERIC, "numpy"], cse=True, printer=printer
     )
     return function
 
