@@ -93,6 +93,7 @@ class Writer:
         self.part = part_path(path)
         self._new = self.part.with_name(self.part.name + ".new")
         self.saved = 0
+        self._finished: Path | None = None
         with _writing(self._new):
             with h5py.File(self._new, "w", libver=LIBVER, locking="best-effort") as file:
                 lay_out(file, header)
@@ -154,6 +155,8 @@ class Writer:
         Path
             Where the file is.
         """
+        if self._finished is not None:
+            return self._finished
         self.close()
         target = self.path if replace else self.part
         with uninterrupted(), _writing(self._new):
@@ -167,6 +170,7 @@ class Writer:
                     write_group(file, name, group)
             _sync(self._new)
             os.replace(self._new, target)
+            self._finished = target
             if target != self.part:
                 self.part.unlink()
         return target
@@ -206,6 +210,9 @@ def _writing(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except (OSError, RuntimeError) as error:
+        if path.suffix == ".new":
+            with suppress(OSError):
+                path.unlink()
         number = getattr(error, "errno", None)
         msg = f"{path}: cannot be written ({os.strerror(number) if number else error})"
         raise DataError(msg) from error

@@ -1,0 +1,266 @@
+"""The command line: ``fokkerplanck run | compare | verify | plot | info | new``.
+
+Exit status: 0 done; 2 bad input; 3 numerical failure; 4 a comparison or verification failed;
+130 interrupted. Whatever is not the answer goes to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from fokkerplanck._version import __version__
+from fokkerplanck.guard import guarded
+
+__all__ = ["app", "main"]
+
+FAILED = 4
+#: Options that take several values in a row: ``--set a=1 b=2`` is ``--set a=1 --set b=2``.
+REPEATED = ("--set", "--tol")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Fokker-Planck solvers for stochastic gradient descent as a physical process.",
+    epilog="Exit status: 0 done, 2 bad input, 3 numerical failure, 4 comparison or check failed.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the case: grid.x.cells=64."),
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its status."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    app(args=spread(given), prog_name="fokkerplanck")
+    raise SystemExit(0)
+
+
+def spread(arguments: Sequence[str]) -> list[str]:
+    """Repeat an option of `REPEATED` before each ``key=value`` that follows it."""
+    out: list[str] = []
+    option = ""
+    for argument in arguments:
+        if argument.startswith("-"):
+            option = argument if argument in REPEATED else ""
+            out.append(argument)
+        elif option and "=" in argument:
+            out += [argument] if out[-1] == option else [option, argument]
+        else:
+            option = ""
+            out.append(argument)
+    return out
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fokkerplanck {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@guarded
+def run(
+    case: Annotated[Path, typer.Argument(help="Case file, TOML.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Result; otherwise CASE.h5 in the current folder."),
+    ] = None,
+    set_: Set = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    force: Force = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a case: densities, currents and all it asks for, into an HDF5 file."""
+    from fokkerplanck.case import build, load_case
+    from fokkerplanck.progress import Progress
+    from fokkerplanck.run import check_output, run_case
+
+    loaded = load_case(case, set_ or ())
+    path = output or Path(f"{case.stem}.h5")
+    check_output(path, case)
+    with Progress(build.times(loaded), quiet=quiet or json) as progress:
+        result = run_case(loaded, path, resume=resume, force=force, progress=progress)
+    if json:
+        _print_json(result.json())
+    elif not quiet:
+        from fokkerplanck.report import print_run
+
+        print_run(result.json())
+
+
+@app.command()
+@guarded
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A.h5", help="A result.")],
+    b: Annotated[Path, typer.Argument(metavar="B.h5", help="Another.")],
+    at: Annotated[
+        str | None, typer.Option("--at", help='Time, or "stationary"; otherwise the last time.')
+    ] = None,
+    tol: Annotated[
+        list[str] | None,
+        typer.Option("--tol", metavar="METRIC=VALUE", help="Largest value allowed; repeat it."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare two densities: distances, moments, masses of wells, currents."""
+    from fokkerplanck.compare import compare_files, parse_tolerances
+
+    found = compare_files(a, b, at=at, tolerances=parse_tolerances(tol or ()))
+    if json:
+        _print_json(found.json())
+    else:
+        typer.echo(found.table())
+    if not found.passed:
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+@guarded
+def verify(
+    cases: Annotated[
+        list[Path] | None, typer.Argument(metavar="[CASE]...", help="Case files, or folders.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All of the folder cases/.")] = False,
+    only: Annotated[
+        str | None, typer.Option("--only", help="Expectations or cases with this in their name.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run cases and check their expectations against closed forms."""
+    from fokkerplanck.verify import find_cases, verify_cases
+
+    found = find_cases(cases or (), everything=all_)
+    outcome = verify_cases(found, only=only, tell=not (quiet or json))
+    if json:
+        _print_json(outcome.json())
+    else:
+        from fokkerplanck.report import print_verification
+
+        print_verification(outcome.json())
+    if outcome.status:
+        raise typer.Exit(outcome.status)
+
+
+@app.command()
+@guarded
+def plot(
+    result: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result.")],
+    other: Annotated[Path | None, typer.Argument(help="Another one, to compare.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="PNG, PDF, GIF or MP4; otherwise OUT.png."),
+    ] = None,
+    at: Annotated[
+        float | None, typer.Option("--at", help="Only the snapshot of this time.")
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic densities.")] = False,
+    what: Annotated[
+        str | None, typer.Option("--what", help="density, current or stationary.")
+    ] = None,
+    dpi: Annotated[int, typer.Option("--dpi", min=20, max=2000, help="Dots per inch.")] = 200,
+    force: Force = False,
+) -> None:
+    """Draw a result: densities, landscape and currents; or a movie over time."""
+    from fokkerplanck.plot import plot_comparison, plot_result
+    from fokkerplanck.store import read
+
+    path = output or Path(f"{result.stem}.png")
+    with read(result) as a:
+        if other is None:
+            plot_result(a, path, at=at, log=log, what=what, dpi=dpi, force=force)
+        else:
+            from fokkerplanck.compare import snapshot
+
+            with read(other) as b:
+                pair = snapshot(a, at), snapshot(b, at)
+            plot_comparison(*pair, path, log=log, dpi=dpi, force=force)
+    typer.echo(path)
+
+
+@app.command()
+@guarded
+def info(
+    file: Annotated[Path | None, typer.Argument(help="A result.")] = None,
+    json: Json = False,
+    cite: Annotated[bool, typer.Option("--cite", help="Papers behind the formulas.")] = False,
+) -> None:
+    """Say what a result holds, and who computed it with what."""
+    if cite:
+        from fokkerplanck.references import REFERENCES, as_text
+
+        if json:
+            _print_json({"references": REFERENCES})
+        else:
+            typer.echo(as_text())
+        return
+    if file is None:
+        _usage("info needs a FILE, or --cite")
+    from fokkerplanck.store import read
+
+    with read(file) as stored:
+        if json:
+            from fokkerplanck.describe import describe
+
+            _print_json(describe(stored))
+        else:
+            from fokkerplanck.report import print_info
+
+            print_info(stored)
+
+
+@app.command()
+@guarded
+def new(
+    kind: Annotated[str | None, typer.Argument(help="Which; without it they are listed.")] = None,
+    output: Output = None,
+    force: Force = False,
+) -> None:
+    """Write a commented case file to start from."""
+    from fokkerplanck.templates import listing, template, write_template
+
+    if kind is None:
+        typer.echo(listing())
+    elif output is None:
+        typer.echo(template(kind), nl=False)
+    else:
+        write_template(kind, output, force=force)
+
+
+def _usage(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def _print_json(value: Any) -> None:
+    from json import dumps
+
+    from fokkerplanck.record import plain
+
+    typer.echo(dumps(plain(value), allow_nan=False))
+
+
+if __name__ == "__main__":
+    main()

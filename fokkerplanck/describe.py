@@ -1,0 +1,48 @@
+"""What a result file holds, as one JSON object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fokkerplanck.store import StoredResult
+
+__all__ = ["datasets", "describe"]
+
+
+def describe(stored: StoredResult) -> dict[str, Any]:
+    """Return what ``info --json`` prints: status, grid, times, datasets, provenance, case."""
+    summary = stored.summary
+    return {
+        "file": str(stored.path),
+        "title": stored.title,
+        "status": stored.attrs["status"],
+        "format_version": stored.attrs["format_version"],
+        "planned": stored.attrs["planned"],
+        "grid": {
+            a.name: {"min": a.min, "max": a.max, "cells": a.cells, "walls": list(a.walls)}
+            for a in stored.grid.axes
+        },
+        "times": stored.times.tolist(),
+        "datasets": datasets(stored),
+        "provenance": stored.provenance,
+        "case": stored.case_text,
+        "summary": None if summary is None else json.loads(summary),
+    }
+
+
+def datasets(stored: StoredResult) -> dict[str, str]:
+    """Path of every array in the file, with its dimensions and what it is."""
+    found: dict[str, str] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if not hasattr(item, "shape") or item.is_scale or not item.shape:
+            return
+        dims = [
+            f"{dim[0].name.rsplit('/', 1)[-1]} {size}" if len(dim) else str(size)
+            for dim, size in zip(item.dims, item.shape, strict=True)
+        ]
+        found[name] = f"({', '.join(dims)})  {item.attrs.get('long_name', '')}".rstrip()
+
+    stored.file.visititems(visit)
+    return found

@@ -1,0 +1,210 @@
+"""The computations of one run, part by part."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck import expect
+from fokkerplanck.case import build
+from fokkerplanck.layout import SCALARS, Group, Header
+from fokkerplanck.provenance import provenance
+from fokkerplanck.record import Record, plain, wells
+from fokkerplanck.resume import checkpoint
+from fokkerplanck.solvers.current import cell_current
+from fokkerplanck.store import StoredResult
+from fokkerplanck.writer import Snapshot
+
+if TYPE_CHECKING:
+    from fokkerplanck.case import Case
+    from fokkerplanck.problem import Problem
+    from fokkerplanck.progress import Progress
+    from fokkerplanck.solvers.evolve import Step
+    from fokkerplanck.solvers.generator import Generator
+    from fokkerplanck.steady_state import Stationary
+
+__all__ = ["Job", "Sink"]
+
+Array = NDArray[np.float64]
+#: Scalars of `fokkerplanck.layout.SCALARS` that add up over a run.
+COUNTERS = ("time_error", "clipped", "products", "solves")
+
+
+class Sink(Protocol):
+    """Where snapshots go: a file, or memory."""
+
+    def append(self, snapshot: Snapshot) -> None:
+        """Save one snapshot."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One run of a case: what it starts from, and what it has found so far.
+
+    Parameters
+    ----------
+    case : Case
+    problem : Problem
+    times : ndarray, shape (n,)
+        All times of the case.
+    initial : ndarray, shape (*shape,), or None
+        Density at the start; None without [evolve].
+    record : Record
+        Observables of the snapshots so far.
+    mass : ndarray, shape (cells,), or None
+        Cell masses of the last snapshot, once there is one.
+    """
+
+    case: Case
+    problem: Problem
+    times: Array
+    initial: Array | None
+    record: Record
+    mass: Array | None = None
+    stationary: Stationary | None = None
+
+    @classmethod
+    def of(cls, case: Case) -> Job:
+        """Build everything that a case describes; raises `CaseError` where it cannot."""
+        problem = build.problem(case)
+        problem.fields()
+        initial = build.initial(case, problem) if case.evolve else None
+        return cls(case, problem, build.times(case), initial, Record.of(problem))
+
+    @cached_property
+    def header(self) -> Header:
+        """What the file says before the first snapshot."""
+        p = self.problem
+        return Header(
+            grid=p.grid,
+            title=self.case.title,
+            loss=p.potential(),
+            diffusion=p.diffusion(),
+            initial=self.initial,
+            case_text=self.case.text,
+            case_hash=self.case.hash,
+            planned=len(self.times),
+            provenance=provenance(),
+        )
+
+    def restore(self, found: StoredResult) -> None:
+        """Take over the snapshots of an interrupted run."""
+        scalars = {name: found.file[name][...] for name in SCALARS}
+        for k, t in enumerate(found.times):
+            row = {name: _python(values[k]) for name, values in scalars.items()}
+            self.record.add(float(t), found.density(k), row)
+        self.mass = checkpoint(found)
+
+    def evolve(self, sink: Sink, progress: Progress | None) -> None:
+        """Evolve to every time that is left, saving each snapshot before the next is begun."""
+        table = self.case.evolve
+        done = len(self.record.times)
+        if table is None or self.initial is None or done == len(self.times):
+            return
+        from fokkerplanck.density import evolve_steps
+
+        steps = evolve_steps(
+            self.problem,
+            self.initial if self.mass is None else self._density(self.mass),
+            self.times[done:],
+            tolerance=table.tolerance,
+            method=table.method,
+            weight=table.weight,
+            start=float(self.times[done - 1]) if done else 0.0,
+        )
+        base = dict(self.record.scalars[-1]) if done else dict.fromkeys(COUNTERS, 0)
+        for step in steps:
+            sink.append(self._snapshot(step, base))
+            if progress is not None:
+                progress.advance(step.time, self.record.mass_error)
+
+    def find_stationary(self) -> None:
+        """Solve for the stationary state, if the case asks for it."""
+        if self.case.stationary is not None:
+            from fokkerplanck.steady_state import stationary
+
+            self.stationary = stationary(self.problem, self.case.stationary.weight)
+
+    def summary(self, output: str | None, begin: float) -> dict[str, Any]:
+        """Return the JSON object of the run, expectations judged."""
+        found, case = self.stationary, self.case
+        result: dict[str, Any] = {
+            "case": str(case.path) if case.path else None,
+            "title": case.title,
+            "output": output,
+            "grid": {"cells": list(self.problem.grid.shape)},
+            "mass_error": self.record.mass_error,
+            "minimum_density": self.record.minimum,
+            "landscape": wells(self.problem),
+            "evolve": self.record.evolve(case.evolve.weight) if case.evolve else None,
+            "stationary": None if found is None else self.record.stationary(found),
+            "passage": {},
+            "spectrum": [],
+            "expect": [],
+        }
+        result = plain(result)
+        result["expect"] = plain(expect.evaluate(case, self.problem, result))
+        result["wall_seconds"] = time.perf_counter() - begin
+        return result
+
+    def groups(self) -> dict[str, Group]:
+        """Return the groups of the file that are known at the end."""
+        groups = {"observables": self.record.group()} if self.record.times else {}
+        if (found := self.stationary) is not None:
+            names = self.problem.grid.names
+            groups["stationary"] = Group(
+                {
+                    "density": (found.density, names, "stationary probability density"),
+                    "current": (found.current, (*names, "component"), "stationary current"),
+                },
+                {
+                    "entropy_production": found.entropy_production,
+                    "irreversibility": found.irreversibility,
+                    "residual": found.residual,
+                    "weight": found.weight,
+                },
+            )
+        return groups
+
+    def _snapshot(self, step: Step, base: dict[str, Any]) -> Snapshot:
+        """Observe a step; `base` holds the totals an interrupted run had reached."""
+        before = self.record.scalars[-1] if self.record.scalars else base
+        density = self._density(step.mass)
+        scalars = {
+            "mass": float(step.mass.sum()),
+            "minimum": float(density.min()),
+            "time_error": base["time_error"] + step.error,
+            "clipped": base["clipped"] + step.clipped,
+            "products": before["products"] + step.products,
+            "solves": before["solves"] + step.solves,
+            "method": step.method,
+        }
+        self.record.add(step.time, density, scalars)
+        self.mass = step.mass
+        current = cell_current(self._generator(step.time), step.mass)
+        return Snapshot(step.time, step.mass.ravel(), density, current, scalars)
+
+    def _density(self, mass: Array) -> Array:
+        return np.asarray(mass.reshape(self.problem.grid.shape) / self.problem.grid.volume)
+
+    def _generator(self, t: float) -> Generator:
+        if self.problem.schedule is not None:
+            return self.problem.generator(self._weight, t)
+        return self._steady_generator
+
+    @cached_property
+    def _steady_generator(self) -> Generator:
+        return self.problem.generator(self._weight)
+
+    @property
+    def _weight(self) -> str:
+        return self.case.evolve.weight if self.case.evolve else "fitted"
+
+
+def _python(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value.item()

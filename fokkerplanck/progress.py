@@ -1,0 +1,106 @@
+"""One line on a terminal that says how far a long run is."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Progress", "fraction_done"]
+
+#: Times that span more than this factor count as spread over decades.
+DECADES = 100.0
+#: Seconds of work before the line appears: a quick run shows none.
+PATIENCE = 0.5
+
+
+class Progress:
+    """Progress of a run through its times; silent unless stderr is a terminal.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+        All times of the run.
+    quiet : bool
+        Show nothing.
+    """
+
+    def __init__(self, times: NDArray[np.float64], *, quiet: bool = False) -> None:
+        self.times = times
+        self.shown = not quiet and len(times) > 1 and sys.stderr.isatty()
+        self._begin = time.monotonic()
+        self._first: float | None = None
+        self._live: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def advance(self, t: float, mass_error: float | None) -> None:
+        """Say that the density at time `t` is saved."""
+        if not self.shown:
+            return
+        done = fraction_done(self.times, t)
+        elapsed = time.monotonic() - self._begin
+        if self._first is None:  # where a resumed run began
+            self._first = done
+        if self._live is None and (elapsed < PATIENCE or done >= 1.0):
+            return
+        self._update(done, t, mass_error, elapsed)
+
+    def _update(self, done: float, t: float, mass_error: float | None, elapsed: float) -> None:
+        from rich.live import Live
+
+        if self._live is None:
+            self._live = Live(console=_console(), transient=True, auto_refresh=False)
+            self._live.start()
+        gained = done - (self._first or 0.0)
+        left = elapsed * (1.0 - done) / gained if gained > 0 else math.nan
+        error = "" if mass_error is None else f"  mass error {mass_error:.0e}"
+        self._live.update(f"{_bar(done)} {done:4.0%}  t = {t:.3g}{error}  {_clock(left)} left")
+        self._live.refresh()
+
+
+def fraction_done(times: NDArray[np.float64], t: float) -> float:
+    """Fraction of the way to the last time: of its logarithm when the times span decades."""
+    positive = times[times > 0]
+    if t <= 0 or not positive.size:
+        return 0.0
+    first, last = float(positive[0]), float(positive[-1])
+    if last <= DECADES * first:
+        return min(t / last, 1.0)
+    # the first step counts as one, too
+    start = math.log(first) - (math.log(last / first)) / max(positive.size - 1, 1)
+    return max(0.0, min(1.0, (math.log(t) - start) / (math.log(last) - start)))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _bar(done: float, width: int = 20) -> str:
+    full = round(done * width)
+    return "━" * full + "╌" * (width - full)
+
+
+def _clock(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "?"
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"

@@ -1,0 +1,162 @@
+"""What a run observes as it goes, and its JSON object at the end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck import observe
+from fokkerplanck.layout import Group
+
+if TYPE_CHECKING:
+    from fokkerplanck.landscapes.critical import CriticalPoint
+    from fokkerplanck.problem import Problem
+    from fokkerplanck.steady_state import Stationary
+
+__all__ = ["Record", "plain", "wells"]
+
+Array = NDArray[np.float64]
+#: per-snapshot observables: name -> (further dimensions, long name)
+OBSERVED: dict[str, tuple[tuple[str, ...], str]] = {
+    "mean": (("component",), "mean position"),
+    "covariance": (("row", "column"), "covariance of the position"),
+    "basin_masses": (("basin",), "probability in each basin of attraction"),
+    "entropy": ((), "differential entropy"),
+}
+
+
+@dataclass
+class Record:
+    """Observables of the snapshots so far.
+
+    Parameters
+    ----------
+    problem : Problem
+        Gives the grid and the landscape.
+    labels : ndarray of int, shape (*shape,)
+        Basin of each cell, numbered as the minima of the landscape.
+    count : int
+        Number of basins, at least 1.
+    """
+
+    problem: Problem
+    labels: NDArray[np.integer]
+    count: int
+    times: list[float] = field(default_factory=list)
+    scalars: list[Mapping[str, Any]] = field(default_factory=list)
+    observed: dict[str, list[Any]] = field(default_factory=lambda: {k: [] for k in OBSERVED})
+
+    @classmethod
+    def of(cls, problem: Problem) -> Record:
+        """Make an empty record."""
+        from fokkerplanck.landscapes.critical import basin_labels
+
+        labels, minima = basin_labels(problem.landscape, problem.grid)
+        return cls(problem, labels, max(len(minima), 1))
+
+    def add(self, time: float, density: Array, scalars: Mapping[str, Any]) -> None:
+        """Observe one snapshot; `scalars` are those of `fokkerplanck.layout.SCALARS`."""
+        self.times.append(time)
+        self.scalars.append(scalars)
+        for name, value in self._observe(density).items():
+            self.observed[name].append(value)
+
+    @property
+    def mass_error(self) -> float | None:
+        """Largest ``|mass - 1|``; where walls absorb, the largest growth of mass."""
+        masses = np.array([s["mass"] for s in self.scalars])
+        if not masses.size:
+            return None
+        if any("absorbing" in axis.walls for axis in self.problem.grid.axes):
+            return float(np.diff(masses, prepend=1.0).max(initial=0.0))
+        return float(np.abs(masses - 1.0).max())
+
+    @property
+    def minimum(self) -> float | None:
+        """Smallest density of all snapshots."""
+        return min((float(s["minimum"]) for s in self.scalars), default=None)
+
+    def evolve(self, weight: str) -> dict[str, Any]:
+        """Part "evolve" of the JSON object."""
+        methods = [str(s["method"]) for s in self.scalars]
+        last = self.scalars[-1] if self.scalars else {}
+        return {
+            "times": self.times,
+            **self.observed,
+            **{k: [s[k] for s in self.scalars] for k in ("mass", "minimum")},
+            "method": " + ".join(dict.fromkeys(methods)),
+            "methods": methods,
+            "weight": weight,
+            "time_error": last.get("time_error"),
+            "time_errors": [s["time_error"] for s in self.scalars],
+            **{k: last.get(k) for k in ("clipped", "products", "solves")},
+        }
+
+    def stationary(self, found: Stationary) -> dict[str, Any]:
+        """Part "stationary" of the JSON object."""
+        return {
+            "entropy_production": found.entropy_production,
+            "irreversibility": found.irreversibility,
+            "residual": found.residual,
+            "weight": found.weight,
+            "minimum": float(found.density.min()),
+            **self._observe(found.density),
+        }
+
+    def group(self) -> Group:
+        """Group ``/observables`` of the file."""
+        n, dim = len(self.times), self.problem.grid.dim
+        sizes = {"component": dim, "row": dim, "column": dim, "basin": self.count}
+        arrays = {}
+        for name, (dims, long_name) in OBSERVED.items():
+            shape = (n, *(sizes[d] for d in dims))
+            values = np.array(self.observed[name], dtype=np.float64).reshape(shape)
+            arrays[name] = (values, ("time", *dims), long_name)
+        return Group(arrays, {})
+
+    def _observe(self, density: Array) -> dict[str, Any]:
+        grid = self.problem.grid
+        masses = observe.basin_masses(self.labels, self.count, grid, density)
+        return {
+            "mean": observe.mean(grid, density).tolist(),
+            "covariance": observe.covariance(grid, density).tolist(),
+            "basin_masses": masses.tolist(),
+            "entropy": observe.entropy(grid, density),
+        }
+
+
+def wells(problem: Problem) -> dict[str, Any]:
+    """Part "landscape" of the JSON object: minima, in the order of the basins, and saddles."""
+    from fokkerplanck.landscapes.critical import critical_points
+
+    points = critical_points(problem.landscape, problem.grid)
+    return {
+        "minima": [_critical(p) for p in points if p.kind == "minimum"],
+        "saddles": [_critical(p) for p in points if p.kind == "saddle"],
+    }
+
+
+def _critical(point: CriticalPoint) -> dict[str, Any]:
+    return {
+        "position": point.position.tolist(),
+        "loss": point.loss,
+        "curvatures": point.eigenvalues.tolist(),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Python values that strict JSON can hold: arrays become lists, nan and infinity None."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

@@ -1,0 +1,200 @@
+"""Tables for a terminal, at home in 80 columns."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from fokkerplanck.store import StoredResult
+
+__all__ = ["print_info", "print_run", "print_verification"]
+
+VERDICT = {True: "[green]pass[/green]", False: "[bold red]FAIL[/bold red]"}
+#: most wells listed one by one
+WELLS = 6
+#: most times listed one by one
+TIMES = 10
+
+
+def print_run(result: Mapping[str, Any]) -> None:
+    """Print the summary of a run from its JSON object."""
+    console = Console()
+    if result["title"]:
+        console.print(f"\n[bold]{escape(result['title'])}[/bold]")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in [*_grid_rows(result), *_evolve_rows(result), *_stationary_rows(result)]:
+        table.add_row(name, escape(value))
+    console.print(table)
+    if result["landscape"]["minima"]:
+        console.print(_wells(result))
+    if result["expect"]:
+        console.print(_expectations(result["expect"]))
+    place = f"[bold]{escape(str(result['output']))}[/bold]  " if result["output"] else ""
+    console.print(f"{place}[dim]in {result['wall_seconds']:.2f} s[/dim]", soft_wrap=True)
+
+
+def print_verification(outcome: Mapping[str, Any]) -> None:
+    """Print the verdicts of ``verify`` from its JSON object."""
+    console = Console()
+    by_case: dict[str, list[Mapping[str, Any]]] = {}
+    for row in outcome["results"]:
+        by_case.setdefault(row["case"], []).append(row)
+    for case, rows in by_case.items():
+        console.print(f"\n[bold]{escape(case)}[/bold]", soft_wrap=True)
+        console.print(_expectations([r for r in rows if "error" not in r]))
+        for row in rows:
+            if "error" in row:
+                console.print(f"[bold red]not solved[/bold red]: {escape(row['error'])}")
+    colour = "red" if outcome["failed"] else "green"
+    console.print(f"[{colour}]{outcome['passed']} passed, {outcome['failed']} failed[/{colour}]")
+
+
+def print_info(stored: StoredResult) -> None:
+    """Print what a result file holds and where it comes from."""
+    from fokkerplanck.describe import datasets
+
+    console = Console()
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in _info_rows(stored):
+        table.add_row(name, escape(value))
+    console.print(table)
+    console.print("\n[bold]arrays[/bold]")
+    for name, what in datasets(stored).items():
+        console.print(f"  {escape(name):24s} {escape(what)}", highlight=False)
+    console.print("\n[bold]case[/bold]")
+    console.print(escape(textwrap.indent(stored.case_text.rstrip(), "  ")), highlight=False)
+
+
+def _grid_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("grid", " x ".join(map(str, result["grid"]["cells"])) + " cells")]
+    if result["mass_error"] is not None:
+        rows.append(("mass error", f"{result['mass_error']:.1e}"))
+        rows.append(("smallest density", f"{result['minimum_density']:.1e}"))
+    return rows
+
+
+def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    evolve = result["evolve"]
+    if not evolve:
+        return []
+    times = evolve["times"]
+    work = [f"{evolve[k]} {k}" for k in ("products", "solves") if evolve[k]]
+    return [
+        ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}"),
+        ("method", f"{evolve['method']} ({', '.join([evolve['weight'] + ' weights', *work])})"),
+        ("time error (L1)", f"{evolve['time_error']:.1e}"),
+    ]
+
+
+def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    found = result["stationary"]
+    if not found:
+        return []
+    return [
+        ("entropy production", _number(found["entropy_production"])),
+        ("irreversibility", _number(found["irreversibility"])),
+        ("residual", f"{found['residual']:.1e} ({found['weight']} weights)"),
+    ]
+
+
+def _wells(result: Mapping[str, Any]) -> Table:
+    """Tabulate where each well is, and the probability in it at the end and for ever."""
+    table = _table(("well", "left"), ("loss", "right"))
+    columns = []
+    if result["evolve"]:
+        last = result["evolve"]["times"][-1]
+        columns.append((f"mass at t = {last:g}", result["evolve"]["basin_masses"][-1]))
+    if result["stationary"]:
+        columns.append(("stationary mass", result["stationary"]["basin_masses"]))
+    for name, _ in columns:
+        table.add_column(name, justify="right")
+    minima = result["landscape"]["minima"]
+    for k, well in enumerate(minima[:WELLS]):
+        place = ", ".join(f"{c:.4g}" for c in well["position"])
+        table.add_row(f"({place})", _number(well["loss"]), *(_number(m[k]) for _, m in columns))
+    if len(minima) > WELLS:
+        table.add_row(f"... {len(minima) - WELLS} more", "")
+    return table
+
+
+def _expectations(rows: Sequence[Mapping[str, Any]]) -> Table:
+    table = _table(
+        ("expected", "left"),
+        ("computed", "right"),
+        ("predicted", "right"),
+        ("rel. error", "right"),
+        ("tolerance", "right"),
+        ("", "left"),
+    )
+    for row in rows:
+        name = row["quantity"] + (f"\n  {row['prediction']}" if row["prediction"] else "")
+        note = "" if row["valid"] else " [yellow](outside its range)[/yellow]"
+        table.add_row(
+            escape(name),
+            _number(row["computed"]),
+            _number(row["predicted"]),
+            _short(row["relative_error"]),
+            _tolerance(row),
+            VERDICT[row["pass"]] + note,
+        )
+    return table
+
+
+def _table(*columns: tuple[str, Any]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold")
+    return table
+
+
+def _tolerance(row: Mapping[str, Any]) -> str:
+    parts = [f"{row['rtol']:g}"] if row["rtol"] is not None else []
+    return " + ".join([*parts, *([f"{row['atol']:g} abs"] if row["atol"] is not None else [])])
+
+
+def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
+    made = stored.provenance
+    versions = made.pop("versions", {})
+    axes = [
+        f"{a.name} in [{a.min:g}, {a.max:g}], {a.cells} cells, {' | '.join(a.walls)}"
+        for a in stored.grid.axes
+    ]
+    status = str(stored.attrs["status"])
+    if (n := stored.times.size) < (planned := stored.attrs["planned"]):
+        status += f" ({n} of {planned} snapshots; go on with run --resume)"
+    return [
+        ("file", str(stored.path)),
+        ("title", stored.title),
+        ("status", status),
+        ("grid", "\n".join(axes)),
+        ("times", _times([float(t) for t in stored.times])),
+        *((name.replace("_", " "), str(value)) for name, value in made.items() if value != ""),
+        ("versions", ", ".join(f"{name} {v}" for name, v in versions.items())),
+    ]
+
+
+def _times(times: Sequence[float]) -> str:
+    shown = [f"{t:g}" for t in times]
+    if len(shown) > TIMES:
+        shown = [*shown[: TIMES // 2], "...", *shown[-TIMES // 2 :]]
+    return f"{len(times)}: {', '.join(shown)}" if times else "none"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.6g}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1e}"

@@ -1,0 +1,249 @@
+"""Run a case: everything it asks for, saved as it comes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck import expect
+from fokkerplanck.errors import CaseError, DataError, NumericalError
+from fokkerplanck.job import Job
+from fokkerplanck.provenance import now
+from fokkerplanck.resume import refuse_existing, resumable
+from fokkerplanck.store import StoredResult, read
+from fokkerplanck.writer import Snapshot, Writer
+
+if TYPE_CHECKING:
+    from fokkerplanck.case import Case
+    from fokkerplanck.progress import Progress
+    from fokkerplanck.steady_state import Stationary
+
+__all__ = ["Interrupted", "RunResult", "check_output", "judge_case", "run_case"]
+
+Array = NDArray[np.float64]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was stopped by the user; what was computed is in a file.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file.
+    saved, planned : int
+        Snapshots in it, and those there would have been.
+    """
+
+    def __init__(self, path: Path | None, saved: int, planned: int) -> None:
+        self.path, self.saved, self.planned = path, saved, planned
+        super().__init__(f"interrupted after {saved} of {planned} snapshots")
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a run found.
+
+    Parameters
+    ----------
+    case : Case
+    output : Path or None
+        The file, None when the run was kept in memory.
+    summary : dict
+        The JSON object that ``fokkerplanck run --json`` prints.
+    stationary : Stationary or None
+        Stationary state, if the case asks for it.
+    snapshots : tuple of Snapshot
+        Densities and currents of a run kept in memory; empty when they are in the file.
+    """
+
+    case: Case
+    output: Path | None
+    summary: dict[str, Any]
+    stationary: Stationary | None
+    snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
+
+    @property
+    def times(self) -> Array:
+        """Times of the snapshots, shape (n,)."""
+        return np.array((self.summary["evolve"] or {"times": []})["times"])
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation of the case holds."""
+        return all(row["pass"] for row in self.summary["expect"])
+
+    def density(self, k: int) -> Array:
+        """Density of snapshot `k` (negative counts from the end), shape (*shape,)."""
+        if self.output is None:
+            return self.snapshots[k].density
+        with self.open() as stored:
+            return stored.density(k)
+
+    def open(self) -> StoredResult:
+        """Open the file of this run; `CaseError` when there is none."""
+        if self.output is None:
+            msg = "this run was kept in memory: give it an output to have a file"
+            raise CaseError(msg)
+        return read(self.output)
+
+    def json(self) -> dict[str, Any]:
+        """Return the JSON object of the run: no arrays, no nan, no infinity."""
+        return self.summary
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{r['quantity']}</td><td>{r['computed']:.6g}</td>"
+            f"<td>{r['predicted']:.6g}</td><td>{'pass' if r['pass'] else 'FAIL'}</td></tr>"
+            for r in self.summary["expect"]
+            if r["computed"] is not None and r["predicted"] is not None
+        )
+        head = "<tr><th>quantity</th><th>computed</th><th>predicted</th><th></th></tr>"
+        return f"<p><b>{self.case.title}</b> {self.output or ''}</p><table>{head}{rows}</table>"
+
+
+def run_case(
+    case: Case,
+    output: str | Path | None = None,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Compute all that a case asks for.
+
+    Every snapshot is in the file before the next is begun, and a part that fails leaves the
+    earlier ones there.
+
+    Parameters
+    ----------
+    case : Case
+    output : str or Path, optional
+        File to write; without it the densities stay in memory.
+    resume : bool
+        Go on from the last snapshot of an interrupted run.
+    force : bool
+        Replace an existing file, once the new one is whole.
+    progress : Progress, optional
+        Told of every snapshot.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    CaseError, DataError
+        For a case or a file that cannot be used; nothing existing is touched.
+    NumericalError
+        When an answer cannot be vouched for; the earlier parts are in the file.
+    Interrupted
+        On Ctrl-C, after what was computed has been saved.
+    """
+    begin = time.perf_counter()
+    path = None if output is None else Path(output)
+    if path is not None and not (force or resume):
+        refuse_existing(path)
+    expect.check(case)
+    job = Job.of(case)
+    if path is None:
+        return _run_in_memory(job, begin, progress)
+    writer, replaces = _open_writer(path, job, resume=resume, force=force)
+    with _saving(writer, job, replaces):
+        job.evolve(writer, progress)
+        writer.close()
+        job.find_stationary()
+        summary = job.summary(str(path), begin)
+        text = json.dumps(summary, allow_nan=False)
+        writer.finish("complete", groups=job.groups(), summary=text, attributes={"end_time": now()})
+    return RunResult(case, path, summary, job.stationary)
+
+
+def judge_case(case: Case) -> dict[str, Any]:
+    """Run a case for its JSON object alone: no file, no densities kept."""
+    begin = time.perf_counter()
+    expect.check(case)
+    job = Job.of(case)
+    job.evolve(_Nowhere(), None)
+    job.find_stationary()
+    return job.summary(None, begin)
+
+
+def check_output(path: Path, case: Path) -> None:
+    """Raise `CaseError` when the result would take the place of the case it comes from."""
+    if path.exists() and case.exists() and path.samefile(case):
+        msg = "the output is the case file itself; give another name"
+        raise CaseError(msg, file=str(path), key="--output")
+
+
+def _run_in_memory(job: Job, begin: float, progress: Progress | None) -> RunResult:
+    memory = _Memory()
+    job.evolve(memory, progress)
+    job.find_stationary()
+    summary = job.summary(None, begin)
+    return RunResult(job.case, None, summary, job.stationary, tuple(memory.snapshots))
+
+
+class _Memory:
+    """Keep snapshots in a list."""
+
+    def __init__(self) -> None:
+        self.snapshots: list[Snapshot] = []
+
+    def append(self, snapshot: Snapshot) -> None:
+        self.snapshots.append(snapshot)
+
+
+class _Nowhere:
+    """Keep nothing."""
+
+    def append(self, snapshot: Snapshot) -> None:
+        pass
+
+
+def _open_writer(path: Path, job: Job, *, resume: bool, force: bool) -> tuple[Writer, bool]:
+    """Open the file; the flag says that an unfinished result may take the final name."""
+    found = resumable(path, job.case, job.times, job.header) if resume else None
+    if found is None:
+        if resume and not force:
+            refuse_existing(path)
+        return Writer(path, job.header), not path.exists()
+    job.restore(found)
+    return Writer(path, job.header, found), found.path == path or not path.exists()
+
+
+@contextmanager
+def _saving(writer: Writer, job: Job, replaces: bool) -> Iterator[None]:
+    """On whatever goes wrong, leave a valid file with everything computed so far."""
+
+    def keep(status: str) -> Path:
+        return writer.finish(
+            status, groups=job.groups(), attributes={"end_time": now()}, replace=replaces
+        )
+
+    planned = len(job.times)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(keep("interrupted"), writer.saved, planned) from None
+    except DataError as error:
+        with suppress(DataError):
+            writer.close()
+        msg = f"{error}; {writer.saved} of {planned} snapshots are safe in {writer.part}"
+        raise DataError(msg) from error
+    except NumericalError as error:
+        path = keep("failed")
+        msg = f"{error}; what was found before ({writer.saved} of {planned} snapshots) is in {path}"
+        raise NumericalError(msg) from error
+    except CaseError:
+        keep("failed")
+        raise
+    finally:
+        writer.close()

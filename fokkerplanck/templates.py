@@ -1,0 +1,238 @@
+"""Case files to start from, one for each thing people do first."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from fokkerplanck.errors import CaseError, DataError
+
+__all__ = ["TEMPLATES", "listing", "template", "write_template"]
+
+DOUBLE_WELL = """\
+# Two wells on a line: how the left one empties over the barrier.
+title = "Quartic double well under white noise"
+
+[grid]
+# walls: "reflecting", "absorbing", "periodic", or a pair such as ["reflecting", "absorbing"]
+x = { min = -2.4, max = 2.4, cells = 512, walls = "reflecting" }
+
+[landscape]                     # the loss L; its gradient and Hessian are derived from it
+kind = "expression"
+loss = "h * (x**2 - 1)**2"
+parameters = { h = 0.25 }       # the height of the barrier
+
+[noise]                         # dp/dt = div(p grad L) + T laplacian p
+kind = "white"
+temperature = 0.05
+
+[initial]
+kind = "gaussian"
+mean = [-1.0]
+std = [0.1]
+
+[evolve]                        # densities and currents at these times
+times = { start = 1e-2, stop = 1e6, count = 33, spacing = "log" }
+tolerance = 1e-8                # L1 error of the time integration
+
+[stationary]                    # the density that no longer changes
+
+[[expect]]                      # checked by `run` and `verify`
+quantity = "evolve.basin_masses.-1.0"
+value = 0.5                     # equal wells share the mass at last
+atol = 1e-6
+"""
+
+DOUBLE_WELL_2D = """\
+# Two wells in the plane; the noise does not point along the valley.
+title = "Double well in the plane under anisotropic noise"
+
+[grid]                          # an axis y makes it 2-D
+x = { min = -1.9, max = 1.9, cells = 160 }
+y = { min = -1.7, max = 1.7, cells = 144 }
+
+[landscape]
+kind = "expression"
+loss = "(x**2 - 1)**2 / 4 + (y - x/2)**2"
+
+[noise]                         # a symmetric positive definite tensor: numbers or formulas
+kind = "tensor"
+D = [[0.06, 0.02], [0.02, 0.03]]
+reading = "ito"                 # "ito", "stratonovich" or "hanggi-klimontovich"
+
+[initial]
+kind = "gaussian"
+mean = [-1.0, -0.5]
+std = [0.1, 0.1]
+
+[evolve]
+times = { start = 1e-1, stop = 1e5, count = 25, spacing = "log" }
+
+[stationary]                    # this noise is no temperature: a current remains
+"""
+
+RING = """\
+# A force that is no gradient drives a current around a ring.
+title = "Driven ring"
+
+[grid]
+x = { min = 0.0, max = 6.283185307179586, cells = 256, walls = "periodic" }
+
+[landscape]
+kind = "expression"
+loss = "0.5 * cos(x)"
+
+[noise]
+kind = "white"
+temperature = 0.2
+
+[dynamics]
+kind = "overdamped"
+drift = { force = ["0.4"] }     # added to -grad L
+
+[initial]
+kind = "gaussian"
+mean = [3.141592653589793]
+std = [0.3]
+
+[evolve]
+times = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0]
+
+[stationary]                    # its entropy production is force * current * length / temperature
+"""
+
+ORNSTEIN_UHLENBECK = """\
+# A quadratic bowl: everything about it is known in closed form.
+title = "Ornstein-Uhlenbeck process"
+
+[grid]
+x = { min = -4.0, max = 4.0, cells = 512 }
+
+[landscape]
+kind = "expression"
+loss = "k * x**2 / 2"
+parameters = { k = 1.0 }
+
+[noise]
+kind = "white"
+temperature = 0.5
+
+[initial]
+kind = "gaussian"
+mean = [1.0]
+std = [0.3]
+
+[evolve]
+times = { start = 0.0, stop = 4.0, count = 17, spacing = "linear" }
+
+[stationary]
+
+[[expect]]
+quantity = "stationary.covariance.0.0"
+value = 0.5                     # temperature / k
+rtol = 1e-3
+
+[[expect]]
+quantity = "evolve.mean.-1.0"
+value = 0.01831563888873418     # exp(-k t)
+rtol = 1e-3
+"""
+
+SGD = """\
+# Stochastic gradient descent between a sharp and a flat minimum. Its noise follows the Hessian:
+# D = learning_rate / (2 batch_size) H, and a unit of time is 1 / learning_rate steps.
+title = "SGD between a sharp and a flat minimum"
+
+[grid]
+x = { min = -2.2, max = 2.8, cells = 512 }
+
+[landscape]
+kind = "expression"
+loss = "(x**2 - 1)**2 * (1 - a * x) / 4"
+parameters = { a = 0.3 }        # makes the left well sharper than the right one
+
+[noise]
+kind = "hessian"
+learning_rate = 0.1
+batch_size = 1
+model = "absolute"              # D from |H| + floor, pointwise; "frozen" takes H of each well
+floor = 0.3
+
+[initial]
+kind = "gaussian"
+mean = [-1.0]
+std = [0.1]
+
+[evolve]
+times = { start = 1e-1, stop = 1e5, count = 25, spacing = "log" }
+
+[stationary]
+"""
+
+SCHEDULE = """\
+# Cooling in steps: the noise is divided by ten twice, as by a learning-rate schedule.
+title = "Double well, cooled in steps"
+
+[grid]
+x = { min = -2.4, max = 2.4, cells = 512 }
+
+[landscape]
+kind = "expression"
+loss = "(x**2 - 1)**2 / 4 + 0.05 * x"
+
+[noise]
+kind = "white"
+temperature = 0.2
+schedule = { times = [50.0, 100.0], factor = [0.1, 0.01] }   # or { factor = "exp(-t/50)" }
+
+[initial]
+kind = "uniform"
+
+[evolve]
+times = [1.0, 10.0, 50.0, 60.0, 100.0, 150.0]
+"""
+
+#: kind -> (one line, text)
+TEMPLATES: dict[str, tuple[str, str]] = {
+    "double-well": ("two wells on a line, white noise", DOUBLE_WELL),
+    "double-well-2d": ("two wells in the plane, anisotropic noise", DOUBLE_WELL_2D),
+    "ornstein-uhlenbeck": ("a quadratic bowl, with its closed forms", ORNSTEIN_UHLENBECK),
+    "ring": ("a driven ring with a steady current", RING),
+    "schedule": ("noise that is turned down in steps", SCHEDULE),
+    "sgd": ("stochastic gradient descent: noise from the Hessian", SGD),
+}
+
+
+def listing() -> str:
+    """Return the kinds, a line each."""
+    return "\n".join(f"{kind:20s} {about}" for kind, (about, _) in TEMPLATES.items())
+
+
+def template(kind: str) -> str:
+    """Return a commented case file.
+
+    Raises
+    ------
+    CaseError
+        For an unknown kind: lists the known ones.
+    """
+    if kind not in TEMPLATES:
+        close = difflib.get_close_matches(kind, TEMPLATES, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else ""
+        msg = f'no template "{kind}"{hint} Known: {", ".join(TEMPLATES)}'
+        raise CaseError(msg)
+    return TEMPLATES[kind][1]
+
+
+def write_template(kind: str, path: Path, *, force: bool = False) -> None:
+    """Write a commented case file; `DataError` if it exists or cannot be written."""
+    text = template(kind)
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        msg = f"{path}: exists already; --force replaces it"
+        raise DataError(msg) from None
+    except OSError as error:
+        msg = f"{path}: cannot be written ({error.strerror})"
+        raise DataError(msg) from None
