@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,6 +100,14 @@ class Problem:
     def diffusion(self, time: float = 0.0) -> Array:
         """Diffusion tensor D at cell centres, shape (*shape, dim, dim)."""
         return self.fields(time).diffusion
+
+    def _repr_html_(self) -> str:
+        force = "none" if self.force is None else "extra force"
+        rows = {"landscape": self.landscape.name, "noise": self.noise.assumption, "force": force}
+        if self.schedule is not None:
+            rows["schedule"] = self.schedule.text
+        body = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())
+        return f"{self.grid._repr_html_()}<table>{body}</table>"
 
     @cached_property
     def _static(self) -> Fields:

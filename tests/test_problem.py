@@ -137,3 +137,10 @@ def test_boltzmann_density_is_stationary_under_white_noise():
     generator = problem.generator()
     flux = np.abs(generator.flux(weight))
     assert flux.max() <= 1e-13 * (generator.forward * weight[generator.tail]).max()
+
+
+def test_notebook_view_tells_the_assumption():
+    schedule = Schedule.expression("where(t < 1, 1, 0.5)")
+    html = Problem(PLANE, VALLEY, noise.white(0.2, schedule=schedule))._repr_html_()
+    assert "White noise, D = 0.2 I" in html
+    assert "t &lt; 1" in html

@@ -59,6 +59,21 @@ def test_escape_time_with_frozen_noise(reading, exact):
     assert time == pytest.approx(exact, rel=3e-4)
 
 
+@pytest.mark.parametrize(
+    ("reading", "exact"), [("ito", 185.196021815018), ("hanggi-klimontovich", 334.647293507116)]
+)
+def test_escape_time_in_the_plane_is_that_on_the_line_when_x_and_y_part(reading, exact):
+    h = 4.8 / 160
+    grid = Grid.plane((-2.4 - h / 2, 2.4 + h / 2, 161), (-0.8, 0.8, 16))
+    loss = landscapes.from_expression("(x**2 - 1)**2 / 4 + 3 * y**2 / 2", 2)
+    problem = Problem(grid, loss, noise.hessian(2 * EB, 1, reading=reading))
+    q = problem.generator("midpoint").matrix
+    n = grid.cell_of([1.0, 0.0])[0] * 16
+    time = spsolve(q[:n, :n].tocsc(), -np.ones(n)).reshape(-1, 16)
+    at = time[grid.cell_of([-1.0, 0.0])[0]]
+    np.testing.assert_allclose(at, exact, rtol=2e-3)
+
+
 def test_each_well_has_its_own_minimum():
     # curvatures at the minima -1.04668 and 0.94565 and at the saddle 0.10103 in between
     tilted = landscapes.from_expression("x**4 / 4 - x**2 / 2 + x / 10", 1)
