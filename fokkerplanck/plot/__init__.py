@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from fokkerplanck.compare import Comparison, Snapshot, snapshot
@@ -22,7 +21,7 @@ from fokkerplanck.plot.line_figure import CURVES, line_figure
 from fokkerplanck.plot.movie import MOVIE_DPI, write_movie
 from fokkerplanck.plot.output import MOVIES, PICTURES, PRINT_DPI, check_output, save
 from fokkerplanck.plot.plane_figure import PANELS, plane_figure
-from fokkerplanck.plot.style import STYLE
+from fokkerplanck.plot.style import STYLE, styled
 from fokkerplanck.plot.subject import WHAT, gather
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def figure_of(
     """Draw a result and give back the figure; options as in `plot_result`."""
     line = result.grid.dim == 1
     subject = gather(result, count=CURVES if line else PANELS, at=at, what=what)
-    with mpl.rc_context(STYLE):
+    with styled():
         if line:
             return line_figure(subject, result.density, result.current, log=log)
         return plane_figure(subject, log=log)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -22,13 +22,13 @@ from fokkerplanck.plot.select import LOG_FLOOR, scale_of
 from fokkerplanck.plot.style import (
     DIFFERENCE,
     STEPS,
-    STYLE,
     WELLS,
     WIDTH,
     density_map,
     letter,
     new_axes,
     number,
+    styled,
 )
 from fokkerplanck.regrid import common_grid, regrid
 
@@ -75,7 +75,7 @@ def comparison_figure(
     found = compare(a, b) if comparison is None else comparison
     grid = common_grid(a.grid, b.grid)
     difference = regrid(a.density, a.grid, grid).density - regrid(b.density, b.grid, grid).density
-    with mpl.rc_context(STYLE):
+    with styled():
         draw = _line if grid.dim == 1 else _plane
         return draw(a, b, grid, difference, _metrics(found), log)
 
@@ -116,7 +116,10 @@ def _line(
     spec = figure.add_gridspec(2, 2, height_ratios=(2.2, 1), width_ratios=(3, 1))
     top = figure.add_subplot(spec[0, 0])
     low = figure.add_subplot(spec[1, 0], sharex=top)
-    styles = ({"color": WELLS[0]}, {"color": WELLS[1], "linestyle": (0, (4, 1.8))})
+    styles: tuple[dict[str, Any], ...] = (
+        {"color": WELLS[0]},
+        {"color": WELLS[1], "linestyle": (0, (4, 1.8))},
+    )
     for s, name, style in zip((a, b), "AB", styles, strict=True):
         top.plot(s.grid.axes[0].centres, s.density, label=f"${name}$", **style)
     peak = max(float(a.density.max()), float(b.density.max()))

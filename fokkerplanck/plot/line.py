@@ -104,7 +104,12 @@ def density_curves(
         label = time_label(s.time) if len(shots) == 1 else None
         lines += ax.plot(x, s.density, color=colour, label=label, solid_capstyle="round")
     if stationary is not None:
-        dashes = {"color": "black", "linewidth": 1.1, "linestyle": (0, (4, 2.2)), "zorder": 5}
+        dashes: dict[str, Any] = {
+            "color": "black",
+            "linewidth": 1.1,
+            "linestyle": (0, (4, 2.2)),
+            "zorder": 5,
+        }
         lines += ax.plot(x, stationary.density, label="stationary", **dashes)
     everything = [s.density for s in shots] or [stationary.density]  # type: ignore[union-attr]
     top = curve_top(everything, stationary.density if stationary is not None else None)
@@ -222,7 +227,7 @@ def time_bar(shots: Sequence[Shot], ax: Axes | Sequence[Axes]) -> Colorbar:
     bar = figure.colorbar(ScalarMappable(norm, SEQUENCE), ax=ax, pad=0.02, aspect=30)
     places = clock(times)
     bar.set_ticks(places)
-    bar.set_ticklabels(_spaced([f"${number(t, 2)}$" for t in times], norm(places)))
+    bar.set_ticklabels(_spaced([f"${number(t, 2)}$" for t in times], np.asarray(norm(places))))
     bar.minorticks_off()
     bar.ax.tick_params(length=2, labelsize=7.5)
     bar.set_label("time $t$")

@@ -24,7 +24,7 @@ from fokkerplanck.plot.select import LOG_FLOOR, is_logarithmic, scale_of
 from fokkerplanck.plot.style import WIDTH, letter
 from fokkerplanck.plot.subject import Subject
 
-__all__ = ["CURVES", "line_figure"]
+__all__ = ["CURVES", "draw_masses", "line_figure"]
 
 Array = NDArray[np.float64]
 Fields = Callable[[int], Array]
@@ -57,7 +57,6 @@ def line_figure(
     """
     right = _panels_over_time(subject, density, current, log)
     figure = Figure((WIDTH if right else 3.7, 4.0 if right else 3.4), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, hspace=0.02, wspace=0.04)  # type: ignore[union-attr]
     columns = figure.add_gridspec(1, 2 if right else 1)
     left = columns[0].subgridspec(2, 1, height_ratios=(1, 2.6))
     main = figure.add_subplot(left[1])
@@ -107,7 +106,7 @@ def _panels_over_time(
     if subject.what != "current" and len(times) >= MAP_TIMES:
         panels.append((1.6, lambda ax: _draw_map(subject, density, ax, log)))
     if subject.what != "current" and subject.metastable and len(times) >= CURVE_TIMES:
-        panels.append((1.0, lambda ax: _draw_masses(subject, ax)))
+        panels.append((1.0, lambda ax: draw_masses(subject, ax)))
     driven = subject.grid.axes[0].periodic and any(s.current is not None for s in subject.states)
     if subject.what != "density" and driven and len(times) >= CURVE_TIMES:
         panels.append((1.0, lambda ax: _draw_mean_current(subject, current, ax)))
@@ -132,7 +131,8 @@ def _draw_map(subject: Subject, density: Fields, ax: Axes, log: bool) -> None:
     bar.set_label("density $p$")
 
 
-def _draw_masses(subject: Subject, ax: Axes) -> None:
+def draw_masses(subject: Subject, ax: Axes) -> None:
+    """Draw the mass in each well against time, in the colours of the wells."""
     assert subject.survey is not None
     assert subject.survey.masses is not None
     assert subject.wells is not None

@@ -29,7 +29,7 @@ from fokkerplanck.plot.plane import (
     streamlines,
 )
 from fokkerplanck.plot.select import LOG_FLOOR, Shot, scale_of, shot
-from fokkerplanck.plot.style import SEQUENCE, STYLE, density_map, number, time_label
+from fokkerplanck.plot.style import SEQUENCE, density_map, number, styled, time_label
 from fokkerplanck.plot.subject import Subject, gather
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def write_movie(
         raise CaseError(msg, key="what")
     keep = np.unique(np.linspace(0, len(times) - 1, min(len(times), FRAMES)).astype(int))
     rate = int(np.clip(round(len(keep) / SECONDS), SLOWEST, FASTEST))
-    with mpl.rc_context({**STYLE, **_ffmpeg(path)}):
+    with styled(**_ffmpeg(path)):
         subject = gather(result, count=9, what=what)
         kind = LineFrames if result.grid.dim == 1 else PlaneFrames
         frames: Frames = kind(subject, log=log)
@@ -210,7 +210,7 @@ def _ffmpeg(path: Path) -> dict[str, str]:
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
 
-        return {"animation.ffmpeg_path": get_ffmpeg_exe()}
+        return {"animation__ffmpeg_path": get_ffmpeg_exe()}
     except (ImportError, RuntimeError) as error:
         msg = (
             f"cannot write {path}: MP4 needs ffmpeg, which is neither on the PATH nor installed "

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from fokkerplanck.errors import CaseError, DataError
-from fokkerplanck.plot.style import STYLE
+from fokkerplanck.plot.style import styled
 
 __all__ = ["MOVIES", "PICTURES", "PRINT_DPI", "check_output", "replacing", "save"]
 
@@ -75,7 +74,7 @@ def save(figure: Figure, path: Path, *, dpi: int = PRINT_DPI, title: str = "") -
     metadata: dict[str, str | None] = {"Title": title}
     if kind == "pdf":
         metadata["CreationDate"] = None
-    with mpl.rc_context(STYLE), replacing(path) as part:
+    with styled(), replacing(path) as part:
         figure.savefig(
             part, format=kind, dpi=dpi, metadata=metadata, bbox_inches="tight", pad_inches=0.03
         )

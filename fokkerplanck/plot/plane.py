@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -49,7 +50,7 @@ def extent(grid: Grid) -> tuple[float, float, float, float]:
     return (x.min, x.max, y.min, y.max)
 
 
-def aspect(grid: Grid) -> str:
+def aspect(grid: Grid) -> Literal["equal", "auto"]:
     """``equal``, unless the domain would become a ribbon."""
     left, right, bottom, top = extent(grid)
     ratio = (right - left) / (top - bottom)
@@ -83,7 +84,7 @@ def loss_levels(loss: Array, count: int = 9) -> Array:
     """Levels between which about equal areas lie, denser at the bottom of the wells."""
     parts = 0.9 * np.linspace(0.0, 1.0, count + 1)[1:] ** 1.5
     levels = np.unique(np.quantile(loss, parts))
-    return levels[(levels > loss.min()) & (levels < loss.max())]
+    return np.asarray(levels[(levels > loss.min()) & (levels < loss.max())])
 
 
 def loss_contours(
@@ -135,7 +136,7 @@ def critical_marks(
 ) -> list[Line2D]:
     """Mark minima by small discs and passes by small crosses."""
     ax, points = new_axes(ax, height=3.0), grid.points()
-    edge = {"markeredgecolor": "black", "markeredgewidth": 0.5, "zorder": 6}
+    edge: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.5, "zorder": 6}
     marks = []
     for k, cell in enumerate(wells.minima):
         size, face = (5.0, WELLS[k]) if coloured else (3.2, "white")
@@ -209,7 +210,7 @@ def streamlines(
 
 
 def _rim(lines: LineCollection, ax: Axes) -> LineCollection:
-    widths = np.asarray(lines.get_linewidths()) + 0.8
+    widths = np.asarray(lines.get_linewidth()) + 0.8
     rim = LineCollection(
         lines.get_segments(), linewidths=widths, colors="#2d1e4f", capstyle="round", zorder=3.9
     )
@@ -221,12 +222,12 @@ def _rim(lines: LineCollection, ax: Axes) -> LineCollection:
 def _blocks(field: Array, grid: Grid) -> tuple[Array, Array, Array]:
     """Means over blocks of cells; cells that fill no block at the upper walls are left out."""
     steps = [max(1, axis.cells // STREAM_CELLS) for axis in grid.axes]
-    counts = [axis.cells // step for axis, step in zip(grid.axes, steps, strict=True)]
-    inner = field[: counts[0] * steps[0], : counts[1] * steps[1]]
-    means = inner.reshape(counts[0], steps[0], counts[1], steps[1], 2).mean(axis=(1, 3))
+    m, n = (axis.cells // step for axis, step in zip(grid.axes, steps, strict=True))
+    inner = field[: m * steps[0], : n * steps[1]]
+    means = np.asarray(inner.reshape(m, steps[0], n, steps[1], 2).mean(axis=(1, 3)))
     x, y = (
-        axis.min + axis.spacing * step * (np.arange(count) + 0.5)
-        for axis, step, count in zip(grid.axes, steps, counts, strict=True)
+        np.asarray(axis.edges[: k * step].reshape(k, step).mean(axis=1) + 0.5 * axis.spacing)
+        for axis, step, k in zip(grid.axes, steps, (m, n), strict=True)
     )
     return x, y, means
 

@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fokkerplanck.plot.line import well_masses
+from fokkerplanck.plot.line_figure import draw_masses
 from fokkerplanck.plot.plane import (
     critical_marks,
     density_image,
@@ -52,7 +52,6 @@ def plane_figure(subject: Subject, *, log: bool = False) -> Figure:
     strip = strip and subject.survey is not None and len(subject.survey.times) >= CURVE_TIMES
     columns, rows, height = _layout(subject, len(states) + 1)
     figure = Figure((WIDTH, height + (STRIP if strip else 0.0)), layout="compressed")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, hspace=0.03, wspace=0.02)  # type: ignore[union-attr]
     spec = figure.add_gridspec(
         rows + strip, columns, height_ratios=[height / rows] * rows + [STRIP] * strip
     )
@@ -66,7 +65,9 @@ def plane_figure(subject: Subject, *, log: bool = False) -> Figure:
     _outer_labels(axes, columns)
     if strip:
         axes.append(figure.add_subplot(spec[rows, :]))
-        _draw_masses(subject, axes[-1])
+        draw_masses(subject, axes[-1])
+        for state in subject.shots:
+            axes[-1].axvline(state.time or 0.0, color="0.8", linewidth=0.7, zorder=0)
     for k, ax in enumerate(axes):
         letter(ax, k)
     return figure
@@ -162,18 +163,3 @@ def _outer_labels(axes: Sequence[Axes], columns: int) -> None:
         if k + columns < len(axes):
             ax.tick_params(labelbottom=False)
             ax.set_xlabel("")
-
-
-def _draw_masses(subject: Subject, ax: Axes) -> None:
-    assert subject.survey is not None
-    assert subject.survey.masses is not None
-    assert subject.wells is not None
-    grid, wells = subject.grid, subject.wells
-    final = None
-    if subject.stationary is not None:
-        final = wells.masses(subject.stationary.density, grid.volume)
-    well_masses(
-        subject.survey.times, subject.survey.masses, wells.names(grid), ax, stationary=final
-    )
-    for state in subject.shots:
-        ax.axvline(state.time or 0.0, color="0.8", linewidth=0.7, zorder=0)

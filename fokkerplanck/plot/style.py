@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ __all__ = [
     "letter",
     "new_axes",
     "number",
+    "styled",
     "time_label",
 ]
 
@@ -56,6 +59,10 @@ STYLE: dict[str, Any] = {
     "legend.frameon": False,
     "legend.handlelength": 1.6,
     "figure.dpi": 100.0,
+    "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.wspace": 0.03,
+    "figure.constrained_layout.hspace": 0.03,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "pdf.fonttype": 42,
@@ -69,6 +76,12 @@ SEQUENCE: Colormap = ListedColormap(colormaps["viridis"](np.linspace(0.0, 0.9, 2
 DIFFERENCE: Colormap = colormaps["RdBu_r"]
 #: wells of the landscape, told apart in colour blindness too (Okabe and Ito)
 WELLS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def styled(**more: Any) -> AbstractContextManager[None]:
+    """Draw in the one style, whatever the user's own settings are; `more` overrides it."""
+    settings: Any = {**STYLE, **{name.replace("__", "."): value for name, value in more.items()}}
+    return mpl.rc_context(settings)
 
 
 def density_map() -> Colormap:

@@ -88,7 +88,8 @@ def gather(
     if what is not None and what not in WHAT:
         msg = f"cannot plot {what!r}: allowed are {', '.join(WHAT)}"
         raise CaseError(msg, key="what")
-    state, shots, overview = stationary_shot(result), (), None
+    state, overview = stationary_shot(result), None
+    shots: tuple[Shot, ...] = ()
     wells = find_wells(result.loss, result.grid)
     if what == "stationary":
         _require_stationary(state, at, str(result.path))

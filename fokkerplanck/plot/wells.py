@@ -43,7 +43,9 @@ class Wells:
     def masses(self, density: Array, volume: float) -> Array:
         """Mass of `density` in each well, shape (wells,)."""
         weights = density.ravel() * volume
-        return np.bincount(self.labels.ravel(), weights, minlength=len(self.minima))
+        return np.asarray(
+            np.bincount(self.labels.ravel(), weights, minlength=len(self.minima)), dtype=np.float64
+        )
 
     def names(self, grid: Grid) -> list[str]:
         """Positions of the minima as text."""
