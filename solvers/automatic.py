@@ -13,7 +13,7 @@ from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.poles import STRICTEST
 from fokkerplanck.solvers.propagator import CLIP, Advance, Propagator, clip_rounding
-from fokkerplanck.solvers.rational import FURTHEST, Rational
+from fokkerplanck.solvers.rational import FURTHEST, MOST_PIECES, Rational
 from fokkerplanck.solvers.tridiagonal import Tridiagonal
 from fokkerplanck.solvers.uniformisation import Uniformisation
 
@@ -56,38 +56,34 @@ class Automatic(Propagator):
         return self._mixed(mass, dt, tolerance)
 
     def _mixed(self, mass: Array, dt: float, tolerance: float) -> Advance:
+        rational = self._rational
         done = Advance(mass, 0.0)
         left, stretch = dt, self._affordable()
-        while left > 0.0:
+        for _ in range(MOST_PIECES):
             budget = 0.5 * (tolerance - done.error)
-            part = self._implicit(done.mass, left, budget)
+            step = min(left, FURTHEST / rational.rate)
+            part = rational.at_rest(done.mass, budget)
             if part is not None:
-                return _joined(done, part)
-            step = min(stretch, left)
-            done = _joined(done, self._explicit(done.mass, step, budget))
-            left, stretch = left - step, stretch * PATIENCE
-        return done
+                return done.then(part)
+            part = self._one_step(done.mass, step, budget)
+            if part is None:
+                step = min(stretch, left)
+                part = self._explicit(done.mass, step, budget)
+                stretch *= PATIENCE
+            done = done.then(part)
+            if step == left:
+                return done
+            left -= step
+        raise NumericalError(rational.too_far(dt))
 
-    def _implicit(self, mass: Array, dt: float, tolerance: float) -> Advance | None:
-        """Take one rational step, or rest at the stationary density; None if refused."""
-        rational = self._rational
-        at_rest = rational.at_rest(mass, tolerance)
-        if at_rest is not None:
-            return at_rest
-        if rational.rate * dt > FURTHEST:
-            try:
-                return rational.advance(mass, dt, tolerance)
-            except NumericalError:
-                if rational.rate * dt > 1e2 * FURTHEST:
-                    raise
-                return None
-        trial = rational.attempt(mass, dt)
+    def _one_step(self, mass: Array, dt: float, tolerance: float) -> Advance | None:
+        """Take one rational step; None if its error estimate refuses it."""
+        trial = self._rational.attempt(mass, dt)
         allowed = min(tolerance, STRICTEST * float(mass.sum()))
         if trial.error > allowed or trial.mass.min() < -CLIP * trial.mass.max():
             return None
         new, clipped = clip_rounding(trial.mass)
-        error = trial.error + clipped
-        return Advance(new, error, 0, trial.solves, clipped, rational.name)
+        return Advance(new, trial.error + clipped, 0, trial.solves, clipped, self._rational.name)
 
     def _explicit(self, mass: Array, dt: float, tolerance: float) -> Advance:
         if self._uniform.cost(dt) <= self._chebyshev.cost(dt):
@@ -117,15 +113,3 @@ class Automatic(Propagator):
     @cached_property
     def _rational(self) -> Rational:
         return Rational(self.generator, self.fields)
-
-
-def _joined(first: Advance, second: Advance) -> Advance:
-    names = dict.fromkeys([*first.method.split("+"), second.method])
-    return Advance(
-        second.mass,
-        first.error + second.error,
-        first.products + second.products,
-        first.solves + second.solves,
-        first.clipped + second.clipped,
-        "+".join(name for name in names if name),
-    )

@@ -45,17 +45,17 @@ class Chebyshev(Propagator):
 
     def cost(self, dt: float) -> float:
         """Estimate seconds from the number of products."""
-        return (8.0 * np.sqrt(self.jump.rate * dt) + 12.0) * self.jump.seconds
+        return float(8.0 * np.sqrt(self.jump.rate * dt) + 12.0) * self.jump.seconds
 
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q.T) mass`` to within `tolerance` in L1."""
-        return advance_in_steps(self._try, mass, dt, tolerance, self.name, shrink=2.0, grow=2.0)
+        return advance_in_steps(self._try, mass, dt, tolerance, self.name, shrink=2.0, grow=1.5)
 
     def _try(self, mass: Array, dt: float) -> Trial:
         z = self.jump.rate * dt
         if z <= FEW_JUMPS:
             return poisson_sum(self.jump, mass, dt)
-        return self._sum(mass, z, np.arange(int(9.5 * np.sqrt(z) + 40.0)))
+        return self._sum(mass, z, np.arange(int(25.0 * np.sqrt(z) + 40.0)))
 
     def _sum(self, mass: Array, z: float, k: NDArray[np.int64]) -> Trial:
         jump, amount = self.jump, float(mass.sum())

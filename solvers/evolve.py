@@ -19,7 +19,18 @@ from fokkerplanck.solvers.rational import Rational
 from fokkerplanck.solvers.tridiagonal import Tridiagonal
 from fokkerplanck.solvers.uniformisation import Uniformisation
 
-__all__ = ["METHODS", "Step", "check_mass", "check_times", "evolve", "propagator"]
+__all__ = [
+    "METHODS",
+    "SHARES",
+    "Step",
+    "check_balance",
+    "check_error",
+    "check_mass",
+    "check_times",
+    "check_tolerance",
+    "evolve",
+    "propagator",
+]
 
 Array = NDArray[np.float64]
 
@@ -32,9 +43,8 @@ METHODS: dict[str, type[Propagator] | str] = {
     "rational": Rational,
     "fipy": "fokkerplanck.solvers.fipy_backend:FipyPropagator",
 }
-#: What one interval between output times may use of the tolerance. A fixed share, so that a
-#: run that was interrupted goes on exactly as if it had not been.
-SHARE = 1.0 / 32.0
+#: Least number of intervals between output times among which the tolerance is shared.
+SHARES = 32
 TOLERANCES = (1e-11, 1e-1)
 MASS_TOLERANCE = 1e-10
 
@@ -77,6 +87,7 @@ def evolve(
     method: str = "auto",
     start: float = 0.0,
     fields: Fields | None = None,
+    shares: int | None = None,
 ) -> Iterator[Step]:
     """Yield cell masses at `times`, one `Step` after the other, computed as they are asked for.
 
@@ -96,6 +107,10 @@ def evolve(
         Time of `mass`.
     fields : Fields, optional
         Drift and diffusion behind the generator; only "fipy" needs them.
+    shares : int, optional
+        Among how many intervals the tolerance is shared, by default as many as there are times
+        but at least 32. A run that goes on from a saved density passes that of the whole run, and
+        then takes exactly the steps that the whole run would have taken.
 
     Raises
     ------
@@ -107,11 +122,12 @@ def evolve(
     p = check_mass(mass, generator.cells)
     moments = check_times(times, start)
     check_tolerance(tolerance)
-    return _steps(propagator(method, generator, fields), p, moments, tolerance, start)
+    mover = propagator(method, generator, fields)
+    return _steps(mover, p, moments, tolerance, start, shares or max(SHARES, moments.size))
 
 
 def _steps(
-    mover: Propagator, mass: Array, times: Array, tolerance: float, start: float
+    mover: Propagator, mass: Array, times: Array, tolerance: float, start: float, shares: int
 ) -> Iterator[Step]:
     amount = float(mass.sum())
     conservative = mover.generator.conservative
@@ -120,7 +136,7 @@ def _steps(
         if time == now:
             yield Step(float(time), mass, error, "start", clipped=clipped)
             continue
-        part = mover.advance(mass, float(time - now), SHARE * tolerance * amount)
+        part = mover.advance(mass, float(time - now), tolerance * amount / shares)
         mass, now = part.mass, float(time)
         error, clipped = error + part.error, clipped + part.clipped
         check_balance(mass, amount, conservative, now)

@@ -87,9 +87,7 @@ class Jump:
                 )
             )
         return float(
-            _rows_kernel(
-                self._rows, self._columns, self._rates, self._stay, v, u, total, a, b, c
-            )
+            _rows_kernel(self._rows, self._columns, self._rates, self._stay, v, u, total, a, b, c)
         )
 
     @property

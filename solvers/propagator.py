@@ -46,6 +46,18 @@ class Advance:
     clipped: float = 0.0
     method: str = ""
 
+    def then(self, later: Advance) -> Advance:
+        """Both in a row: the later masses, errors and efforts added up, methods joined by "+"."""
+        names = dict.fromkeys([*self.method.split("+"), *later.method.split("+")])
+        return Advance(
+            later.mass,
+            self.error + later.error,
+            self.products + later.products,
+            self.solves + later.solves,
+            self.clipped + later.clipped,
+            "+".join(name for name in names if name),
+        )
+
 
 class Propagator(ABC):
     """Applies ``exp(dt Q.T)`` to cell masses.

@@ -102,10 +102,10 @@ class Chain:
 
 
 @njit(cache=True)
-def _rational_kernel(
+def _rational_kernel(  # type: ignore[no-untyped-def]
     mass, up, down, absorption, ring, dt, poles, residues, embedded, new, estimate
-):  # type: ignore[no-untyped-def]
-    """``new = -2 Re sum_j c_j y_j`` and ``estimate = -2 Re sum_j (c_j - c'_j) y_j``.
+):
+    """Compute ``new = -2 Re sum_j c_j y_j``, ``estimate = -2 Re sum_j (c_j - c'_j) y_j``.
 
     On a ring the last cell is a border: mass enters it as if it were absorbed, and the Schur
     complement is again a sum of excesses, ``sum_i (z + t a_i) v_i``, without cancellation.
