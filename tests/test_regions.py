@@ -60,6 +60,25 @@ def test_escape_time_with_frozen_noise(reading, exact):
 
 
 @pytest.mark.parametrize(
+    ("reading", "exact"),
+    [
+        ("ito", 64.5854652588),
+        ("stratonovich", 98.8530005061),
+        ("hanggi-klimontovich", 167.388071001),
+    ],
+)
+def test_escape_from_a_parabola_over_a_parabola(reading, exact):
+    # curvatures 4 and -1, barrier 1, eb = 1/4: from the minimum to the far joint, exactly
+    loss = landscapes.piecewise_quadratic(dim=1, curvature=4.0, saddle_curvature=1.0, barrier=1.0)
+    (start, _), (_, end) = loss.minima, loss.joints
+    grid = Grid.line(start - 5.0, end, 1499, ("reflecting", "absorbing"))
+    problem = Problem(grid, loss, noise.hessian(0.5, 1, reading=reading))
+    time = spsolve(problem.generator("midpoint").matrix.tocsc(), -np.ones(1499))
+    at_start = np.interp(start, grid.points()[:, 0], time)
+    assert at_start == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize(
     ("reading", "exact"), [("ito", 185.196021815018), ("hanggi-klimontovich", 334.647293507116)]
 )
 def test_escape_time_in_the_plane_is_that_on_the_line_when_x_and_y_part(reading, exact):
