@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["grid", "initial", "problem", "times"]
 
 Array = NDArray[np.float64]
+#: share of a stored density that must lie inside the grid it is moved to
+INSIDE = 0.999
 
 
 def problem(case: Case) -> Problem:
@@ -127,14 +129,10 @@ def _landscape(case: Case) -> Landscape:
     from fokkerplanck import landscapes
 
     keys = case.landscape.model_dump(exclude_none=True)
-    kind, turn, shear = keys.pop("kind"), keys.pop("rotate", None), keys.pop("shear", None)
-    if kind == "sampled":
-        loss: Any = landscapes.load_sampled(case.folder / keys["file"])
-    else:
-        loss = landscapes.KINDS[kind](dim=case.dim, **keys)
-    if shear is not None:
-        loss = landscapes.sheared(loss, shear)
-    return loss if turn is None else landscapes.rotated(loss, turn)
+    moved = {name: keys.pop(name, None) for name in ("shear", "rotate", "translate")}
+    if "file" in keys:
+        keys["file"] = str(case.folder / keys["file"])
+    return landscapes.make(keys.pop("kind"), case.dim, keys, **moved)
 
 
 def _noise(case: Case) -> Noise:
@@ -207,12 +205,13 @@ def _from_file(start: FileStart, folder: Path, space: Grid) -> Array:
             raise CaseError(msg, key="initial.file")
         density = result.density(-1 if start.at is None else result.index_of(start.at))
         source = result.grid
+    before = source.integrate(density)
     if source != space:
         from fokkerplanck.regrid import regrid
 
-        density = regrid(density, source, space)
+        density = regrid(density, source, space).density
     mass = space.integrate(density)
-    if not mass > 0:
-        msg = f"the density of {start.file} has no mass inside this grid"
+    if not mass >= INSIDE * before > 0:
+        msg = f"only {mass:.6g} of the mass {before:.6g} in {start.file} lies inside this grid"
         raise CaseError(msg, key="initial.file")
     return np.asarray(density / mass)

@@ -65,12 +65,15 @@ def _size(case: Case) -> Iterator[Mistake]:
 
 def _landscape(case: Case) -> Iterator[Mistake]:
     table = case.landscape
-    if case.dim == 1:
-        for key in ("rotate", "shear"):
-            if getattr(table, key) is not None:
-                yield f"landscape.{key}", "needs a plane, but the grid has no y"
-        if table.kind in ONLY_PLANE:
-            yield "landscape.kind", f"{show(table.kind)} is a landscape of x and y; give grid.y"
+    if table.translate is not None:
+        yield from _length(table.translate, case.dim, "landscape.translate")
+    if case.dim == 2:
+        return
+    for key in ("shear", "rotate"):
+        if getattr(table, key) is not None:
+            yield f"landscape.{key}", "needs a plane, but the grid has no y"
+    if table.kind in ONLY_PLANE:
+        yield "landscape.kind", f"{show(table.kind)} is a landscape of x and y; give grid.y"
 
 
 def _noise(case: Case) -> Iterator[Mistake]:

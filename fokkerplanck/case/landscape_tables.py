@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from fokkerplanck.case.values import Expression, FilePath, Number, Parameters, Positive, Table
+from fokkerplanck.case.values import (
+    Expression,
+    FilePath,
+    Number,
+    Parameters,
+    Positive,
+    Table,
+    Vector,
+)
 
 __all__ = ["LandscapeTable"]
 
 
-class _Loss(Table):
-    """What every loss in the plane takes: a turn and a shear."""
+def _both(value: object) -> object:
+    return value if isinstance(value, (tuple, bool)) else (value, value)
 
-    rotate: Number | None = Field(None, description="degrees, anticlockwise")
-    shear: Number | None = None
+
+#: (left, right); a lone number stands for both
+PositivePair = Annotated[tuple[Positive, Positive], BeforeValidator(_both)]
+
+
+class _Loss(Table):
+    """What every loss takes: a shear, then a turn (both in the plane only), then a shift."""
+
+    shear: Number | None = Field(default=None, description="s in (x, y) -> (x + s y, y)")
+    rotate: Number | None = Field(default=None, description="degrees, anticlockwise")
+    translate: Vector | None = None
 
 
 class ExpressionLoss(_Loss):
@@ -45,6 +62,24 @@ class TiltedLoss(_Loss):
     coupling: Number = 0.0
 
 
+class PiecewiseQuadraticLoss(_Loss):
+    """Two parabolic wells of chosen sharpness and depth; a pair is (left, right)."""
+
+    kind: Literal["piecewise-quadratic"]
+    curvature: PositivePair = (4.0, 1.0)
+    saddle_curvature: Positive = 1.0
+    barrier: PositivePair = (1.0, 1.0)
+    stiffness: PositivePair = (1.0, 1.0)
+    saddle_stiffness: Positive | None = None
+
+
+class MuellerBrownLoss(_Loss):
+    """Three minima in a curved valley of the plane, times `scale`."""
+
+    kind: Literal["mueller-brown"]
+    scale: Positive = 1.0
+
+
 class StyblinskiTangLoss(_Loss):
     """Sum over the coordinates of (x^4 - 16 x^2 + 5 x)/2."""
 
@@ -59,6 +94,12 @@ class SampledLoss(_Loss):
 
 
 LandscapeTable = Annotated[
-    ExpressionLoss | QuarticLoss | TiltedLoss | StyblinskiTangLoss | SampledLoss,
+    ExpressionLoss
+    | QuarticLoss
+    | TiltedLoss
+    | PiecewiseQuadraticLoss
+    | StyblinskiTangLoss
+    | MuellerBrownLoss
+    | SampledLoss,
     Field(discriminator="kind"),
 ]

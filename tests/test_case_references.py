@@ -1,0 +1,302 @@
+"""The numbers in ``[[expect]]`` of the cases, computed again by means that share nothing with the
+package: quadrature, matrix equations, and spectral expansions of the continuous problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import integrate, linalg, optimize
+
+from fokkerplanck.case import build, load_case
+
+CASES = Path(__file__).parents[1] / "cases"
+Values = dict[str, float]
+Function = Callable[[np.ndarray], np.ndarray]
+
+
+def trapezoid(f: Function, low: float, high: float, n: int = 20001) -> float:
+    """Integral of a function that vanishes smoothly at both ends: exact to rounding."""
+    x = np.linspace(low, high, n)
+    return float(f(x).sum() * (x[1] - x[0]))
+
+
+def moments(p: Function, low: float, high: float) -> tuple[float, float]:
+    """Mean and variance of an unnormalised density."""
+    z = trapezoid(p, low, high)
+    mean = trapezoid(lambda x: x * p(x), low, high) / z
+    return mean, trapezoid(lambda x: (x - mean) ** 2 * p(x), low, high) / z
+
+
+def relaxation(
+    potential: Function,
+    slope: Function,
+    curvature: Function,
+    temperature: float,
+    span: tuple[float, float],
+    start: tuple[float, float],
+    n: int = 180,
+) -> Callable[[float, Function], float]:
+    """Averages at time t in one dimension, from the eigenfunctions of the Schroedinger operator.
+
+    With p = exp(-V/2T) phi, dphi/dt = -(-T d2/dx2 + V'^2/4T - V''/2) phi; the second derivative
+    is exact for functions of limited bandwidth on equally spaced points (sinc basis).
+    """
+    x, h = np.linspace(*span, n, retstep=True)
+    k = np.arange(n)[:, None] - np.arange(n)[None, :]
+    away = np.where(k == 0, 1, k)
+    second = np.where(k == 0, np.pi**2 / 3, 2 * (-1.0) ** away / away**2) / h**2
+    well = np.diag(slope(x) ** 2 / (4 * temperature) - curvature(x) / 2)
+    rates, modes = np.linalg.eigh(temperature * second + well)
+    root = np.exp(-(potential(x) - potential(x).min()) / (2 * temperature))
+    mean, std = start
+    density = np.exp(-((x - mean) ** 2) / (2 * std**2)) / (std * np.sqrt(2 * np.pi))
+    amplitudes = modes.T @ (density / root)
+
+    def average(t: float, observable: Function) -> float:
+        p = root * (modes @ (amplitudes * np.exp(-rates * t)))
+        return float(observable(x) @ p / p.sum())
+
+    return average
+
+
+def quartic(x: np.ndarray) -> np.ndarray:
+    return (x**2 - 1) ** 2 / 4
+
+
+def double_well_1d() -> Values:
+    at = relaxation(
+        quartic, lambda x: x**3 - x, lambda x: 3 * x**2 - 1, 0.05, (-2.2, 2.2), (-1, 0.1)
+    )
+    _, variance = moments(lambda x: np.exp(-quartic(x) / 0.05), -2.4, 2.4)
+    return {
+        "stationary.covariance.0.0": variance,
+        "stationary.entropy_production": 0.0,
+        "evolve.mean.8.0": at(1.0, lambda x: x),
+        "evolve.mean.20.0": at(1000.0, lambda x: x),
+        "evolve.basin_masses.-1.1": 0.5,
+    }
+
+
+def passage_time(temperature: float) -> float:
+    """Mean passage time -1 -> 1 of the quartic well, (Z/T) int_0^1 exp(V/T) dx."""
+    z = trapezoid(lambda x: np.exp(-quartic(x) / temperature), -2.4, 2.4)
+    up, _ = integrate.quad(lambda x: np.exp(quartic(x) / temperature), 0, 1, epsrel=1e-12)
+    return z * up / temperature
+
+
+def deep_double_well_1d() -> Values:
+    assert passage_time(0.0125) == pytest.approx(2198644401.4082888762, rel=1e-11)
+    rate = 2 / passage_time(1 / 120)
+    _, variance = moments(lambda x: np.exp(-quartic(x) * 120), -2.0, 2.0)
+    return {
+        "evolve.basin_masses.23.1": -np.expm1(-rate * 1e8) / 2,
+        "evolve.basin_masses.31.1": -np.expm1(-rate * 1e12) / 2,
+        "evolve.basin_masses.34.1": -np.expm1(-rate * 10**13.5) / 2,
+        "evolve.basin_masses.-1.1": 0.5,
+        "stationary.covariance.0.0": variance,
+    }
+
+
+def tilted_double_well() -> Values:
+    def v(x: np.ndarray) -> np.ndarray:
+        return x**4 / 4 - x**2 / 2 + x / 10
+
+    def p(x: np.ndarray) -> np.ndarray:
+        return np.exp(-20 * (v(x) + 0.36))
+
+    left, saddle, right = np.sort(np.roots([1, 0, -1, 0.1]).real)
+    mean, variance = moments(p, -2.4, 2.4)
+    parts = [integrate.quad(p, *ends, epsrel=1e-12)[0] for ends in ((-2.4, saddle), (saddle, 2.4))]
+    at = relaxation(
+        v, lambda x: x**3 - x + 0.1, lambda x: 3 * x**2 - 1, 0.05, (-2.3, 2.2), (0.95, 0.15)
+    )
+    return {
+        "landscape.minima.0.position.0": left,
+        "landscape.minima.1.position.0": right,
+        "landscape.saddles.0.position.0": saddle,
+        "landscape.saddles.0.loss": float(v(saddle)),
+        "stationary.mean.0": mean,
+        "stationary.covariance.0.0": variance,
+        "stationary.basin_masses.0": parts[0] / sum(parts),
+        "evolve.mean.4.0": at(1.0, lambda x: x),
+        "evolve.mean.12.0": at(100.0, lambda x: x),
+    }
+
+
+def ornstein_uhlenbeck_1d() -> Values:
+    values = {"stationary.covariance.0.0": 0.5, "stationary.entropy_production": 0.0}
+    for k, t in enumerate([0.25, 0.5, 1.0, 2.0, 4.0]):
+        if t <= 1:
+            values[f"evolve.mean.{k}.0"] = 2 * np.exp(-t)
+            values[f"evolve.covariance.{k}.0.0"] = 0.5 + (0.04 - 0.5) * np.exp(-2 * t)
+    return values
+
+
+def ornstein_uhlenbeck_2d() -> Values:
+    a, d = np.array([[2, -1], [1.5, 1]]), np.array([[1, 0.3], [0.3, 0.5]])
+    s = linalg.solve_continuous_lyapunov(a, 2 * d)
+    decay = linalg.expm(-0.7 * a)
+    mean = decay @ [1, 0.5]
+    at = s + decay @ (0.09 * np.eye(2) - s) @ decay.T
+    return {
+        "stationary.covariance.0.0": s[0, 0],
+        "stationary.covariance.0.1": s[0, 1],
+        "stationary.covariance.1.1": s[1, 1],
+        "stationary.entropy_production": np.trace(a.T @ np.linalg.solve(d, a @ s)) - np.trace(a),
+        "evolve.mean.3.0": mean[0],
+        "evolve.mean.3.1": mean[1],
+        "evolve.covariance.3.0.0": at[0, 0],
+        "evolve.covariance.3.0.1": at[0, 1],
+        "evolve.covariance.3.1.1": at[1, 1],
+    }
+
+
+def turned(first: float, second: float, degrees: float) -> np.ndarray:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    r = np.array([[c, -s], [s, c]])
+    return r @ np.diag([first, second]) @ r.T
+
+
+def anisotropic_ou_2d() -> Values:
+    d = turned(0.5, 0.05, 30)
+    s = d * -np.expm1(-2) + 0.1 * np.exp(-2) * np.eye(2)
+    return {
+        "evolve.mean.-1.0": np.exp(-1),
+        "evolve.mean.-1.1": 0.5 * np.exp(-1),
+        "evolve.covariance.-1.0.0": s[0, 0],
+        "evolve.covariance.-1.0.1": s[0, 1],
+        "evolve.covariance.-1.1.1": s[1, 1],
+    }
+
+
+def driven_ring() -> Values:
+    """Stratonovich's current, and the stationary density p(x) ~ e^{-U/D} int_x^{x+2pi} e^{U/D}."""
+    d = force = 0.5
+
+    def u(x: np.ndarray) -> np.ndarray:
+        return np.cos(x) - force * x
+
+    x = np.linspace(0, 2 * np.pi, 257)[:-1]
+    inner = [integrate.quad(lambda y: np.exp(u(y) / d), a, a + 2 * np.pi, epsrel=1e-12)[0] for a in x]
+    p = np.exp(-u(x) / d) * inner
+    total = p.mean() * 2 * np.pi
+    current = d * -np.expm1(-2 * np.pi * force / d) / total
+    assert current == pytest.approx(0.027946558545, rel=1e-10)
+    # the mean of x over one period, by the Fourier series of the periodic p
+    modes = np.fft.rfft(p) / p.size * 2 * np.pi / total
+    k = np.arange(1, 100)
+    mean = np.pi - 2 * np.sum(modes[1:100].imag * -1 / k)
+    return {
+        "stationary.entropy_production": force * 2 * np.pi * current / d,
+        "stationary.mean.0": mean,
+    }
+
+
+def rotated_anisotropy() -> Values:
+    _, along = moments(lambda x: np.exp(-quartic(x) / 0.05), -2.4, 2.4)
+    s = turned(along, 0.0025, 25)
+    at = relaxation(
+        quartic, lambda x: x**3 - x, lambda x: 3 * x**2 - 1, 0.05, (-2.2, 2.2), (-1, 0.1)
+    )
+    return {
+        "stationary.covariance.0.0": s[0, 0],
+        "stationary.covariance.0.1": s[0, 1],
+        "stationary.covariance.1.1": s[1, 1],
+        "stationary.entropy_production": 0.0,
+        "evolve.mean.16.0": at(1000.0, lambda x: x) * np.cos(np.radians(25)),
+        "evolve.mean.16.1": at(1000.0, lambda x: x) * np.sin(np.radians(25)),
+    }
+
+
+def sharp_and_flat() -> Values:
+    """p = exp(-Phi)/D between the inflections, where D jumps and Phi is continuous."""
+
+    def loss(x: np.ndarray) -> np.ndarray:
+        return (x**2 - 1) ** 2 * np.exp(-x) / 4
+
+    def curvature(x: float) -> float:
+        return (x**4 - 8 * x**3 + 10 * x**2 + 8 * x - 3) * np.exp(-x) / 4
+
+    saddle = 2 - np.sqrt(5)
+    a = optimize.brentq(curvature, -1, saddle)
+    b = optimize.brentq(curvature, saddle, 1)
+    c = optimize.brentq(curvature, 1.2, 3)
+    far = 2 + np.sqrt(5)  # a maximum beyond the wall, which the grid does not hold
+    assert far > 3.2
+    curvatures = [2 * np.e, -curvature(saddle), 2 / np.e, -curvature(saddle)]
+    pieces = list(pairwise([-2.0, a, b, c, 3.2]))
+    phi, weights, firsts, split = 0.0, [], [], []
+    for (low, high), h in zip(pieces, curvatures, strict=True):
+        d, ground = 0.05 * h, float(loss(np.array(low)))
+
+        def p(x: float, d: float = d, ground: float = ground, phi: float = phi) -> float:
+            return float(np.exp(-phi - (loss(np.array(x)) - ground) / d) / d)
+
+        cuts = [low, saddle, high] if low < saddle < high else [low, high]
+        parts = [integrate.quad(p, *ends, epsrel=1e-12, limit=200)[0] for ends in pairwise(cuts)]
+        first = integrate.quad(lambda x, p=p: x * p(x), low, high, epsrel=1e-12, limit=200)[0]
+        split.append(parts)
+        weights.append(sum(parts))
+        firsts.append(first)
+        phi += (float(loss(np.array(high))) - ground) / d
+    total = sum(weights)
+    return {
+        "stationary.mean.0": sum(firsts) / total,
+        "stationary.basin_masses.0": (weights[0] + split[1][0]) / total,
+        "landscape.saddles.0.position.0": saddle,
+        "landscape.minima.0.curvatures.0": 2 * np.e,
+        "landscape.minima.1.curvatures.0": 2 / np.e,
+    }
+
+
+MUELLER_BROWN = (  # amplitude, a, b, c, x0, y0
+    (-200, -1, 0, -10, 1, 0),
+    (-100, -1, 0, -10, 0, 0.5),
+    (-170, -6.5, 11, -6.5, -0.5, 1.5),
+    (15, 0.7, 0.6, 0.7, -1, 1),
+)
+
+
+def mueller_brown() -> Values:
+    x, y = np.meshgrid(*(np.linspace(-2.3, 1.9, 1401), np.linspace(-1.3, 2.9, 1401)), indexing="ij")
+    v = sum(
+        amplitude * np.exp(a * (x - p) ** 2 + b * (x - p) * (y - q) + c * (y - q) ** 2)
+        for amplitude, a, b, c, p, q in MUELLER_BROWN
+    )
+    w = np.exp(-(v + 147) / 15)
+    w /= w.sum()
+    mx, my = (w * x).sum(), (w * y).sum()
+    return {
+        "landscape.minima.0.loss": -146.69951720995402,
+        "landscape.minima.0.position.0": -0.55822363,
+        "landscape.minima.0.position.1": 1.44172584,
+        "landscape.saddles.0.loss": -40.66484351,
+        "stationary.mean.0": mx,
+        "stationary.mean.1": my,
+        "stationary.covariance.0.0": (w * (x - mx) ** 2).sum(),
+        "stationary.covariance.0.1": (w * (x - mx) * (y - my)).sum(),
+        "stationary.covariance.1.1": (w * (y - my) ** 2).sum(),
+    }
+
+
+EXACT = (
+    double_well_1d,
+    deep_double_well_1d,
+    tilted_double_well,
+    ornstein_uhlenbeck_1d,
+    ornstein_uhlenbeck_2d,
+    anisotropic_ou_2d,
+    driven_ring,
+    rotated_anisotropy,
+    sharp_and_flat,
+    mueller_brown,
+)
+if __name__ == "__main__":
+    for f in EXACT:
+        print(f.__name__)
+        for k, v in f().items():
+            print(f'[[expect]]\nquantity = "{k}"\nvalue = {float(v)!r}\nrtol = 1e-4\n')
