@@ -37,8 +37,10 @@ __all__ = [
     "current_note",
     "curve_top",
     "density_curves",
+    "label_place",
     "landscape_strip",
     "mean_current",
+    "scale_densities",
     "spacetime",
     "time_bar",
     "time_edges",
@@ -74,11 +76,12 @@ def clock(times: Sequence[float]) -> list[float]:
     return [t if t > 0 else first / 3.0 for t in times]
 
 
-def curve_top(densities: Sequence[Array], stationary: Array | None = None) -> float:
+def curve_top(densities: Sequence[Array]) -> float:
     """Top of the density axis: the peak, unless a narrow start would dwarf all that follows."""
-    last = densities[-1] if stationary is None else stationary
-    peaks = [float(p.max()) for p in [*densities, last]]
-    later = max(float(last.max()), float(np.median(peaks)))
+    peaks = [float(p.max()) for p in densities]
+    if not max(peaks) > 0:  # everything has left through the walls
+        return 1.0
+    later = max(peaks[-1], float(np.median(peaks)))
     return 1.06 * (max(peaks) if max(peaks) < 1.5 * CLIPPED * later else CLIPPED * later)
 
 
@@ -111,16 +114,23 @@ def density_curves(
             "zorder": 5,
         }
         lines += ax.plot(x, stationary.density, label="stationary", **dashes)
-    everything = [s.density for s in shots] or [stationary.density]  # type: ignore[union-attr]
-    top = curve_top(everything, stationary.density if stationary is not None else None)
-    if log:
-        ax.set_yscale("log")
-        ax.set_ylim(LOG_FLOOR * top, 2.0 * max(float(p.max()) for p in everything))
-    else:
-        ax.set_ylim(0.0, top)
-    _label_axis(ax, grid)
+    states = [*shots, *([stationary] if stationary is not None else [])]
+    if states:
+        scale_densities(ax, states, log=log)
+    label_place(ax, grid)
     ax.set_ylabel("density $p(x, t)$")
     return lines
+
+
+def scale_densities(ax: Axes, states: Sequence[Shot], *, log: bool) -> None:
+    """Scale the ordinate for densities, the last of which is where they tend to."""
+    top = curve_top([s.density for s in states])
+    if log:
+        peak = max(float(s.density.max()) for s in states) or 1.0
+        ax.set_yscale("log")
+        ax.set_ylim(LOG_FLOOR * peak, 2.0 * peak)
+    else:
+        ax.set_ylim(0.0, top)
 
 
 def landscape_strip(
@@ -138,7 +148,7 @@ def landscape_strip(
             ax.plot(x[cell], loss[cell], "x", color="0.25", markersize=4, markeredgewidth=0.9)
     span = high - low or 1.0
     ax.set_ylim(low - 0.08 * span, high + 0.08 * span)
-    _label_axis(ax, grid)
+    label_place(ax, grid)
     ax.set_ylabel("loss $L$")
     return line
 
@@ -234,7 +244,8 @@ def time_bar(shots: Sequence[Shot], ax: Axes | Sequence[Axes]) -> Colorbar:
     return bar
 
 
-def _label_axis(ax: Axes, grid: Grid) -> None:
+def label_place(ax: Axes, grid: Grid) -> None:
+    """Let the abscissa run from wall to wall."""
     axis = grid.axes[0]
     ax.set_xlim(axis.min, axis.max)
     ax.xaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
@@ -270,7 +281,7 @@ def current_curves(
     for (field, style), peak in zip(drawn, peaks, strict=True):
         lines += ax.plot(x, field if common else field / peak, **style)
     ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-    _label_axis(ax, grid)
+    label_place(ax, grid)
     ax.set_ylabel("current $J(x, t)$" if common else r"current $J\,/\,\max|J|$")
     return lines
 

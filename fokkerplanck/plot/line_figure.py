@@ -120,7 +120,7 @@ def _draw_map(subject: Subject, density: Fields, ax: Axes, log: bool) -> None:
     stack = np.stack([density(int(k)) for k in shown])
     norm = scale_of([stack], log=log).norms[0]
     if not log:
-        norm.vmax = curve_top([s.density for s in subject.shots]) / 1.06
+        norm.vmax = curve_top([s.density for s in subject.states]) / 1.06
     mesh = spacetime(times[shown], stack, subject.grid, ax, norm=norm)
     over = bool(stack.max() > 1.001 * (norm.vmax or 0.0))
     under = log and bool(stack.min() < LOG_FLOOR * stack.max())

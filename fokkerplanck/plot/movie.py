@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, DataError
-from fokkerplanck.plot.line import curve_top, landscape_strip
+from fokkerplanck.plot.line import density_curves, landscape_strip, scale_densities
 from fokkerplanck.plot.output import replacing
 from fokkerplanck.plot.plane import (
     Streams,
@@ -28,7 +28,7 @@ from fokkerplanck.plot.plane import (
     loss_contours,
     streamlines,
 )
-from fokkerplanck.plot.select import LOG_FLOOR, Shot, scale_of, shot
+from fokkerplanck.plot.select import Shot, scale_of, shot
 from fokkerplanck.plot.style import SEQUENCE, density_map, number, styled, time_label
 from fokkerplanck.plot.subject import Subject, gather
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["MOVIE_DPI", "LineFrames", "PlaneFrames", "write_movie"]
 
 #: most frames; more times are thinned
-FRAMES = 300
+FRAMES = 200
 #: a movie lasts about this long, within the limits of frames per second
 SECONDS, SLOWEST, FASTEST = 6.0, 4, 25
 #: the last frame is held for this part of a second
@@ -109,22 +109,13 @@ class LineFrames:
         rows = self.figure.add_gridspec(2, 1, height_ratios=(1, 2.6))
         self._ax = ax = self.figure.add_subplot(rows[1])
         strip = self.figure.add_subplot(rows[0], sharex=ax)
-        axis = subject.grid.axes[0]
         landscape_strip(subject.loss, subject.grid, strip, subject.wells)
         strip.tick_params(labelbottom=False)
         strip.set_xlabel("")
-        self._x, self._log = axis.centres, log
-        steady = None if subject.stationary is None else subject.stationary.density
-        top = curve_top([s.density for s in subject.shots], steady)
-        if log:
-            ax.set_yscale("log")
-            top = 2.0 * max(float(s.density.max()) for s in subject.shots)
-        ax.set_ylim(LOG_FLOOR * top if log else 0.0, top)
-        ax.set_xlim(axis.min, axis.max)
-        ax.set_xlabel(f"${axis.name}$")
-        ax.set_ylabel("density $p(x, t)$")
-        if steady is not None:
-            ax.plot(self._x, steady, color="black", linestyle=(0, (4, 2.2)), label="stationary")
+        self._x = subject.grid.axes[0].centres
+        density_curves([], subject.grid, ax, stationary=subject.stationary)
+        scale_densities(ax, subject.states, log=log)
+        if subject.stationary is not None:
             ax.legend(loc="upper right")
         (self.line,) = ax.plot([], [], color=SEQUENCE(0.35), linewidth=1.4)
         self._fill = ax.fill_between(self._x, 0.0, 0.0, color=SEQUENCE(0.35), alpha=0.25, lw=0)
@@ -135,7 +126,7 @@ class LineFrames:
         self.line.set_data(self._x, state.density)
         floor = self._ax.get_ylim()[0]
         self._fill.set_data(self._x, floor, np.maximum(state.density, floor))
-        self._title.set_text(time_label(state.time))
+        self._title.set_text(time_label(state.time, 3))
 
 
 class PlaneFrames:
@@ -175,7 +166,7 @@ class PlaneFrames:
         self.lines = None
         if state.current is not None and self._what != "density":
             self.lines = streamlines(state.current, self._grid, self._ax)
-        self._title.set_text(time_label(state.time))
+        self._title.set_text(time_label(state.time, 3))
         if self._peak is not None:
             symbol = "|J|" if self._what == "current" else "p"
             self._peak.set_text(f"$\\max {symbol} = {number(peak, 2)}$")

@@ -168,7 +168,8 @@ def is_logarithmic(times: Sequence[float] | Array) -> bool:
 
 def scale_of(fields: Sequence[Array], *, log: bool = False) -> Scale:
     """Choose colour scales for non-negative fields: one for all where their peaks allow it."""
-    peaks = [max(float(f.max()), np.finfo(float).tiny) for f in fields]
+    peaks = [float(f.max()) for f in fields]
+    peaks = [peak if peak > 0 else max(peaks) or 1.0 for peak in peaks]
     if log:
         top = max(peaks)
         norm: Normalize = LogNorm(LOG_FLOOR * top, top, clip=False)
