@@ -25,6 +25,7 @@ __all__ = [
     "relative_fisher",
     "total_variation",
     "wasserstein",
+    "wasserstein_pair",
 ]
 
 Array = NDArray[np.float64]
@@ -127,11 +128,19 @@ def wasserstein(p: Array, q: Array, grid: Grid, order: int = 2) -> Distance:
     if order not in (1, 2):
         msg = f"Wasserstein distances of order 1 and 2 are known, got {order}"
         raise CaseError(msg)
+    return wasserstein_pair(p, q, grid)[order - 1]
+
+
+def wasserstein_pair(p: Array, q: Array, grid: Grid) -> tuple[Distance, Distance]:
+    """Both Wasserstein distances, of order 1 and 2, for less than twice the work."""
     a, b = masses(p, grid), masses(q, grid)
-    if grid.dim == 1:
-        axis = grid.axes[0]
-        return Distance(quantiles.wasserstein(a, b, axis.spacing, order, ring=axis.periodic))
-    return _plane(a, b, grid, order)
+    if grid.dim == 2:
+        return _plane(a, b, grid)
+    axis = grid.axes[0]
+    first, second = (
+        quantiles.wasserstein(a, b, axis.spacing, order, ring=axis.periodic) for order in (1, 2)
+    )
+    return Distance(first), Distance(second)
 
 
 def masses(density: Array, grid: Grid) -> Array:
@@ -144,24 +153,25 @@ def masses(density: Array, grid: Grid) -> Array:
     return np.asarray(mass / total)
 
 
-def _plane(a: Array, b: Array, grid: Grid, order: int) -> Distance:
+def _plane(a: Array, b: Array, grid: Grid) -> tuple[Distance, Distance]:
     from fokkerplanck.solvers import transport
 
     if np.array_equal(a, b):
-        return Distance(0.0)
+        return Distance(0.0), Distance(0.0)
     rings = (grid.axes[0].periodic, grid.axes[1].periodic)
     if not any(rings):
         a, b = _cropped(a, b)
     spacing = np.array(grid.spacing)
+    first = transport.first_order(a, b, spacing, rings)
     second = transport.second_order(a, b, spacing, rings)
     # W2 >= W1 >= the distance of the means (rings have no mean)
     low = 0.0 if any(rings) else _shift(a - b, spacing)
-    if order == 2:
-        return Distance(max(second.value, low), second.error)
-    first = transport.first_order(a, b, spacing, rings)
-    high = second.value + second.error
-    value = min(max(first.value, low), max(high, low))
-    return Distance(value, min(first.error, max(high - low, 0.0)))
+    high = max(second.value + second.error, low)
+    value = min(max(first.value, low), high)
+    return (
+        Distance(value, min(first.error, high - low)),
+        Distance(max(second.value, low), second.error),
+    )
 
 
 def _cropped(a: Array, b: Array) -> tuple[Array, Array]:

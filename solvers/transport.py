@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.fft import dct, fft, idct, ifft
 
@@ -21,10 +20,8 @@ Array = NDArray[np.float64]
 #: Cells per axis that the two methods work on; finer grids are summed in blocks.
 FIRST_ORDER_CELLS = 128
 SECOND_ORDER_CELLS = 64
-FIRST_ORDER_STEPS = 300
-FIRST_ORDER_GAP = 2e-4
-#: Log-probabilities below the largest by this much do not change a sum in double precision.
-NEGLIGIBLE = 38.0
+FIRST_ORDER_STEPS = 250
+FIRST_ORDER_GAP = 5e-4
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ def _resized(
     if cut < 2:
         return coarsened(masses, spacing, most)
     split = np.full((cut, cut), 1 / cut**2)
-    return tuple(np.kron(m, split) for m in masses), np.asarray(spacing) / cut
+    return tuple(np.asarray(np.kron(m, split)) for m in masses), np.asarray(spacing) / cut
 
 
 def _least_flux(excess: Array, spacing: Array, periodic: tuple[bool, bool]) -> Transport:
@@ -155,17 +152,17 @@ class _Poisson:
 
     def __init__(self, shape: tuple[int, ...], spacing: Array, periodic: tuple[bool, bool]) -> None:
         self.spacing, self.periodic = spacing, periodic
-        symbols = [
-            (2 - 2 * np.cos((2 if ring else 1) * np.pi * np.arange(n) / n)) / h**2
+        symbols: list[Array] = [
+            np.asarray((2 - 2 * np.cos((2 if ring else 1) * np.pi * np.arange(n) / n)) / h**2)
             for n, h, ring in zip(shape, spacing, periodic, strict=True)
         ]
         self.symbol = np.add.outer(*symbols)
         self.symbol[0, 0] = 1.0
 
     def correct(self, faces: Array, source: Array) -> tuple[Array, Array]:
-        divergence = sum(
-            (np.roll(faces[k], -1, axis=k) - faces[k]) / self.spacing[k] for k in (0, 1)
-        )
+        divergence = np.zeros_like(source)
+        for k in (0, 1):
+            divergence += (np.roll(faces[k], -1, axis=k) - faces[k]) / self.spacing[k]
         phi = self._solve(divergence - source)
         steps = [(phi - np.roll(phi, 1, axis=k)) / self.spacing[k] for k in (0, 1)]
         return _closed(faces + np.stack(steps), self.periodic), phi
@@ -216,8 +213,13 @@ def _sinkhorn(p: Array, q: Array, spacing: Array, periodic: tuple[bool, bool]) -
     final = float(np.max(spacing)) ** 2
     levels = [*(size * 0.5 ** np.arange(int(np.log2(size / final)) + 1)), *[final] * 12]
 
+    costs = (
+        _half_squares(p.shape[0], spacing[0], periodic[0]),
+        _half_squares(p.shape[1], spacing[1], periodic[1]),
+    )
+
     def softmin(log_weight: Array, potential: Array, eps: float) -> Array:
-        return np.asarray(_softmin_kernel(log_weight + potential / eps, eps, spacing, periodic))
+        return _softmin(log_weight + potential / eps, costs, eps)
 
     zero = np.zeros_like(p)
     f = b = softmin(log_q, zero, size)
@@ -231,38 +233,25 @@ def _sinkhorn(p: Array, q: Array, spacing: Array, periodic: tuple[bool, bool]) -
     return float(np.sqrt(max(squared, 0.0)))
 
 
-@njit(cache=True)
-def _line_kernel(f, a, ring, out):  # type: ignore[no-untyped-def]
-    """out[i] = log sum_j exp(f[j] - a d(i, j)^2), d in cells, the shorter way on a ring."""
-    n = len(out)
-    for i in range(n):
-        best = -np.inf
-        for j in range(n):
-            d = abs(i - j)
-            if ring and n - d < d:
-                d = n - d
-            best = max(best, f[j] - a * d * d)
-        total = 0.0
-        for j in range(n):
-            d = abs(i - j)
-            if ring and n - d < d:
-                d = n - d
-            v = f[j] - a * d * d - best
-            if v > -NEGLIGIBLE:
-                total += np.exp(v)
-        out[i] = best + np.log(total) if total > 0 else -np.inf
+def _softmin(weights: Array, costs: tuple[Array, Array], eps: float) -> Array:
+    """``-eps log sum_y exp(weights(y) - |x - y|^2 / (2 eps))``: one axis after the other."""
+    along = _log_sum(weights, costs[1] / eps)
+    return np.asarray(-eps * _log_sum(along.T, costs[0] / eps).T)
 
 
-@njit(cache=True)
-def _softmin_kernel(weights, eps, spacing, periodic):  # type: ignore[no-untyped-def]
-    """Softmin over y of |x - y|^2 / 2: -eps log sum_y exp(weights(y) - |x - y|^2 / (2 eps))."""
-    n, m = weights.shape
-    turned = np.empty((m, n))
-    line, column, out = np.empty(m), np.empty(n), np.empty((n, m))
-    for i in range(n):
-        _line_kernel(weights[i], 0.5 * spacing[1] ** 2 / eps, periodic[1], line)
-        turned[:, i] = line
-    for j in range(m):
-        _line_kernel(turned[j], 0.5 * spacing[0] ** 2 / eps, periodic[0], column)
-        out[:, j] = -eps * column
-    return out
+def _log_sum(weights: Array, cost: Array) -> Array:
+    """``log sum_j exp(weights[:, j] - cost[i, j])``, shape as `weights`."""
+    exponent = weights[:, None, :] - cost
+    best = exponent.max(axis=-1)
+    exponent -= np.where(np.isfinite(best), best, 0.0)[..., None]
+    np.exp(exponent, out=exponent)
+    with np.errstate(divide="ignore"):
+        return np.asarray(best + np.log(exponent.sum(axis=-1)))
+
+
+def _half_squares(cells: int, spacing: float, ring: bool) -> Array:
+    """Half the squared distance between two cells of an axis, the shorter way on a ring."""
+    apart = np.abs(np.subtract.outer(np.arange(cells), np.arange(cells)))
+    if ring:
+        apart = np.minimum(apart, cells - apart)
+    return np.asarray(0.5 * (spacing * apart) ** 2)
