@@ -203,3 +203,19 @@ def test_pinsker():
     for seed in range(20):
         p, q = random_density([seed, 0], LINE), random_density([seed, 1], LINE, holes=0.0)
         assert distances.total_variation(p, q, LINE) <= np.sqrt(distances.kl(p, q, LINE) / 2)
+
+
+def test_points_in_the_plane_are_as_far_as_they_are_apart():
+    grid = Grid.plane((0, 4, 40), (0, 3, 30))
+    p, q = np.zeros((2, 40, 30))
+    p[5, 4], q[25, 19] = 1.0, 1.0
+    first, second = distances.wasserstein_pair(p, q, grid)
+    assert abs(first.value - 2.5) <= first.error < 0.02
+    assert second.value == pytest.approx(2.5, abs=2e-3)
+    spread = gaussian_cells(grid, [2.55, 1.95], 0.01 * np.eye(2))
+    # to a point there is one plan only: W2^2 is the second moment about it
+    mass = distances.masses(spread, grid)
+    square = ((grid.points() - [0.55, 0.45]) ** 2).sum(axis=-1)
+    first, second = distances.wasserstein_pair(spread, p, grid)
+    assert second.value == pytest.approx(np.sqrt((mass * square).sum()), abs=0.01)
+    assert first.value <= second.value + second.error

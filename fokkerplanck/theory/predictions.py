@@ -28,7 +28,7 @@ LEAST_BARRIER = 5.0
 #: behind by a few of them.
 LATE = 1e3
 #: Walls nearer than this many standard deviations deform a normal law.
-WALLS = 6.0
+WALLS = 5.0
 
 
 class Prediction(NamedTuple):
