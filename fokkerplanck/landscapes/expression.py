@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.base import Array, Landscape, as_points, finite_number
 from fokkerplanck.landscapes.syntax import CONSTANTS, FUNCTIONS, checked_tree
+
+if TYPE_CHECKING:
+    from fokkerplanck.landscapes.jets import Jet
 
 __all__ = ["ExpressionLandscape", "ScalarField", "from_expression", "parse"]
 
@@ -73,9 +76,9 @@ class ScalarField:
 
     Notes
     -----
-    Gradient and Hessian are derived once, on first use. Where a kink splits the derivative (abs,
-    sign, min, max, where), each side's own derivative is given; a derivative that would contain
-    a Dirac delta is refused.
+    Gradient and Hessian follow the chain rule exactly. Where a kink splits a derivative (abs,
+    sign, min, max, where) each side has its own; a derivative that would contain a Dirac delta
+    is refused.
     """
 
     text: str | float
@@ -112,20 +115,26 @@ class ScalarField:
         CaseError
             A value that is not finite; the message names the first such point.
         """
-        return self._evaluate(self._value, points, extra)[0]
+        columns, shape = self._columns(points, extra)
+        with np.errstate(all="ignore"):
+            return self._checked(self._function(*columns), columns, shape)
 
     def gradient(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """First derivatives with respect to `names`; shape (..., len(names))."""
-        return np.stack(self._evaluate(self._gradient, points, extra), axis=-1)
+        columns, shape = self._columns(points, extra)
+        first = self._jet(columns, 1).first
+        return np.stack([self._checked(v, columns, shape) for v in first], axis=-1)
 
     def hessian(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """Second derivatives; shape (..., len(names), len(names))."""
+        columns, shape = self._columns(points, extra)
+        upper = iter(self._jet(columns, 2).second)
         n = len(self.names)
-        upper = iter(self._evaluate(self._hessian, points, extra))
-        out = np.empty((*np.shape(points)[:-1], n, n))
+        out = np.empty((*shape, n, n))
         for i in range(n):
             for j in range(i, n):
-                out[..., i, j] = out[..., j, i] = next(upper)
+                out[..., i, j] = self._checked(next(upper), columns, shape)
+                out[..., j, i] = out[..., i, j]
         return out
 
     @cached_property
@@ -135,51 +144,42 @@ class ScalarField:
         return [real_symbol(name) for name in (*self.names, *self.extra)]
 
     @cached_property
-    def _first(self) -> list[Any]:
-        from fokkerplanck.landscapes.symbolic import derivative
-
-        symbols = self._symbols[: len(self.names)]
-        return [derivative(self.expression, s, key=self.key) for s in symbols]
-
-    @cached_property
-    def _value(self) -> Callable[..., list[Any]]:
-        return self._compile([self.expression])
-
-    @cached_property
-    def _gradient(self) -> Callable[..., list[Any]]:
-        return self._compile(self._first)
-
-    @cached_property
-    def _hessian(self) -> Callable[..., list[Any]]:
-        from fokkerplanck.landscapes.symbolic import derivative
-
-        n = len(self.names)
-        pairs = [(i, j) for i in range(n) for j in range(i, n)]
-        return self._compile(
-            [derivative(self._first[i], self._symbols[j], key=self.key) for i, j in pairs]
-        )
-
-    def _compile(self, expressions: list[Any]) -> Callable[..., list[Any]]:
+    def _function(self) -> Callable[..., Any]:
         from fokkerplanck.landscapes.symbolic import compiled
 
-        return compiled(self._symbols, expressions)
+        return compiled(self._symbols, self.expression)
 
-    def _evaluate(
-        self, function: Callable[..., list[Any]], points: ArrayLike, extra: Mapping[str, ArrayLike]
-    ) -> list[Array]:
+    @cached_property
+    def _smooth(self) -> set[int]:
+        """Orders of derivatives that are known to be functions."""
+        return set()
+
+    def _jet(self, columns: list[Array], order: int) -> Jet:
+        from fokkerplanck.landscapes.jets import jet
+        from fokkerplanck.landscapes.symbolic import check_derivatives
+
+        count = len(self.names)
+        if order not in self._smooth:
+            check_derivatives(self.expression, self._symbols[:count], order, self.key)
+            self._smooth.add(order)
+        with np.errstate(all="ignore"):
+            return jet(self.expression, self._symbols, columns, count)
+
+    def _columns(
+        self, points: ArrayLike, extra: Mapping[str, ArrayLike]
+    ) -> tuple[list[Array], tuple[int, ...]]:
         if set(extra) != set(self.extra):
             msg = f"needs values of {list(self.extra)}, got {list(extra)}"
             raise CaseError(msg, key=self.key)
         points = as_points(points, len(self.names))
         columns = [points[..., i] for i in range(len(self.names))]
         columns += [np.asarray(extra[name], dtype=np.float64) for name in self.extra]
-        shape = np.broadcast_shapes(*(c.shape for c in columns))
-        with np.errstate(all="ignore"):
-            raw = function(*columns)
-        values = [np.array(np.broadcast_to(v, shape), dtype=np.float64) for v in raw]
-        for value in values:
-            self._check_finite(value, columns)
-        return values
+        return columns, np.broadcast_shapes(*(c.shape for c in columns))
+
+    def _checked(self, raw: ArrayLike, columns: list[Array], shape: tuple[int, ...]) -> Array:
+        value = np.array(np.broadcast_to(raw, shape), dtype=np.float64)
+        self._check_finite(value, columns)
+        return value
 
     def _check_finite(self, value: Array, columns: list[Array]) -> None:
         bad = ~np.isfinite(value)

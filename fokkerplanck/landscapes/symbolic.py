@@ -1,4 +1,4 @@
-"""From a checked syntax tree to sympy, its exact derivatives, and a function of arrays.
+"""From a checked syntax tree to sympy, and from there to a function of arrays.
 
 This module imports sympy (a third of a second); it is imported when an expression is used.
 """
@@ -16,15 +16,18 @@ import numpy as np
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.kinks import NUMERIC, Absolute, Branch, Sign, Step, without_kinks
 
-__all__ = ["build", "compiled", "derivative", "real_symbol"]
+__all__ = ["build", "check_derivatives", "compiled", "has_kinks", "real_symbol"]
 
 MAX_EXPONENT = 64
 MAX_NESTED_EXPONENT = 256
 MAX_SYMBOLIC_EXPONENT = 1000
+MAX_SIZE = 10_000
+MAX_KINKED = 5_000
 _EXACT = 2**53
 _LARGEST_PRODUCT = 8
 
 Expr = Any
+Growth = tuple[float, float, float, bool]
 sympy: Any = import_module("sympy")  # Any: its own annotations are partial
 _NumPyPrinter: Any = import_module("sympy.printing.numpy").NumPyPrinter
 
@@ -59,6 +62,10 @@ def build(tree: ast.expr, parameters: Mapping[str, float], key: str | None) -> E
     """
     constants = {"pi": math.pi, "e": math.e, **parameters}
     expression = _Builder(constants, key).visit(tree)[0]
+    _check_growth(expression, key)
+    if expression.has(sympy.Abs):  # sympy's own, of sqrt(x**2)
+        expression = expression.replace(sympy.Abs, Absolute)
+        _check_growth(expression, key)
     return _regular(expression, key)
 
 
@@ -134,12 +141,12 @@ class _Builder:
         if not b.is_Number:
             return self.symbolic_power(a, b, p, q)
         exponent = float(b)
-        nested = p * max(abs(exponent), 1.0)
-        if abs(exponent) > MAX_EXPONENT or (nested > MAX_NESTED_EXPONENT and not a.is_Number):
-            msg = (
-                f"exponent {exponent:.6g} is too large: at most {MAX_EXPONENT} is allowed, "
-                f"and {MAX_NESTED_EXPONENT} for nested powers together"
-            )
+        nested = 1.0 if a.is_Number else p * max(abs(exponent), 1.0)
+        if abs(exponent) > MAX_EXPONENT:
+            msg = f"exponent {exponent:.6g} is too large: at most {MAX_EXPONENT} is allowed"
+            raise self.fail(msg)
+        if nested > MAX_NESTED_EXPONENT:
+            msg = f"nested exponents multiply to {nested:.6g}; at most {MAX_NESTED_EXPONENT} is allowed"
             raise self.fail(msg)
         if a.is_Number:
             return self.folded(lambda u, v: u**v, a, b), 1.0
@@ -200,27 +207,81 @@ def _in_doubles(expression: Expr, key: str | None) -> Expr:
         raise CaseError(msg, key=key) from None
 
 
-def derivative(expression: Expr, *symbols: Expr, key: str | None) -> Expr:
-    """Partial derivative that is a function; terms at kinks must drop out.
+def _check_growth(expression: Expr, key: str | None) -> None:
+    """Refuse what would take for ever, before any tree is walked."""
+    size, _, second, kinked = _growth(expression, {})
+    if size > MAX_SIZE or (kinked and second > MAX_KINKED):
+        what = "abs, sign, min, max and where are nested too deeply" if kinked else "too large"
+        msg = f"the expression is refused: {what}"
+        raise CaseError(msg, key=key)
+
+
+def _growth(e: Expr, known: dict[Expr, Growth]) -> Growth:
+    """Count the parts of e, of its first and second derivative, about; whether it has kinks."""
+    if e not in known:
+        if e.args:
+            known[e] = _grown(e, [_growth(a, known) for a in e.args])
+        else:
+            known[e] = (1.0, 0.0 if e.is_Number else 1.0, 0.0, False)
+    return known[e]
+
+
+def _grown(e: Expr, parts: Sequence[Growth]) -> Growth:
+    s, d, dd = (sum(p[k] for p in parts) for k in range(3))
+    n = sum(1 for p in parts if p[1])
+    kinked = isinstance(e, Absolute | Sign | Step | Branch) or any(p[3] for p in parts)
+    if not n:
+        return (1.0 + s, 0.0, 0.0, kinked)
+    if e.is_Add:
+        return (1.0 + s, d, dd, kinked)
+    # each derivative is a sum over the parts, of the whole with that part changed
+    return (1.0 + s, n * s + d, n * (n * s + 2.0 * d) + dd, kinked)
+
+
+def has_kinks(expression: Expr) -> bool:
+    """Whether abs, sign, min, max, where or heaviside is in the expression."""
+    return bool(expression.has(Absolute, Sign, Step, Branch))
+
+
+def check_derivatives(
+    expression: Expr, symbols: Sequence[Expr], order: int, key: str | None
+) -> None:
+    """Make sure that derivatives up to `order` are functions: terms at kinks must drop out.
 
     Raises
     ------
     CaseError
-        The derivative contains a Dirac delta, as that of a step or the second one of abs(x).
+        A derivative contains a Dirac delta, as that of a step or the second one of abs(x).
     """
-    result = expression
-    for symbol in symbols:
-        result = without_kinks(result.diff(symbol), key)
-    return _regular(result, key)
+    if not has_kinks(expression):
+        return
+    try:
+        for k, symbol in enumerate(symbols):
+            first = without_kinks(expression.diff(symbol), key)
+            for other in symbols[k:] if order == 2 else ():
+                without_kinks(first.diff(other), key)
+    except RecursionError:
+        msg = "abs, sign, min, max and where are nested too deeply"
+        raise CaseError(msg, key=key) from None
 
 
-def compiled(symbols: Sequence[Expr], expressions: Sequence[Expr]) -> Callable[..., list[Any]]:
-    """Numpy function of the symbols that gives the list of values, common parts computed once."""
-    printer = _Printer({"fully_qualified_modules": False, "inline": True})
+def compiled(symbols: Sequence[Expr], expression: Expr) -> Callable[..., Any]:
+    """Make a numpy function of the symbols that computes common parts once."""
     function: Callable[..., list[Any]] = sympy.lambdify(
-        list(symbols), list(expressions), modules=[NUMERIC, "numpy"], cse=True, printer=printer
+        [*symbols],
+        [expression],
+        modules=[NUMERIC, "numpy"],
+        cse=_shared,
+        printer=_Printer({"fully_qualified_modules": False, "inline": True}),
     )
-    return function
+    return lambda *columns: function(*columns)[0]
+
+
+def _shared(expressions: Sequence[Expr], **_: Any) -> tuple[Any, Any]:
+    """Find common parts as they stand; sympy's search for hidden ones takes quadratic time."""
+    tree_cse = import_module("sympy.simplify.cse_main").tree_cse
+    replacements, reduced = tree_cse(expressions, sympy.numbered_symbols("c", cls=sympy.Dummy))
+    return replacements, reduced
 
 
 class _Printer(_NumPyPrinter):  # type: ignore[misc]

@@ -40,6 +40,7 @@ _REFUSED: tuple[tuple[tuple[type[ast.AST], ...], str], ...] = (
     ((ast.Lambda,), "lambda is not allowed"),
     ((ast.IfExp,), "if-else is not allowed; write where(x < 0, a, b)"),
     ((ast.Compare,), "comparisons are allowed only as the first argument of where"),
+    ((ast.FloorDiv, ast.Mod), "// and % are not allowed"),
     ((ast.JoinedStr,), "strings are not allowed"),
     ((ast.NamedExpr,), "assignments are not allowed"),
     ((ast.Starred, ast.keyword), "starred and keyword arguments are not allowed"),
@@ -77,10 +78,14 @@ def _parsed(text: str, key: str | None) -> ast.expr:
     if len(text) > MAX_LENGTH:
         msg = f"the expression has {len(text)} characters; at most {MAX_LENGTH} are allowed"
         raise CaseError(msg, key=key)
+    if "#" in text:
+        msg = "comments are not allowed in an expression"
+        raise CaseError(msg, key=key)
+    line = " ".join(text.split())  # a formula may go over several lines
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # '1if' and the like: refused below in any case
-            return ast.parse(text.strip(), mode="eval").body
+            return ast.parse(line, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or str(error) or type(error).__name__
         msg = f"{_short(text)} is not an expression: {reason}"
