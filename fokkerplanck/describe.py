@@ -24,25 +24,25 @@ def describe(stored: StoredResult) -> dict[str, Any]:
             for a in stored.grid.axes
         },
         "times": stored.times.tolist(),
-        "datasets": datasets(stored),
+        "datasets": {name: " ".join(what) for name, what in datasets(stored).items()},
         "provenance": stored.provenance,
         "case": stored.case_text,
         "summary": None if summary is None else json.loads(summary),
     }
 
 
-def datasets(stored: StoredResult) -> dict[str, str]:
+def datasets(stored: StoredResult) -> dict[str, tuple[str, str]]:
     """Path of every array in the file, with its dimensions and what it is."""
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
 
     def visit(name: str, item: Any) -> None:
         if not hasattr(item, "shape") or item.is_scale or not item.shape:
             return
         dims = [
-            f"{dim[0].name.rsplit('/', 1)[-1]} {size}" if len(dim) else str(size)
+            dim[0].name.rsplit("/", 1)[-1] if len(dim) else str(size)
             for dim, size in zip(item.dims, item.shape, strict=True)
         ]
-        found[name] = f"({', '.join(dims)})  {item.attrs.get('long_name', '')}".rstrip()
+        found[name] = (f"({', '.join(dims)})", str(item.attrs.get("long_name", "")))
 
     stored.file.visititems(visit)
     return found

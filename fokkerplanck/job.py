@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Sink"]
 
 Array = NDArray[np.float64]
+#: Largest tolerance that evolution takes.
+LARGEST_TOLERANCE = 0.1
 #: Scalars of `fokkerplanck.layout.SCALARS` that add up over a run.
 COUNTERS = ("time_error", "clipped", "products", "solves")
 
@@ -107,15 +109,19 @@ class Job:
         if table is None or self.initial is None or done == len(self.times):
             return
         from fokkerplanck.density import evolve_steps
+        from fokkerplanck.solvers.evolve import SHARES
 
+        # a resumed run takes the very steps that the whole run would have taken
+        left = 1.0 if self.mass is None else float(self.mass.sum())
         steps = evolve_steps(
             self.problem,
             self.initial if self.mass is None else self._density(self.mass),
             self.times[done:],
-            tolerance=table.tolerance,
+            tolerance=min(table.tolerance / left, LARGEST_TOLERANCE),
             method=table.method,
             weight=table.weight,
             start=float(self.times[done - 1]) if done else 0.0,
+            shares=max(SHARES, len(self.times)),
         )
         base = dict(self.record.scalars[-1]) if done else dict.fromkeys(COUNTERS, 0)
         for step in steps:

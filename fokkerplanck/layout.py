@@ -74,6 +74,13 @@ class Header:
     planned: int
     provenance: Mapping[str, Any]
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays, the checkpoint included."""
+        arrays = (self.loss, self.diffusion, self.initial)
+        kept = sum(a.nbytes for a in arrays if a is not None)
+        return kept + (SLOTS + 1) * self.loss.nbytes + 4 * len(self.case_text)
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -90,6 +97,11 @@ class Group:
 
     arrays: Mapping[str, tuple[Any, tuple[str, ...], str]]
     attributes: Mapping[str, Any]
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays."""
+        return sum(np.asarray(values).nbytes for values, _, _ in self.arrays.values())
 
 
 def lay_out(file: Any, header: Header) -> None:

@@ -71,8 +71,10 @@ def print_info(stored: StoredResult) -> None:
         table.add_row(name, escape(value))
     console.print(table)
     console.print("\n[bold]arrays[/bold]")
-    for name, what in datasets(stored).items():
-        console.print(f"  {escape(name):24s} {escape(what)}", highlight=False)
+    arrays = Table(box=None, show_header=False, padding=(0, 1, 0, 1), highlight=False)
+    for name, (dims, about) in datasets(stored).items():
+        arrays.add_row(escape(name), f"[dim]{escape(dims)}[/dim]", escape(about))
+    console.print(arrays)
     console.print("\n[bold]case[/bold]")
     console.print(escape(textwrap.indent(stored.case_text.rstrip(), "  ")), highlight=False)
 
@@ -134,8 +136,8 @@ def _expectations(rows: Sequence[Mapping[str, Any]]) -> Table:
         ("expected", "left"),
         ("computed", "right"),
         ("predicted", "right"),
-        ("rel. error", "right"),
-        ("tolerance", "right"),
+        ("error", "right"),
+        ("allowed", "right"),
         ("", "left"),
     )
     for row in rows:
@@ -143,8 +145,8 @@ def _expectations(rows: Sequence[Mapping[str, Any]]) -> Table:
         note = "" if row["valid"] else " [yellow](outside its range)[/yellow]"
         table.add_row(
             escape(name),
-            _number(row["computed"]),
-            _number(row["predicted"]),
+            _number(row["computed"], 5),
+            _number(row["predicted"], 5),
             _short(row["relative_error"]),
             _tolerance(row),
             VERDICT[row["pass"]] + note,
@@ -153,15 +155,16 @@ def _expectations(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _table(*columns: tuple[str, Any]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), show_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for name, justify in columns:
         table.add_column(name, justify=justify, overflow="fold")
     return table
 
 
 def _tolerance(row: Mapping[str, Any]) -> str:
+    """Relative tolerance as it is, absolute one with a sign."""
     parts = [f"{row['rtol']:g}"] if row["rtol"] is not None else []
-    return " + ".join([*parts, *([f"{row['atol']:g} abs"] if row["atol"] is not None else [])])
+    return " ".join([*parts, *([f"±{row['atol']:g}"] if row["atol"] is not None else [])])
 
 
 def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
@@ -192,8 +195,8 @@ def _times(times: Sequence[float]) -> str:
     return f"{len(times)}: {', '.join(shown)}" if times else "none"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value:.6g}"
+def _number(value: float | None, digits: int = 6) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
 
 
 def _short(value: float | None) -> str:

@@ -144,6 +144,11 @@ class StoredResult:
         """Whether the run reached its end."""
         return self.attrs.get("status") == "complete"
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the file."""
+        return self.path.stat().st_size
+
     @cached_property
     def grid(self) -> Grid:
         """The grid of cells."""
@@ -269,11 +274,24 @@ def _open(path: Path) -> Any:
         if not h5py.is_hdf5(path):
             msg = f"{path}: is not an HDF5 file"
             raise DataError(msg)
-        try:
-            return h5py.File(path, "r", locking="best-effort")
-        except OSError:
-            # a run writes it now, or was killed: single-writer-multiple-reader mode reads it
-            return h5py.File(path, "r", locking="best-effort", swmr=True)
+        return h5py.File(path, "r", locking="best-effort", swmr=_in_writing(path))
+
+
+def _in_writing(path: Path) -> bool:
+    """Whether a run is writing the file, or was killed: only then it needs the shared mode.
+
+    Shared mode retries damaged metadata for hours, so a file cut short must not get there.
+    See "Superblock version 3" in the HDF5 file format specification: version, flags, end of file.
+    """
+    with path.open("rb") as file:
+        head = file.read(36)
+    if len(head) < 36 or head[8] != 3 or not head[11] & 1:
+        return False
+    end = int.from_bytes(head[28:36], "little")
+    if path.stat().st_size < end:
+        msg = f"{path}: is truncated or damaged ({path.stat().st_size} of {end} bytes)"
+        raise DataError(msg)
+    return True
 
 
 def _check_format(handle: Any, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Write a result file so that no crash, kill or full disk costs what was saved.
 
-Three rules do it:
+Four rules do it:
 
 1. *A file appears under its own name only when it is whole.* While a run goes on it is
    ``NAME.part``; anything that is not an append is made in ``NAME.part.new``, closed, and renamed.
@@ -8,10 +8,13 @@ Three rules do it:
    file on disk is readable at every instant, also after SIGKILL.
 3. *The time of a snapshot is written last*, after a flush of its data: the length of ``time``
    counts what is saved. The checkpoint uses two slots in turn, so that one is always whole.
+4. *Space on the disk is reserved before HDF5 is told to write*: a full disk is an error message,
+   where HDF5 itself would leave an unreadable file.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -38,12 +41,14 @@ from fokkerplanck.layout import (
 )
 from fokkerplanck.store import StoredResult, part_path
 
-__all__ = ["Snapshot", "Writer", "uninterrupted"]
+__all__ = ["Snapshot", "Writer", "reserve", "uninterrupted"]
 
 Array = NDArray[np.float64]
 
 #: HDF5 1.10 format: the oldest that has single-writer-multiple-reader mode.
 LIBVER = ("v110", "v110")
+#: Bytes kept free for the bookkeeping of HDF5 at each write.
+SLACK = 1 << 18
 #: Signals that are held back while a file is being changed.
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
@@ -95,6 +100,7 @@ class Writer:
         self.saved = 0
         self._finished: Path | None = None
         with _writing(self._new):
+            reserve(self._new, header.nbytes + (resume_from.nbytes if resume_from else 0))
             with h5py.File(self._new, "w", libver=LIBVER, locking="best-effort") as file:
                 lay_out(file, header)
                 if resume_from is not None:
@@ -114,11 +120,18 @@ class Writer:
         """Save one snapshot; when this returns it survives a kill."""
         s, k = snapshot, self.saved
         with uninterrupted(), _writing(self.part):
+            reserve(self.part, s.mass.nbytes + s.density.nbytes + s.current.nbytes, self._end)
             append_row(self._file, k, s.mass, s.density, s.current, s.scalars)
             self._file.flush()
+            reserve(self.part, 0, self._end)
             extend(self._file["time"], k, s.time)
             self._file.flush()
             self.saved = k + 1
+
+    @property
+    def _end(self) -> int:
+        """Size of the file as HDF5 sees it, without the reserve."""
+        return int(self._file.id.get_filesize())
 
     def close(self) -> None:
         """Close ``NAME.part``: from here on any HDF5 program can read it."""
@@ -161,6 +174,8 @@ class Writer:
         target = self.path if replace else self.part
         with uninterrupted(), _writing(self._new):
             shutil.copyfile(self.part, self._new)
+            text = 4 * len(summary or "")
+            reserve(self._new, text + sum(g.nbytes for g in (groups or {}).values()))
             with h5py.File(self._new, "r+", libver=LIBVER, locking="best-effort") as file:
                 file.attrs["status"] = status
                 file["case"].attrs.update(attributes or {})
@@ -180,6 +195,26 @@ class Writer:
         self.close()
         with suppress(OSError):
             self.part.unlink()
+
+
+def reserve(path: Path, more: int, end: int | None = None) -> None:
+    """Make room for `more` bytes and HDF5's bookkeeping after `end`, or after all there is.
+
+    HDF5 fills the reserve, and cuts off what is left when the file is finished. Raises `OSError`
+    when the disk is full.
+    """
+    more += SLACK
+    with path.open("ab") as file:
+        size = os.fstat(file.fileno()).st_size
+        if not hasattr(os, "posix_fallocate"):  # macOS, Windows
+            if shutil.disk_usage(path.parent).free < more:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return
+        try:
+            os.posix_fallocate(file.fileno(), size if end is None else end, more)
+        except OSError:
+            file.truncate(size)
+            raise
 
 
 @contextmanager
