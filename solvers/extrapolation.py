@@ -15,14 +15,16 @@ __all__ = ["COLUMNS", "Extrapolation"]
 
 Array = NDArray[np.float64]
 #: Implicit Euler runs of 1, 2, ..., COLUMNS steps are extrapolated: the order in dt.
-COLUMNS = 8
+COLUMNS = 7
 #: Steps are ``2**-level`` of the whole time, no finer than this.
 DEEPEST = 40
 #: Above this many unknowns factorisations are not kept, to save memory.
 KEEP = 70_000
+#: A step is doubled where the estimate is this much below what is allowed, or is rounding.
+GROWTH, ROUNDING = 8.0, 1e-11
 #: Mass that rounding may take in one run of implicit steps; more is a failure of the solves.
 MOST_LOST = 1e-8
-SHARE = 1.0 / 16.0  # of the error still allowed, for one step however short
+SHARE = 1.0 / 64.0  # of the tolerance, for one step however short
 
 
 @dataclass(eq=False)
@@ -32,7 +34,9 @@ class Extrapolation:
     The runs :math:`T_{n1} = (1 - \frac{h}{n} A)^{-n} p`, n = 1, 2, ..., are extrapolated to
     :math:`h / n \to 0` by :math:`T_{j,k+1} = T_{jk} + (T_{jk} - T_{j-1,k}) / (n_j / n_{j-k} - 1)`.
     Every column damps stiff parts (its stability function vanishes at infinity), so that a point
-    start needs no special care. The difference of the last two columns estimates the error.
+    start needs no special care. What the longest run changed, the distance between the last
+    entries of the last two rows, estimates the error: too large by about the number of runs where
+    the extrapolation converges, and still enough where dt times the rates is not small.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ class Extrapolation:
         A. Signs of its entries do not matter.
     conservative : bool
         Whether the columns of A sum to 0. Every run then gets back the mass that rounding took,
-        which the extrapolation would multiply by up to 600.
+        which the extrapolation would multiply by hundreds.
 
     References
     ----------
@@ -61,10 +65,11 @@ class Extrapolation:
             If steps of ``2**-40 dt`` still miss their share of `tolerance`.
         """
         p, done, error, level = start, 0.0, 0.0, 0
+        floor = ROUNDING * float(np.abs(start).sum())
         while done < 1.0:
             part = 2.0**-level
             new, estimate = self.step(p, part * dt)
-            allowed = (tolerance - error) * max(part / (1.0 - done), SHARE)
+            allowed = min(0.5 * tolerance * (part + SHARE), tolerance - error)
             if not estimate <= allowed:
                 level += _levels_down(estimate, allowed)
                 if level > DEEPEST:
@@ -72,19 +77,20 @@ class Extrapolation:
                 continue
             p, done, error = new, done + part, error + estimate
             aligned = done % (2.0 * part) == 0.0
-            if level > 0 and aligned and estimate * 2.0**COLUMNS <= allowed:
+            if level > 0 and aligned and estimate <= max(allowed / GROWTH, floor):
                 level -= 1
         return p, error
 
     def step(self, start: Array, dt: float) -> tuple[Array, float]:
-        """One extrapolated step: the last column, and its L1 distance to the one before."""
+        """One extrapolated step, and its L1 distance to that with one run less."""
         row: list[Array] = []
+        before: list[Array] = []
         for n in range(1, COLUMNS + 1):
             new = [self._euler(start, dt, n)]
             for k in range(1, n):
                 new.append(new[-1] + (new[-1] - row[k - 1]) / (n / (n - k) - 1.0))
-            row = new
-        return row[-1], float(np.abs(row[-1] - row[-2]).sum())
+            before, row = row, new
+        return row[-1], float(np.abs(row[-1] - before[-1]).sum())
 
     def _euler(self, p: Array, dt: float, steps: int) -> Array:
         factor = self._factor(dt / steps)

@@ -131,7 +131,7 @@ def fipy_equation(fipy: Any, fields: Fields) -> tuple[Any, Any]:
     mesh = _mesh(fipy, fields)
     faces = face_fields(fields)
     where = _Faces(mesh, fields)
-    p = fipy.CellVariable(mesh=mesh, value=0.0)
+    p = fipy.CellVariable(mesh=mesh, value=0.0, hasOld=True)
     absorbing = where.absorbing()
     if absorbing.any():
         p.constrain(0.0, where=fipy.FaceVariable(mesh=mesh, value=absorbing))
@@ -155,8 +155,9 @@ def load_fipy() -> Any:
     FipyMissingError
         Saying how to install it.
     """
-    if "fipy" in sys.modules:
-        return sys.modules["fipy"]
+    loaded = sys.modules.get("fipy")
+    if loaded is not None:
+        return loaded
     arguments, chosen = sys.argv, os.environ.get("FIPY_SOLVERS")
     sys.argv = arguments[:1]  # FiPy reads options of its own there
     os.environ["FIPY_SOLVERS"] = "scipy"
