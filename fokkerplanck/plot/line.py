@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import QuadMesh
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
-from fokkerplanck.plot.select import COMMON_RATIO, LOG_FLOOR, Shot, is_logarithmic
+from fokkerplanck.plot.select import LOG_FLOOR, Shot, is_logarithmic
 from fokkerplanck.plot.style import (
     SEQUENCE,
     STEPS,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.colorbar import Colorbar
 
 __all__ = [
-    "clock",
     "current_curves",
     "current_note",
     "curve_top",
@@ -43,37 +42,29 @@ __all__ = [
     "scale_densities",
     "spacetime",
     "time_bar",
+    "time_colours",
     "time_edges",
-    "time_norm",
     "well_masses",
 ]
 
 Array = NDArray[np.float64]
+Colour = tuple[float, float, float, float]
 
 #: a narrow start may leave the axis through the top: later curves are the message
 CLIPPED = 2.5
+#: currents whose peaks differ by more than this are drawn each on its own scale
+COMMON_CURRENTS = 5.0
 #: colour of a curve that stands alone, as part of the sequence
 ALONE = 0.35
-#: least distance of the labels of a colour bar, as part of its length
-LABEL_GAP = 0.035
 #: cells across the space-time map; finer grids are averaged
 MAP_CELLS = 1024
 
 
-def time_norm(times: Sequence[float]) -> Normalize:
-    """Colour scale over times, logarithmic where they span decades."""
-    low, high = min(clock(times)), max(times)
-    if is_logarithmic(times):
-        return LogNorm(low, high)
-    return Normalize(low, high if high > low else low + 1.0)
-
-
-def clock(times: Sequence[float]) -> list[float]:
-    """Where times stand on their axis: on a logarithmic one, zero comes just before the rest."""
-    if not is_logarithmic(times):
-        return list(times)
-    first = min(t for t in times if t > 0)
-    return [t if t > 0 else first / 3.0 for t in times]
+def time_colours(count: int) -> list[Colour]:
+    """Colours of curves from early (dark) to late (bright), evenly apart."""
+    if count == 1:
+        return [SEQUENCE(ALONE)]
+    return [SEQUENCE(k / (count - 1)) for k in range(count)]
 
 
 def curve_top(densities: Sequence[Array]) -> float:
@@ -101,9 +92,8 @@ def density_curves(
         One for each shot, then that of the stationary density if there is one.
     """
     ax, x = new_axes(ax), grid.axes[0].centres
-    times, lines = [s.time or 0.0 for s in shots], []
-    for s, t in zip(shots, clock(times), strict=True):
-        colour = SEQUENCE(time_norm(times)(t) if len(shots) > 1 else ALONE)
+    lines: list[Line2D] = []
+    for s, colour in zip(shots, time_colours(len(shots)), strict=True):
         label = time_label(s.time) if len(shots) == 1 else None
         lines += ax.plot(x, s.density, color=colour, label=label, solid_capstyle="round")
     if stationary is not None:
@@ -229,17 +219,14 @@ def well_masses(
 
 
 def time_bar(shots: Sequence[Shot], ax: Axes | Sequence[Axes]) -> Colorbar:
-    """Draw a colour bar that names the time of every curve."""
+    """Draw a bar with one field for each curve, in its colour, that names its time."""
     first = ax if isinstance(ax, Axes) else ax[0]
-    times = [s.time or 0.0 for s in shots]
-    norm = time_norm(times)
-    figure = first.figure
-    bar = figure.colorbar(ScalarMappable(norm, SEQUENCE), ax=ax, pad=0.02, aspect=30)
-    places = clock(times)
-    bar.set_ticks(places)
-    bar.set_ticklabels(_spaced([f"${number(t, 2)}$" for t in times], np.asarray(norm(places))))
-    bar.minorticks_off()
-    bar.ax.tick_params(length=2, labelsize=7.5)
+    n = len(shots)
+    fields = ScalarMappable(Normalize(0, n), ListedColormap(time_colours(n)))
+    bar = first.figure.colorbar(fields, ax=ax, pad=0.02, aspect=30)
+    bar.set_ticks([k + 0.5 for k in range(n)])
+    bar.set_ticklabels([f"${number(s.time or 0.0, 2)}$" for s in shots])
+    bar.ax.tick_params(length=0, labelsize=7.5)
     bar.set_label("time $t$")
     return bar
 
@@ -266,17 +253,14 @@ def current_curves(
     Shots without a current are left out.
     """
     ax, x = new_axes(ax), grid.axes[0].centres
-    times = clock([s.time or 0.0 for s in shots])
-    styles: list[dict[str, Any]] = [
-        {"color": SEQUENCE(time_norm(times)(t) if len(shots) > 1 else ALONE)} for t in times
-    ]
-    pairs = [(s, style) for s, style in zip(shots, styles, strict=True)]
+    styles: list[dict[str, Any]] = [{"color": c} for c in time_colours(len(shots))]
+    pairs = list(zip(shots, styles, strict=True))
     if stationary is not None:
         dashes = {"color": "black", "linestyle": (0, (4, 2.2)), "label": "stationary"}
         pairs.append((stationary, dashes))
     drawn = [(s.current[..., 0], style) for s, style in pairs if s.current is not None]
     peaks = [float(np.abs(field).max()) for field, _ in drawn]
-    common = max(peaks) <= COMMON_RATIO * min(peaks)
+    common = max(peaks) <= COMMON_CURRENTS * min(peaks)
     lines = []
     for (field, style), peak in zip(drawn, peaks, strict=True):
         lines += ax.plot(x, field if common else field / peak, **style)
@@ -309,14 +293,3 @@ def current_note(state: Shot, grid: Grid, ax: Axes) -> Text | None:
     arrow = r"\rightarrow" if mean > 0 else r"\leftarrow"
     note = f"$J = {number(mean)}\\;\\;{arrow}$"
     return ax.text(0.03, 0.95, note, transform=ax.transAxes, va="top", ha="left")
-
-
-def _spaced(labels: Sequence[str], heights: Array) -> list[str]:
-    """Labels with those left out that would touch the one before, or the last."""
-    kept: list[str] = []
-    last = -1.0
-    for label, height in zip(labels, heights, strict=True):
-        free = height - last > LABEL_GAP and (heights[-1] - height > LABEL_GAP)
-        kept.append(label if free or height == heights[-1] else "")
-        last = height if kept[-1] else last
-    return kept

@@ -140,9 +140,7 @@ def draw_masses(subject: Subject, ax: Axes) -> None:
     final = None
     if subject.stationary is not None:
         final = wells.masses(subject.stationary.density, grid.volume)
-    well_masses(
-        subject.survey.times, subject.survey.masses, wells.names(grid), ax, stationary=final
-    )
+    well_masses(subject.survey.times, subject.survey.masses, wells.names(), ax, stationary=final)
 
 
 def _draw_mean_current(subject: Subject, current: Callable[[int], Array | None], ax: Axes) -> None:

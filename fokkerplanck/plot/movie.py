@@ -144,7 +144,7 @@ class PlaneFrames:
         self.image = density_image(self._field(subject.shots[0]), grid, self._ax, norm=self._norm)
         loss_contours(subject.loss, grid, self._ax)
         if subject.wells is not None and subject.metastable:
-            critical_marks(subject.wells, grid, self._ax)
+            critical_marks(subject.wells, self._ax)
         mappable = ScalarMappable(self._norm or Normalize(0.0, 1.0), density_map())
         bar = self.figure.colorbar(mappable, ax=self._ax, pad=0.02)
         symbol = "|J|" if self._what == "current" else "p"

@@ -126,24 +126,22 @@ def landscape_image(
             x, y, thin.T, levels=levels, colors="0.35", linewidths=0.4, linestyles="solid"
         )
     if wells is not None:
-        critical_marks(wells, grid, ax, coloured=True)
+        critical_marks(wells, ax, coloured=True)
     _frame(ax, grid)
     return contours
 
 
-def critical_marks(
-    wells: Wells, grid: Grid, ax: Axes | None = None, *, coloured: bool = False
-) -> list[Line2D]:
+def critical_marks(wells: Wells, ax: Axes | None = None, *, coloured: bool = False) -> list[Line2D]:
     """Mark minima by small discs and passes by small crosses."""
-    ax, points = new_axes(ax, height=3.0), grid.points()
+    ax = new_axes(ax, height=3.0)
     edge: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.5, "zorder": 6}
     marks = []
-    for k, cell in enumerate(wells.minima):
+    for k, place in enumerate(wells.bottoms):
         size, face = (5.0, WELLS[k]) if coloured else (3.2, "white")
-        marks += ax.plot(*points[cell], "o", color=face, markersize=size, **edge)
-    for cell in wells.passes:
+        marks += ax.plot(*place, "o", color=face, markersize=size, **edge)
+    for place in wells.saddles:
         size = 5.0 if coloured else 3.6
-        marks += ax.plot(*points[cell], "X", color="white", markersize=size, **edge)
+        marks += ax.plot(*place, "X", color="white", markersize=size, **edge)
     return marks
 
 

@@ -81,7 +81,7 @@ def state_panel(
     density_image(field, subject.grid, ax, norm=norm)
     loss_contours(subject.loss, subject.grid, ax)
     if subject.wells is not None and subject.metastable:
-        critical_marks(subject.wells, subject.grid, ax)
+        critical_marks(subject.wells, ax)
     if state.current is not None and subject.what != "density":
         streamlines(state.current, subject.grid, ax)
     ax.set_title(time_label(state.time))
@@ -120,7 +120,8 @@ def _layout(subject: Subject, panels: int) -> tuple[int, int, float]:
     """Columns, rows and height of the panels, so that each is as large as the page allows."""
     left, right, bottom, top = extent(subject.grid)
     ratio = float(np.clip((right - left) / (top - bottom), 0.25, 4.0))
-    columns = min(panels, 2 if ratio > 1.9 else 3 if ratio > 0.6 else 6)
+    columns = 2 if ratio > 1.9 else 3 if ratio > 0.6 else 6
+    columns = panels if panels <= columns else 2 if panels == 4 else columns
     rows = -(-panels // columns)
     each = (WIDTH - MARGIN_X) / columns / ratio + TITLE
     return columns, rows, min(rows * each + MARGIN_Y, 9.0)
@@ -160,6 +161,6 @@ def _outer_labels(axes: Sequence[Axes], columns: int) -> None:
         if k % columns:
             ax.tick_params(labelleft=False)
             ax.set_ylabel("")
-        if k + columns < len(axes):
-            ax.tick_params(labelbottom=False)
+        if k // columns < (len(axes) - 1) // columns:
+            ax.tick_params(labelbottom=k + columns >= len(axes))
             ax.set_xlabel("")

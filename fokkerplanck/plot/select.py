@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 #: lowest density on a logarithmic scale, relative to the highest
 LOG_FLOOR = 1e-6
 #: peaks that differ by more than this are shown each on its own scale
-COMMON_RATIO = 2.5
+COMMON_RATIO = 1.5
 #: currents below this part of (peak density) x (largest D) / (spacing) are rounding, or the
 #: tolerance of the time integration, not physics
 STATIONARY_NOISE, TRANSIENT_NOISE = 1e-11, 1e-8

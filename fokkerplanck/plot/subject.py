@@ -98,7 +98,9 @@ def gather(
     elif len(result.times):
         overview = survey(result, wells)
         settled = _settled(result, state)
-        shots = tuple(shot(result, k) for k in choose(overview.change, count, settled=settled))
+        # the place of the stationary state is not left empty
+        most = count + (state is None)
+        shots = tuple(shot(result, k) for k in choose(overview.change, most, settled=settled))
     subject = Subject(result.grid, result.loss, wells, shots, state, overview, what)
     _require_content(subject, str(result.path))
     return subject

@@ -34,11 +34,15 @@ class Wells:
         The lowest cell of each well.
     passes : tuple of cell indices
         The cells over which neighbouring wells are joined at the lowest loss (the saddles).
+    bottoms, saddles : ndarray, shape (wells, dim) and (passes, dim)
+        Where they are between the cell centres.
     """
 
     labels: NDArray[np.intp]
     minima: tuple[Cell, ...]
     passes: tuple[Cell, ...]
+    bottoms: Array
+    saddles: Array
 
     def masses(self, density: Array, volume: float) -> Array:
         """Mass of `density` in each well, shape (wells,)."""
@@ -47,10 +51,9 @@ class Wells:
             np.bincount(self.labels.ravel(), weights, minlength=len(self.minima)), dtype=np.float64
         )
 
-    def names(self, grid: Grid) -> list[str]:
+    def names(self) -> list[str]:
         """Positions of the minima as text."""
-        points = grid.points()
-        return [_position(points[cell], grid.spacing) for cell in self.minima]
+        return [_position(point) for point in self.bottoms]
 
 
 def find_wells(loss: Array, grid: Grid) -> Wells | None:
@@ -70,11 +73,34 @@ def find_wells(loss: Array, grid: Grid) -> Wells | None:
     lowest = sorted(set(root), key=lambda k: minima[k])
     rename = {old: new for new, old in enumerate(lowest)}
     relabel = np.array([rename[r] for r in root], dtype=np.intp)
+    bottoms, passes = [minima[k] for k in lowest], [edge[3] for edge in kept]
     return Wells(
-        labels=relabel[labels],
-        minima=tuple(minima[k] for k in lowest),
-        passes=tuple(edge[3] for edge in kept),
+        relabel[labels],
+        tuple(bottoms),
+        tuple(passes),
+        _between_cells(loss, bottoms, grid),
+        _between_cells(loss, passes, grid),
     )
+
+
+def _between_cells(loss: Array, cells: list[Cell], grid: Grid) -> Array:
+    """Critical points of the parabolas through the cells and their neighbours."""
+    return np.array([_newton(loss, cell, grid) for cell in cells]).reshape(-1, grid.dim)
+
+
+def _newton(loss: Array, cell: Cell, grid: Grid) -> Array:
+    point = np.array([axis.centres[i] for axis, i in zip(grid.axes, cell, strict=True)])
+    if any(not 0 < i < n - 1 for i, n in zip(cell, loss.shape, strict=True)):
+        return point
+    near = loss[tuple(slice(i - 1, i + 2) for i in cell)]
+    # the rows of the cross through the middle, one for each axis
+    rows = [near] if grid.dim == 1 else [near[:, 1], near[1, :]]
+    gradient = np.array([(row[2] - row[0]) / 2 for row in rows])
+    hessian = np.diag([row[2] - 2 * row[1] + row[0] for row in rows])
+    if grid.dim == 2:
+        hessian += (near[2, 2] - near[2, 0] - near[0, 2] + near[0, 0]) / 4 * (1 - np.eye(2))
+    step = -np.linalg.pinv(hessian) @ gradient
+    return np.asarray(point + np.clip(step, -1.0, 1.0) * grid.spacing)
 
 
 #: height of a pass, the two basins that touch there, its cell
@@ -140,7 +166,7 @@ def _find(parent: list[int], k: int) -> int:
     return k
 
 
-def _position(point: Array, spacing: tuple[float, ...]) -> str:
-    values = [f"{c:.2f}" for c in np.where(np.abs(point) < spacing, 0.0, point)]
+def _position(point: Array) -> str:
+    values = [f"{c:.2f}" for c in np.round(point, 2) + 0.0]
     text = ",\\,".join(values).replace("-", "{-}")
     return f"$x = {text}$" if len(values) == 1 else f"$({text})$"
