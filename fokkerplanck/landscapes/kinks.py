@@ -143,4 +143,4 @@ def _vanishes_on(coefficient: Expr, surface: Expr) -> bool:
             place = {symbol: -surface.subs(symbol, 0) / slope}
             break
     value = coefficient.subs(place)
-    return bool(value.is_Number and abs(value) < _ROUNDING)
+    return bool(value.is_Number and value.is_finite and abs(value) < _ROUNDING)

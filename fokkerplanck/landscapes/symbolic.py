@@ -146,7 +146,8 @@ class _Builder:
             msg = f"exponent {exponent:.6g} is too large: at most {MAX_EXPONENT} is allowed"
             raise self.fail(msg)
         if nested > MAX_NESTED_EXPONENT:
-            msg = f"nested exponents multiply to {nested:.6g}; at most {MAX_NESTED_EXPONENT} is allowed"
+            most = MAX_NESTED_EXPONENT
+            msg = f"nested exponents multiply to {nested:.6g}; at most {most} is allowed"
             raise self.fail(msg)
         if a.is_Number:
             return self.folded(lambda u, v: u**v, a, b), 1.0
