@@ -227,9 +227,9 @@ def test_plane_figure_shows_all_states_in_order(plane: StoredResult) -> None:
 
 def test_one_colour_scale_where_peaks_are_alike_else_one_each() -> None:
     flat = np.ones((2, 2))
-    alike = scale_of([flat, 2 * flat])
+    alike = scale_of([flat, 1.25 * flat])
     assert alike.shared
-    assert {norm.vmax for norm in alike.norms} == {2.0}
+    assert {norm.vmax for norm in alike.norms} == {1.25}
     apart = scale_of([flat, 10 * flat])
     assert not apart.shared
     assert [norm.vmax for norm in apart.norms] == [1.0, 10.0]
@@ -458,8 +458,9 @@ def test_mp4_without_ffmpeg_says_how_to_get_it(
 def test_mp4(plane: StoredResult, tmp_path: Path) -> None:
     if shutil.which("ffmpeg") is None:
         pytest.importorskip("imageio_ffmpeg")
-    out = plot_result(plane, tmp_path / "m.mp4", dpi=41)
-    assert out.read_bytes()[4:8] == b"ftyp"
+    for dpi in (40, 41):  # an odd number of pixels is padded: the codec wants even ones
+        out = plot_result(plane, tmp_path / f"{dpi}.mp4", dpi=dpi)
+        assert out.read_bytes()[4:8] == b"ftyp"
 
 
 def test_only_known_suffixes(wells: StoredResult, tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Protocol
 
 import matplotlib as mpl
@@ -92,7 +94,7 @@ def write_movie(
         frames: Frames = kind(subject, log=log)
         _freeze(frames, shot(result, int(keep[0])))
         writer = _writer(path, rate)
-        with replacing(path) as part, writer.saving(frames.figure, str(part), dpi):
+        with replacing(path) as part, _recording(writer, frames.figure, part, dpi):
             for done, k in enumerate(keep, 1):
                 frames.show(shot(result, int(k)))
                 for _ in range(max(1, round(HOLD * rate)) if done == len(keep) else 1):
@@ -179,6 +181,16 @@ class PlaneFrames:
         return np.asarray(np.linalg.norm(state.current, axis=-1))
 
 
+@contextmanager
+def _recording(writer: AbstractMovieWriter, figure: Figure, part: Path, dpi: int) -> Iterator[None]:
+    try:
+        with writer.saving(figure, str(part), dpi):
+            yield
+    except CalledProcessError as error:
+        msg = f"ffmpeg failed with status {error.returncode}; write a .gif instead"
+        raise DataError(msg) from error
+
+
 def _freeze(frames: Frames, widest: Shot) -> None:
     """Lay the figure out once: titles of different height must not shake the picture."""
     FigureCanvasAgg(frames.figure)
@@ -190,8 +202,10 @@ def _freeze(frames: Frames, widest: Shot) -> None:
 def _writer(path: Path, rate: int) -> AbstractMovieWriter:
     if path.suffix.lower() == ".gif":
         return PillowWriter(fps=rate)
-    # yuv420p is what browsers and slides play
-    return FFMpegWriter(fps=rate, codec="libx264", extra_args=["-pix_fmt", "yuv420p", "-crf", "18"])
+    # yuv420p is what browsers and slides play; it wants even sides
+    even = "pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white"
+    options = ["-vf", even, "-pix_fmt", "yuv420p", "-crf", "18"]
+    return FFMpegWriter(fps=rate, codec="libx264", extra_args=options)
 
 
 def _ffmpeg(path: Path) -> dict[str, str]:
