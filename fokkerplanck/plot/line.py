@@ -266,6 +266,8 @@ def current_curves(
         lines += ax.plot(x, field if common else field / peak, **style)
     ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
     label_place(ax, grid)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.15 * (high - low))  # room for the legend
     ax.set_ylabel("current $J(x, t)$" if common else r"current $J\,/\,\max|J|$")
     return lines
 

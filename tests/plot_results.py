@@ -1,0 +1,112 @@
+"""Small result files with densities and currents that are known, and how to find a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fokkerplanck.grid import Grid
+from fokkerplanck.store import StoredResult, read
+from fokkerplanck.writer import Group, Header, Writer
+from fokkerplanck.writer import Snapshot as Row
+
+State = tuple[np.ndarray, np.ndarray]
+SCALARS = {
+    "mass": 1.0,
+    "minimum": 0.0,
+    "time_error": 0.0,
+    "clipped": 0.0,
+    "products": 1,
+    "solves": 0,
+    "method": "exact",
+}
+
+
+def write(
+    path: Path,
+    grid: Grid,
+    loss: np.ndarray,
+    times: Sequence[float],
+    states: Sequence[State],
+    stationary: State | None = None,
+    title: str = "a test",
+) -> StoredResult:
+    """A result file with given densities and currents; D = 1."""
+    diffusion = np.broadcast_to(np.eye(grid.dim), (*grid.shape, grid.dim, grid.dim))
+    header = Header(grid, title, loss, diffusion, None, "", "0", len(times), {})
+    with Writer(path, header) as writer:
+        for t, (p, j) in zip(times, states, strict=True):
+            writer.append(Row(t, p.ravel() * grid.volume, p, j, SCALARS))
+        groups = {}
+        if stationary is not None:
+            names = ("x", "y")[: grid.dim]
+            arrays = {
+                "density": (stationary[0], names, "density"),
+                "current": (stationary[1], (*names, "component"), "current"),
+            }
+            groups["stationary"] = Group(arrays, {"entropy_production": 0.0})
+        writer.finish("complete", groups=groups)
+    return read(path)
+
+
+def is_png(path: Path) -> bool:
+    with Image.open(path) as image:
+        image.verify()
+        return image.format == "PNG"
+
+
+def normal(grid: Grid, mean: Sequence[float], std: float) -> np.ndarray:
+    distance = grid.points() - np.asarray(mean)
+    p = np.exp(-0.5 * (distance**2).sum(axis=-1) / std**2)
+    return p / grid.integrate(p)
+
+
+TIMES = np.logspace(-2, 4, 13)
+
+
+def wells_file(path: Path) -> StoredResult:
+    """Two wells that exchange mass at rate 0.01; the current is that of the exchange."""
+    grid = Grid.line(-2.0, 2.0, 80)
+    x = grid.axes[0].centres
+    left, right = normal(grid, [-1.0], 0.15), normal(grid, [1.0], 0.15)
+    gone = 0.5 * (1 - np.exp(-0.02 * TIMES))
+    flux = 0.01 * np.exp(-0.02 * TIMES)[:, None] * np.cumsum(left - right) * grid.spacing[0]
+    states = [((1 - g) * left + g * right, j[:, None]) for g, j in zip(gone, flux, strict=True)]
+    steady = (0.5 * (left + right), 1e-17 * np.sin(x)[:, None])
+    return write(path, grid, (x**2 - 1) ** 2 / 4, TIMES, states, steady)
+
+
+def plane_file(path: Path) -> StoredResult:
+    """A Gaussian that turns counter-clockwise on a grid of unequal sides."""
+    grid = Grid.plane((-3.0, 3.0, 60), (-2.0, 2.5, 45))
+    points = grid.points()
+    steady = normal(grid, [0.0, 0.0], 0.6)
+    turn = np.stack([-points[..., 1], points[..., 0]], axis=-1)
+    states = []
+    for angle in (0.0, 0.6, 1.2):
+        p = normal(grid, [np.cos(angle), np.sin(angle)], 0.4)
+        states.append((p, p[..., None] * turn))
+    loss = 0.5 * (points**2).sum(axis=-1)
+    return write(
+        path,
+        grid,
+        loss,
+        [0.0, 0.6, 1.2],
+        states,
+        (steady, steady[..., None] * turn),
+        title="turning $ α",
+    )
+
+
+def panel(figure: Figure, name: str) -> mpl.axes.Axes:
+    """The axes whose label of the ordinate, or title, begins with a name."""
+    return next(
+        ax
+        for ax in figure.axes
+        if ax.get_ylabel().startswith(name) or ax.get_title().startswith(name)
+    )
