@@ -1,0 +1,91 @@
+"""Imports go one way; nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "fokkerplanck"
+SOLVERS = Path(__file__).parents[1] / "solvers"
+
+#: Rooms of the package from the ground up; a room imports from its own row or rows above it.
+ROWS = [
+    {"_version"},
+    {"errors"},
+    {"grid"},
+    {"landscapes", "noise", "noise_models", "regions", "spd", "sgd", "schedule", "forces"},
+    {"problem", "initial"},
+    {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"},
+    {"theory"},
+    {"layout", "store"},
+    {"case"},
+    {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},
+    {"job", "references", "progress", "report", "describe", "run"},
+    {"verify"},
+    {"guard", "cli"},
+]
+ROW = {room: k for k, rooms in enumerate(ROWS) for room in rooms}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] not in ("solvers", "__init__"):
+            yield path, parts[0]
+
+
+def imported(path):
+    """Rooms of fokkerplanck that a module imports, apart from imports for type checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for block in ast.walk(tree):
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test):
+            block.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if node.module == "fokkerplanck":
+                names = [f"fokkerplanck.{alias.name}" for alias in node.names]
+            yield from names
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize(("path", "room"), list(modules()), ids=lambda v: getattr(v, "stem", v))
+def test_imports_go_one_way(path, room):
+    assert room in ROW, f"{path}: add the room {room!r} to its row in {__file__}"
+    for name in imported(path):
+        head, *rest = name.split(".")
+        if head == "fokkerplanck" and rest and rest[0] not in ("solvers", "__version__"):
+            assert ROW[rest[0]] <= ROW[room], f"{path} imports {name}, which stands above it"
+
+
+@pytest.mark.parametrize("path", sorted(SOLVERS.glob("*.py")), ids=lambda p: p.stem)
+def test_solvers_know_arrays_only(path):
+    allowed = {"numpy", "scipy", "numba", "fipy", "fokkerplanck", *sys.stdlib_module_names}
+    for name in imported(path):
+        head, *rest = name.split(".")
+        assert head in allowed, f"{path} imports {name}"
+        if head == "fokkerplanck":
+            assert rest[0] == "solvers", (
+                f"{path} imports {name}: numerics know nothing of the model"
+            )
+
+
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        ("import fokkerplanck", {"numpy", "numba", "scipy", "sympy", "matplotlib", "h5py"}),
+        ("import fokkerplanck.cli", {"numpy", "numba", "scipy", "sympy", "matplotlib", "pydantic"}),
+        ("import fokkerplanck.problem, fokkerplanck.initial", {"numba", "sympy", "matplotlib"}),
+        ("import fokkerplanck.case", {"numba", "matplotlib", "sympy"}),
+        ("import fokkerplanck.run", {"matplotlib", "sympy", "fipy"}),
+    ],
+)
+def test_nothing_heavy_is_imported_early(code, heavy):
+    script = f"{code}\nimport sys\nprint(*sorted(m for m in sys.modules if '.' not in m))"
+    out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert not heavy & set(out.stdout.split())
