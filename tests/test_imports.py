@@ -26,8 +26,10 @@ ROWS = [
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},
     {"job", "references", "progress", "report", "describe", "run"},
     {"verify"},
-    {"guard", "cli"},
+    {"guard", "templates", "cli"},
 ]
+#: The one call against the stream: `load_case(path).run()`, imported inside the method.
+AGAINST = {("case", "run")}
 ROW = {room: k for k, rooms in enumerate(ROWS) for room in rooms}
 
 
@@ -60,7 +62,8 @@ def test_imports_go_one_way(path, room):
     for name in imported(path):
         head, *rest = name.split(".")
         if head == "fokkerplanck" and rest and rest[0] not in ("solvers", "__version__"):
-            assert ROW[rest[0]] <= ROW[room], f"{path} imports {name}, which stands above it"
+            if (room, rest[0]) not in AGAINST:
+                assert ROW[rest[0]] <= ROW[room], f"{path} imports {name}, which stands above it"
 
 
 @pytest.mark.parametrize("path", sorted(SOLVERS.glob("*.py")), ids=lambda p: p.stem)
