@@ -20,17 +20,19 @@ from fokkerplanck.solvers.uniformisation import Uniformisation
 __all__ = ["Automatic"]
 
 Array = NDArray[np.float64]
+CHEAP, DEAR = 0.02, 300.0  # seconds of explicit work, on a driven ring
 PATIENCE = 4.0  # each explicit stretch after a failed rational step is this much longer
 
 
 class Automatic(Propagator):
     """Chooses per interval, by estimated seconds, and says in `Advance.method` what it chose.
 
-    One dimension: tridiagonal, whatever the time. Two: an explicit method (Chebyshev, or the
-    Poisson sum where that takes fewer products) while its products cost less than the
-    factorisations of a rational step. Where a rational step is refused by its error estimate,
-    because the density is still far from equilibrium, an explicit stretch of about the same
-    cost goes first.
+    One dimension: tridiagonal, whatever the time (on a driven ring, whose modes oscillate,
+    explicit methods where they are cheap or the tridiagonal one gives up). Two: an explicit
+    method (Chebyshev, or the Poisson sum where that takes fewer products) while its products
+    cost less than the factorisations of a rational step. Where a rational step is refused by
+    its error estimate, because the density is still far from equilibrium, an explicit stretch
+    of about the same cost goes first.
     """
 
     name = "auto"
@@ -50,10 +52,22 @@ class Automatic(Propagator):
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q.T) mass`` to within `tolerance` in L1."""
         if self._line is not None:
-            return self._line.advance(mass, dt, tolerance)
+            return self._on_the_line(self._line, mass, dt, tolerance)
         if self._explicit_cost(dt) <= self._rational.cost(dt):
             return self._explicit(mass, dt, tolerance)
         return self._mixed(mass, dt, tolerance)
+
+    def _on_the_line(self, line: Tridiagonal, mass: Array, dt: float, tolerance: float) -> Advance:
+        if not line.chain.driven:
+            return line.advance(mass, dt, tolerance)
+        if self._explicit_cost(dt) < CHEAP:
+            return self._explicit(mass, dt, tolerance)
+        try:
+            return line.advance(mass, dt, tolerance)
+        except NumericalError:  # too many short steps: their rounding adds up
+            if self._explicit_cost(dt) > DEAR:
+                raise
+            return self._explicit(mass, dt, tolerance)
 
     def _mixed(self, mass: Array, dt: float, tolerance: float) -> Advance:
         rational = self._rational
@@ -65,7 +79,9 @@ class Automatic(Propagator):
             part = rational.at_rest(done.mass, budget)
             if part is not None:
                 return done.then(part)
-            part = self._one_step(done.mass, step, budget)
+            part = self._one_step(done.mass, step, budget) if rational.reversible else None
+            if part is None and not rational.reversible and stretch > self._affordable():
+                return done.then(rational.advance(done.mass, left, budget))
             if part is None:
                 step = min(stretch, left)
                 part = self._explicit(done.mass, step, budget)

@@ -14,10 +14,18 @@ from scipy.sparse.linalg import SuperLU, splu
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
-from fokkerplanck.solvers.poles import EMBEDDED, POLES, RESIDUES, STRICTEST, l1_error
+from fokkerplanck.solvers.poles import (
+    EMBEDDED,
+    POLES,
+    RESIDUES,
+    ROUNDING,
+    STRICTEST,
+    conserve,
+    l1_error,
+)
 from fokkerplanck.solvers.propagator import Advance, Propagator
-from fokkerplanck.solvers.stationary import stationary_mass
-from fokkerplanck.solvers.stepping import Trial, advance_in_steps
+from fokkerplanck.solvers.stationary import equilibrium_mass, stationary_mass
+from fokkerplanck.solvers.stepping import Trial, advance_in_steps, advective_time, doubled
 
 __all__ = ["FURTHEST", "Rational"]
 
@@ -41,7 +49,9 @@ class Rational(Propagator):
     mass and see the flux over a saddle to relative accuracy; so mass and the exchange between
     wells stay right where the factorisation alone has lost them.
 
-    Steps are as long as the embedded L1 error estimate allows. On conservative generators the
+    Steps are as long as the embedded L1 error estimate allows; without detailed balance they
+    start short, at most double, and are compared with their two halves, because a long step
+    damps oscillations unseen. On conservative generators the
     stationary density is compared first: who is within the tolerance of it stays so for ever.
 
     Notes
@@ -62,7 +72,7 @@ class Rational(Propagator):
     def __init__(self, generator: Generator, fields: Fields | None = None) -> None:
         super().__init__(generator, fields)
         self.rate = float(generator.exit_rate.max(initial=0.0))
-        self._kept: tuple[float, list[SuperLU]] = (0.0, [])
+        self._kept: dict[float, list[SuperLU]] = {}
 
     def cost(self, dt: float) -> float:
         """Estimate the seconds of one step: nine factorisations."""
@@ -82,13 +92,23 @@ class Rational(Propagator):
                 return done.then(at_rest)
             share = budget if left <= longest else 0.125 * budget
             step = min(left, longest)
-            done = done.then(
-                advance_in_steps(self.attempt, done.mass, step, min(share, strict), self.name)
-            )
+            done = done.then(self._stretch(done.mass, step, min(share, strict)))
             if step == left:
                 return done
             left -= step
         raise NumericalError(self.too_far(dt))
+
+    def _stretch(self, mass: Array, dt: float, tolerance: float) -> Advance:
+        if self.reversible:
+            return advance_in_steps(self.attempt, mass, dt, tolerance, self.name)
+        first = advective_time(self.generator)
+        trial = doubled(self.attempt)
+        return advance_in_steps(trial, mass, dt, tolerance, self.name, grow=2.0, first=first)
+
+    @cached_property
+    def reversible(self) -> bool:
+        """Whether detailed balance holds: all modes decay without oscillation."""
+        return equilibrium_mass(self.generator) is not None
 
     def at_rest(self, mass: Array, tolerance: float) -> Advance | None:
         """Return the stationary masses if `mass` is within `tolerance` of them, else None.
@@ -115,23 +135,31 @@ class Rational(Propagator):
             difference -= 2.0 * ((RESIDUES[j] - EMBEDDED[j]) * y).real
             error += 2.0 * float(abs(RESIDUES[j])) * doubt
             solves += used
-        return Trial(new, error + l1_error(difference, mass), solves=solves)
+        if self.generator.conservative:
+            conserve(new, mass)
+        rounding = error + ROUNDING * float(np.abs(mass).sum())
+        return Trial(new, error + l1_error(difference, mass), 0, solves, rounding)
 
     def _systems(self, dt: float) -> Iterator[_Shifted]:
-        step, factors = self._kept
-        if step > 0.0 and abs(dt - step) <= SAME_STEP * dt:
-            for pole, lu in zip(POLES, factors, strict=True):
-                yield _Shifted(self._flux, complex(pole), step, lu)
-            return
-        self._kept, kept, keeping = (0.0, []), [], True
+        for step, factors in self._kept.items():
+            if abs(dt - step) <= SAME_STEP * dt:
+                for pole, lu in zip(POLES, factors, strict=True):
+                    yield _Shifted(self._flux, complex(pole), step, lu)
+                return
+        kept: list[SuperLU] = []
+        keeping = True
         for pole in POLES:
             lu = self._factorise(complex(pole), dt)
             keeping = keeping and 20.0 * lu.nnz * POLES.size <= KEPT_BYTES
+            while self._kept and 20.0 * lu.nnz * POLES.size * (len(self._kept) + 1) > KEPT_BYTES:
+                del self._kept[next(iter(self._kept))]
             if keeping:
                 kept.append(lu)
             yield _Shifted(self._flux, complex(pole), dt, lu)
         if keeping:
-            self._kept = (dt, kept)
+            while len(self._kept) > 1:
+                del self._kept[next(iter(self._kept))]
+            self._kept[dt] = kept
 
     def _factorise(self, pole: complex, dt: float) -> SuperLU:
         n = self.generator.cells

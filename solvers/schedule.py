@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.evolve import (
-    SHARES,
     Step,
     check_balance,
     check_error,
@@ -30,7 +29,9 @@ GeneratorAt = Callable[[float], Generator]
 
 EARLY, LATE = 0.5 - np.sqrt(3.0) / 6.0, 0.5 + np.sqrt(3.0) / 6.0  # Gauss points
 MINOR, MAJOR = 0.25 - np.sqrt(3.0) / 6.0, 0.25 + np.sqrt(3.0) / 6.0
+NOISE = 2e-13  # difference of two solutions, per unit mass, that is rounding
 SMALLEST = 1e-13  # step, as a fraction of the interval
+CUT = 0.4  # where a step is cut in two: unequal parts see what equal ones may both miss
 INNER = 0.1  # tolerance of the exponentials, as a fraction of that of a step ...
 LEAST = 2e-12  # ... and the least that is asked of them, per unit mass
 
@@ -54,7 +55,7 @@ def evolve_scheduled(
     each step is ``exp(h (a Q1 + b Q2)) exp(h (b Q1 + a Q2))`` with Q1, Q2 at the Gauss points,
     ``a, b = 1/4 -+ sqrt(3)/6``: order four, conservative, and positive as long as the combined
     rates are not negative, which shortens the step where they would be. Steps adapt to an L1
-    error estimate, the difference between one step and two halves.
+    error estimate, the difference between one step and the same in two unequal parts.
 
     Parameters
     ----------
@@ -67,7 +68,8 @@ def evolve_scheduled(
     fields_at : callable, optional
         The fields at a time; only "fipy" needs them.
 
-    Other parameters, and what is raised, are those of `fokkerplanck.solvers.evolve.evolve`.
+    Other parameters, and what is raised, are those of `fokkerplanck.solvers.evolve.evolve`;
+    the tolerance is shared among as many intervals as there are times, or `shares`.
 
     References
     ----------
@@ -80,7 +82,7 @@ def evolve_scheduled(
     first = piece.generator(start, moments[-1])
     p = check_mass(mass, first.cells)
     propagator(method, first, None if fields_at is None else fields_at(start))
-    return _steps(piece, p, moments, tolerance, start, shares or max(SHARES, moments.size))
+    return _steps(piece, p, moments, tolerance, start, shares or moments.size)
 
 
 def combine(a: float, first: Generator, b: float, second: Generator) -> Generator:
@@ -190,36 +192,40 @@ class _Pieces:
         return self._made[1].advance(mass, end - begin, tolerance)
 
     def _smoothly(self, mass: Array, begin: float, end: float, tolerance: float) -> Advance:
-        done, now, step = Advance(mass, 0.0), begin, end - begin
-        whole: Advance | None = None
+        done, now, step, spent = Advance(mass, 0.0), begin, 0.25 * (end - begin), 0.0
         amount = float(mass.sum())
         while now < end:
             left = end - now
-            step = min(step, left)
-            allowed = (tolerance - done.error) * max(step / left, 0.125)
-            inner = max(INNER * allowed, LEAST * amount)
-            whole = whole or self._magnus(done.mass, now, step, inner)
-            half = whole and self._magnus(done.mass, now, 0.5 * step, inner)
-            both = half and self._magnus(half.mass, now + 0.5 * step, 0.5 * step, inner)
-            if whole is None or half is None or both is None:
-                estimate, first = np.inf, None
-            else:
-                both = half.then(both)
-                # the two halves are 16 times as accurate; a third of the difference is safe
-                estimate = float(np.abs(both.mass - whole.mass).sum()) / 3.0 + both.error
-                first = half
-            if both is not None and estimate <= allowed:
-                done = done.then(replace(both, error=estimate))
+            step = left if step > 0.9 * left else step
+            allowed = max((tolerance - spent) * step / left, NOISE * amount)
+            part, estimate = self._compared(done.mass, now, step, allowed)
+            if part is not None and estimate <= allowed:
+                done = done.then(replace(part, error=part.error + estimate))
+                spent += estimate
                 now = end if step == left else now + step
-                step, whole = step * _factor(estimate, allowed), None
             elif step < SMALLEST * (end - begin):
                 msg = f"the schedule changes too fast at t = {now:.6g} for steps of {step:.1e}"
                 raise NumericalError(msg)
-            else:
-                cut = _factor(estimate, allowed)
-                # a half that was computed already is the next attempt's whole
-                step, whole = (0.5 * step, first) if cut >= 0.4 else (cut * step, None)
+            step *= _factor(estimate, allowed)
         return done
+
+    def _compared(
+        self, mass: Array, time: float, step: float, allowed: float
+    ) -> tuple[Advance | None, float]:
+        """One step in two unequal parts, and its L1 error from the same step in one."""
+        inner = max(INNER * allowed, LEAST * float(mass.sum()))
+        whole = self._magnus(mass, time, step, inner)
+        if whole is None:
+            return None, np.inf
+        first = self._magnus(mass, time, CUT * step, inner)
+        if first is None:
+            return None, np.inf
+        second = self._magnus(first.mass, time + CUT * step, (1.0 - CUT) * step, inner)
+        if second is None:
+            return None, np.inf
+        # the two parts are ten times as accurate as the whole; a third of the difference is safe
+        difference = float(np.abs(second.mass - whole.mass).sum())
+        return first.then(second), difference / 3.0
 
     def _magnus(self, mass: Array, time: float, step: float, tolerance: float) -> Advance | None:
         """One step of order four; None if it would need negative rates."""

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.propagator import CLIP, Advance, clip_rounding
 
-__all__ = ["Trial", "advance_in_steps"]
+__all__ = ["Trial", "advance_in_steps", "advective_time", "doubled"]
 
 Array = NDArray[np.float64]
 SHARE = 1.0 / 8.0  # of the tolerance left, for one step however short
@@ -26,6 +27,7 @@ class Trial:
     error: float
     products: int = 0
     solves: int = 0
+    rounding: float = 0.0
 
 
 def advance_in_steps(
@@ -37,8 +39,9 @@ def advance_in_steps(
     *,
     shrink: float = 8.0,
     grow: float = 4.0,
+    first: float = np.inf,
 ) -> Advance:
-    """Cover `dt` by steps of `attempt`, the first try being the whole of it.
+    """Cover `dt` by steps of `attempt`, the first try being `first` or the whole of it.
 
     The generator never lets a difference of masses grow in L1, so that the errors of the steps
     add up at most. A rejected step is divided by `shrink`; an accepted one lets the next be
@@ -49,7 +52,7 @@ def advance_in_steps(
     NumericalError
         If the steps fall below rounding of `dt` and still miss their share of `tolerance`.
     """
-    done, step, error, clipped = 0.0, dt, 0.0, 0.0
+    done, step, error, clipped = 0.0, min(first, dt), 0.0, 0.0
     products = solves = 0
     for _ in range(MOST_TRIALS):
         if done >= dt:
@@ -74,6 +77,35 @@ def advance_in_steps(
         "a larger tolerance, or another method, may do"
     )
     raise NumericalError(msg)
+
+
+def doubled(attempt: Callable[[Array, float], Trial]) -> Callable[[Array, float], Trial]:
+    """Make a trial of two half steps, whose error is their difference from the whole step.
+
+    An oscillation that a long step wrongly damps is seen as long as half the step follows it. So
+    the step may at most double from one to the next, from one that follows everything
+    (`advective_time`): then no oscillation of noticeable amplitude slips through.
+    """
+
+    def trial(mass: Array, step: float) -> Trial:
+        half = attempt(mass, 0.5 * step)
+        two = attempt(half.mass, 0.5 * step)
+        whole = attempt(mass, step)
+        rounding = sum(t.rounding for t in (half, two, whole))
+        error = float(np.abs(two.mass - whole.mass).sum()) + rounding
+        products = half.products + two.products + whole.products
+        return Trial(two.mass, error, products, half.solves + two.solves + whole.solves, rounding)
+
+    return trial
+
+
+def advective_time(generator: Generator) -> float:
+    """Time in which no oscillation of the chain turns by more than 2: 2 / |(Q - Q.T) / 2|."""
+    excess = np.abs(generator.forward - generator.backward)
+    turns = np.bincount(generator.tail, excess, generator.cells)
+    turns += np.bincount(generator.head, excess, generator.cells)
+    fastest = 0.5 * float(turns.max(initial=0.0))
+    return 2.0 / fastest if fastest > 0.0 else np.inf
 
 
 def _only_rounding(mass: Array) -> bool:

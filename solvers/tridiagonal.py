@@ -16,9 +16,17 @@ from numpy.typing import NDArray
 
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
-from fokkerplanck.solvers.poles import EMBEDDED, POLES, RESIDUES, STRICTEST, l1_error
+from fokkerplanck.solvers.poles import (
+    EMBEDDED,
+    POLES,
+    RESIDUES,
+    ROUNDING,
+    STRICTEST,
+    conserve,
+    l1_error,
+)
 from fokkerplanck.solvers.propagator import Advance, Propagator
-from fokkerplanck.solvers.stepping import Trial, advance_in_steps
+from fokkerplanck.solvers.stepping import Trial, advance_in_steps, advective_time, doubled
 
 __all__ = ["Chain", "Tridiagonal"]
 
@@ -29,8 +37,9 @@ SECONDS_PER_CELL = 5e-7  # all poles, one step
 class Tridiagonal(Propagator):
     """Rational approximation of exp, O(cells) per step, for chains and rings of cells.
 
-    Steps are as long as the embedded L1 error estimate allows: after the first transient one
-    step spans any time. Works on every 1-D `Generator`, of any barrier and any duration.
+    Steps are as long as the L1 error estimate allows: after the first transient one step spans
+    any time. Works on every 1-D `Generator`, of any barrier and any duration. Driven rings, whose
+    modes oscillate, start with short steps and compare each with its two halves.
 
     Raises
     ------
@@ -51,7 +60,12 @@ class Tridiagonal(Propagator):
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q.T) mass`` to within `tolerance` in L1."""
         strict = min(tolerance, STRICTEST * float(mass.sum()))
-        return advance_in_steps(self._try, mass, dt, strict, self.name)
+        if not self.chain.driven:
+            return advance_in_steps(self._try, mass, dt, strict, self.name)
+        first = advective_time(self.generator)
+        return advance_in_steps(
+            doubled(self._try), mass, dt, strict, self.name, grow=2.0, first=first
+        )
 
     def _try(self, mass: Array, dt: float) -> Trial:
         c = self.chain
@@ -59,7 +73,10 @@ class Tridiagonal(Propagator):
         _rational_kernel(
             mass, c.up, c.down, c.absorption, c.ring, dt, POLES, RESIDUES, EMBEDDED, new, estimate
         )
-        return Trial(new, l1_error(estimate, mass), solves=POLES.size)
+        if self.generator.conservative:
+            conserve(new, mass)
+        rounding = ROUNDING * float(np.abs(mass).sum())
+        return Trial(new, l1_error(estimate, mass), 0, POLES.size, rounding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +97,16 @@ class Chain:
     down: Array
     absorption: Array
     ring: bool
+
+    @property
+    def driven(self) -> bool:
+        """Whether a force drives mass around the ring: no detailed balance."""
+        if not self.ring:
+            return False
+        if not (self.up.all() and self.down.all()):
+            return True
+        climb = np.log(self.up) - np.log(np.roll(self.down, -1))
+        return bool(abs(climb.sum()) > 1e-9 * max(1.0, float(np.abs(climb).max())))
 
     @classmethod
     def of(cls, generator: Generator) -> Chain:
