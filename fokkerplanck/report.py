@@ -39,6 +39,9 @@ def print_run(result: Mapping[str, Any]) -> None:
         console.print(_wells(result))
     if result["expect"]:
         console.print(_expectations(result["expect"]))
+        if failed := sum(not row["pass"] for row in result["expect"]):
+            n = len(result["expect"])
+            console.print(f"[bold red]{failed} of {n} expectations do not hold[/bold red]")
     place = f"[bold]{escape(str(result['output']))}[/bold]  " if result["output"] else ""
     console.print(f"{place}[dim]in {result['wall_seconds']:.2f} s[/dim]", soft_wrap=True)
 
@@ -125,7 +128,9 @@ def _wells(result: Mapping[str, Any]) -> Table:
     minima = result["landscape"]["minima"]
     for k, well in enumerate(minima[:WELLS]):
         place = ", ".join(f"{c:.4g}" for c in well["position"])
-        table.add_row(f"({place})", _number(well["loss"]), *(_number(m[k]) for _, m in columns))
+        table.add_row(
+            f"({place})", _number(_clean(well["loss"])), *(_number(m[k]) for _, m in columns)
+        )
     if len(minima) > WELLS:
         table.add_row(f"... {len(minima) - WELLS} more", "")
     return table
@@ -197,6 +202,11 @@ def _times(times: Sequence[float]) -> str:
 
 def _number(value: float | None, digits: int = 6) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+
+
+def _clean(value: float) -> float:
+    """Leave out rounding beside 1."""
+    return 0.0 if abs(value) < 1e-14 else value
 
 
 def _short(value: float | None) -> str:

@@ -17,7 +17,7 @@ from fokkerplanck.store import StoredResult, part_path, read
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
 
-__all__ = ["checkpoint", "refuse_existing", "resumable"]
+__all__ = ["check_place", "checkpoint", "refuse_existing", "resumable"]
 
 Array = NDArray[np.float64]
 #: Parts of a case that may change: they do not enter what is stored already.
@@ -69,14 +69,24 @@ def resumable(output: Path, case: Case, times: Array, header: Header) -> StoredR
     return best
 
 
+def check_place(output: Path) -> None:
+    """Raise `DataError` where no file can be, or something other than a file is."""
+    if output.is_dir() or not output.name:
+        msg = f"{output}: is a directory; give the name of a file"
+        raise DataError(msg)
+    if output.exists() and not output.is_file():
+        msg = f"{output}: is not a regular file; give another name"
+        raise DataError(msg)
+    if not output.parent.is_dir():
+        msg = f"{output}: cannot be written (no folder {output.parent})"
+        raise DataError(msg)
+
+
 def refuse_existing(output: Path) -> None:
     """Raise `DataError` if a result, or an unfinished one, has that name already."""
     part = part_path(output)
     if part.exists():
         msg = f"{part}: an unfinished run is there; --resume goes on with it, --force begins anew"
-        raise DataError(msg)
-    if output.is_dir():
-        msg = f"{output}: is a directory; give the name of a file"
         raise DataError(msg)
     if output.exists():
         msg = f"{output}: exists already; --force replaces it, --resume goes on with it"

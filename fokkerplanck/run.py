@@ -17,7 +17,7 @@ from fokkerplanck import expect
 from fokkerplanck.errors import CaseError, DataError, NumericalError
 from fokkerplanck.job import Job
 from fokkerplanck.provenance import now
-from fokkerplanck.resume import refuse_existing, resumable
+from fokkerplanck.resume import check_place, refuse_existing, resumable
 from fokkerplanck.store import StoredResult, read
 from fokkerplanck.writer import Snapshot, Writer
 
@@ -149,8 +149,10 @@ def run_case(
     """
     begin = time.perf_counter()
     path = None if output is None else Path(output)
-    if path is not None and not (force or resume):
-        refuse_existing(path)
+    if path is not None:
+        check_place(path)
+        if not (force or resume):
+            refuse_existing(path)
     expect.check(case)
     job = Job.of(case)
     if path is None:
