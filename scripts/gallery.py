@@ -1,0 +1,49 @@
+"""Run every case and draw its figure into cases/gallery (the pictures of README and gallery).
+
+    python scripts/gallery.py [CASE ...]
+
+Pictures are reduced to 256 colours, which keeps the folder small.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from fokkerplanck.case import load_case
+from fokkerplanck.plot import plot_result
+from fokkerplanck.run import run_case
+from fokkerplanck.store import read
+
+CASES = Path(__file__).parents[1] / "cases"
+GALLERY = CASES / "gallery"
+DPI = 130
+
+
+def draw(case: Path, folder: Path) -> None:
+    """Run one case in `folder` and put its figure into the gallery."""
+    result, picture = folder / f"{case.stem}.h5", folder / f"{case.stem}.png"
+    run_case(load_case(case), result)
+    with read(result) as stored:
+        plot_result(stored, picture, dpi=DPI)
+    with Image.open(picture) as image:
+        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        small.save(GALLERY / picture.name, optimize=True)
+
+
+def main(names: list[str]) -> None:
+    """Draw the named cases, or all of them."""
+    cases = [CASES / f"{Path(name).stem}.toml" for name in names] or sorted(CASES.glob("*.toml"))
+    GALLERY.mkdir(exist_ok=True)
+    for case in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            draw(case, Path(folder))
+        size = (GALLERY / f"{case.stem}.png").stat().st_size
+        print(f"{case.stem}.png  {size / 1000:.0f} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
