@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from fokkerplanck.case.messages import Mistake, nearest, show
+from fokkerplanck.case.messages import Mistake, later, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
 
 __all__ = ["RESULTS", "mistakes_in", "output_bytes"]
@@ -111,8 +111,8 @@ def _start(case: Case) -> Iterator[Mistake]:
 
 def _length(values: Sequence[float], dim: int, key: str) -> Iterator[Mistake]:
     if len(values) != dim:
-        axes = "x" if dim == 1 else "x and y"
-        yield key, f"needs {dim} (for {axes}) entries, got {show(values)}"
+        entries = "1 entry, for x" if dim == 1 else "2 entries, for x and y"
+        yield key, f"needs {entries}, got {show(values)}"
 
 
 def _covariance(rows: Sequence[Sequence[float]], dim: int) -> Iterator[Mistake]:
@@ -152,7 +152,7 @@ def _method(case: Case) -> Iterator[Mistake]:
         return
     from fokkerplanck.solvers.evolve import METHODS
 
-    method, known = case.evolve.method, ("auto", *METHODS)
+    method, known = case.evolve.method, dict.fromkeys(("auto", *METHODS))
     if method not in known:
         yield (
             "evolve.method",
@@ -167,7 +167,7 @@ def _expectations(case: Case) -> Iterator[Mistake]:
         first = expected.quantity.split(".")[0]
         key = f"expect.{k}.quantity"
         if first in ("passage", "spectrum"):
-            yield key, f"[{first}] is not computed by this version"
+            yield key, later(f"[{first}]")
         elif first not in RESULTS:
             known = ", ".join(RESULTS)
             yield key, f"unknown quantity {show(first)}{nearest(first, RESULTS)} (known: {known})"

@@ -90,7 +90,7 @@ def _case_error(found: Sequence[Mistake], path: Path | None, changed: Sequence[s
 
 
 def _read_with_includes(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    real = path.resolve()
+    real = Path(os.path.abspath(path))
     if real in seen or len(seen) >= DEEPEST_INCLUDE:
         chain = " -> ".join(p.name for p in (*seen, real))
         msg = f"includes itself or goes too deep: {chain}"
@@ -102,7 +102,11 @@ def _read_with_includes(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(base, str) or not base:
         msg = "expects the path of a case file in quotes"
         raise CaseError(msg, file=str(path), key="include")
-    inherited = _read_with_includes(path.parent / base, (*seen, real))
+    try:
+        inherited = _read_with_includes(path.parent / base, (*seen, real))
+    except DataError as error:
+        msg = f"{path}: include: {error}"
+        raise DataError(msg) from None
     _move_paths(inherited, (path.parent / base).parent, path.parent)
     return _merged(inherited, data)
 

@@ -214,6 +214,10 @@ def _choice(context: Mapping[str, Any]) -> str:
     return f"expects {'one of ' if len(words) > 1 else ''}{', '.join(words)}"
 
 
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
 #: pydantic's error type -> what is allowed
 RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "float_type": lambda _: "expects a number",
@@ -228,8 +232,8 @@ RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "greater_than": lambda c: f"must be > {c['gt']:g}",
     "greater_than_equal": lambda c: f"must be >= {c['ge']:g}",
     "less_than_equal": lambda c: f"must be <= {c['le']:g}",
-    "too_short": lambda c: f"needs at least {c['min_length']} entries",
-    "too_long": lambda c: f"has at most {c['max_length']} entries",
+    "too_short": lambda c: f"needs at least {_entries(c['min_length'])}",
+    "too_long": lambda c: f"has at most {_entries(c['max_length'])}",
     "string_too_short": lambda _: "expects a text that is not empty",
     "string_pattern_mismatch": lambda _: "expects a name of letters, digits and underscores",
 }

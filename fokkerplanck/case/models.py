@@ -114,7 +114,7 @@ class GaussianStart(Table):
     @model_validator(mode="after")
     def _one_width(self) -> GaussianStart:
         if (self.std is None) == (self.covariance is None):
-            refuse("needs either std or covariance")
+            refuse("needs either std or covariance, one of the two")
         return self
 
 
@@ -215,7 +215,7 @@ class ExpectTable(Table):
     @model_validator(mode="after")
     def _checkable(self) -> ExpectTable:
         if (self.value is None) == (self.prediction is None):
-            refuse("needs either value or prediction")
+            refuse("needs either value or prediction, one of the two")
         if self.rtol is None and self.atol is None:
             refuse("needs rtol or atol")
         return self

@@ -72,7 +72,7 @@ def _number_or_text(value: object) -> object:
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        refuse("expects an expression, got an empty text")
+        refuse("expects an expression")
     return text
 
 
