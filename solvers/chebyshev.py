@@ -9,7 +9,7 @@ from scipy.special import ive
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.operator import Jump
-from fokkerplanck.solvers.propagator import Advance, Propagator
+from fokkerplanck.solvers.propagator import Advance, Propagator, conserve
 from fokkerplanck.solvers.stepping import Trial, advance_in_steps
 from fokkerplanck.solvers.uniformisation import poisson_sum
 
@@ -75,4 +75,6 @@ class Chebyshev(Propagator):
             small = small + 1 if term <= NEGLIGIBLE * amount else 0
             if small == CONSECUTIVE:
                 break
+        if jump.conservative:
+            rounding += conserve(total, mass)
         return Trial(total, CONSECUTIVE * term + rounding + EPS * amount, products=i)

@@ -27,7 +27,6 @@ __all__ = [
     "RESIDUES",
     "ROUNDING",
     "STRICTEST",
-    "conserve",
     "l1_error",
     "scalar_exponential",
 ]
@@ -80,17 +79,6 @@ def scalar_exponential(z: NDArray[np.float64], residues: Complex = RESIDUES) -> 
     """Approximate exp(z) for real z <= 0, elementwise: what the solvers apply to a spectrum."""
     terms = residues / (np.asarray(z, dtype=np.float64)[..., None] - POLES)
     return np.asarray(2.0 * terms.real.sum(axis=-1))
-
-
-def conserve(new: NDArray[np.float64], mass: NDArray[np.float64]) -> None:
-    """Take the rounding out of the total of `new`, in place, where mass is conserved.
-
-    Rounding of the sum over poles drifts one way, which thousands of steps would add up. What is
-    not rounding is left for the mass check to find.
-    """
-    amount, total = float(mass.sum()), float(new.sum())
-    if 0.0 < abs(total - amount) <= 10.0 * ROUNDING * amount:
-        new *= amount / total
 
 
 def l1_error(difference: NDArray[np.float64], mass: NDArray[np.float64]) -> float:

@@ -22,10 +22,9 @@ from fokkerplanck.solvers.poles import (
     RESIDUES,
     ROUNDING,
     STRICTEST,
-    conserve,
     l1_error,
 )
-from fokkerplanck.solvers.propagator import Advance, Propagator
+from fokkerplanck.solvers.propagator import Advance, Propagator, conserve
 from fokkerplanck.solvers.stepping import Trial, advance_in_steps, advective_time, doubled
 
 __all__ = ["Chain", "Tridiagonal"]

@@ -9,7 +9,7 @@ from scipy.special import gammainc, gammaln, xlogy
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.operator import Jump
-from fokkerplanck.solvers.propagator import Advance, Propagator
+from fokkerplanck.solvers.propagator import Advance, Propagator, conserve
 from fokkerplanck.solvers.stepping import Trial
 
 __all__ = ["Uniformisation", "poisson_sum"]
@@ -69,7 +69,10 @@ def poisson_sum(jump: Jump, mass: Array, dt: float) -> Trial:
         jump.advance(v, u, total, 1.0, 0.0, weight)
         v, u = u, v
     amount = float(mass.sum())
-    return Trial(total, (2.0 * tail + ROUNDING * len(weights)) * amount, products=len(weights) - 1)
+    error = (2.0 * tail + ROUNDING * len(weights)) * amount
+    if jump.conservative:
+        error += conserve(total, mass)
+    return Trial(total, error, products=len(weights) - 1)
 
 
 def _weights(jumps: float) -> tuple[Array, float]:
