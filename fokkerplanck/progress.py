@@ -17,6 +17,8 @@ __all__ = ["Progress", "fraction_done"]
 DECADES = 100.0
 #: Seconds of work before the line appears: a quick run shows none.
 PATIENCE = 0.5
+#: Seconds between two updates.
+INTERVAL = 0.1
 
 
 class Progress:
@@ -35,6 +37,7 @@ class Progress:
         self.shown = not quiet and len(times) > 1 and sys.stderr.isatty()
         self._begin = time.monotonic()
         self._first: float | None = None
+        self._shown_at = -math.inf
         self._live: Any = None
 
     def __enter__(self) -> Self:
@@ -59,6 +62,9 @@ class Progress:
             self._first = done
         if self._live is None and (elapsed < PATIENCE or done >= 1.0):
             return
+        if elapsed - self._shown_at < INTERVAL:
+            return
+        self._shown_at = elapsed
         self._update(done, t, mass_error, elapsed)
 
     def _update(self, done: float, t: float, mass_error: float | None, elapsed: float) -> None:

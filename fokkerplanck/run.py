@@ -238,6 +238,8 @@ def _saving(writer: Writer, job: Job, replaces: bool) -> Iterator[None]:
     except DataError as error:
         with suppress(DataError):
             writer.close()
+        if not writer.intact:
+            raise
         msg = f"{error}; {writer.saved} of {planned} snapshots are safe in {writer.part}"
         raise DataError(msg) from error
     except NumericalError as error:

@@ -109,6 +109,7 @@ class Writer:
             os.replace(self._new, self.part)
             self._file: Any = h5py.File(self.part, "r+", libver=LIBVER, locking="best-effort")
             self._file.swmr_mode = True
+            self._identity = self.part.stat().st_ino
 
     def __enter__(self) -> Self:
         return self
@@ -120,6 +121,7 @@ class Writer:
         """Save one snapshot; when this returns it survives a kill."""
         s, k = snapshot, self.saved
         with uninterrupted(), _writing(self.part):
+            self._check_ours()
             reserve(self.part, s.mass.nbytes + s.density.nbytes + s.current.nbytes, self._end)
             append_row(self._file, k, s.mass, s.density, s.current, s.scalars)
             self._file.flush()
@@ -127,6 +129,17 @@ class Writer:
             extend(self._file["time"], k, s.time)
             self._file.flush()
             self.saved = k + 1
+
+    @property
+    def intact(self) -> bool:
+        """Whether ``NAME.part`` is still the file of this run."""
+        return self.part.exists() and self.part.stat().st_ino == self._identity
+
+    def _check_ours(self) -> None:
+        """Stop when another run was begun with the same name and took its place."""
+        if not self.intact:
+            msg = f"{self.part}: was removed or replaced by another run while this one went on"
+            raise DataError(msg)
 
     @property
     def _end(self) -> int:
@@ -171,6 +184,7 @@ class Writer:
         if self._finished is not None:
             return self._finished
         self.close()
+        self._check_ours()
         target = self.path if replace else self.part
         with uninterrupted(), _writing(self._new):
             shutil.copyfile(self.part, self._new)

@@ -183,6 +183,20 @@ def test_resumed_writer_takes_over_the_snapshots(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.file["products"][...], [0, 10, 20])
 
 
+def test_two_writers_of_one_name_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    first = Writer(path, header(LINE))
+    first.append(snapshot(LINE, 0))
+    second = Writer(path, header(LINE))
+    with pytest.raises(DataError, match="replaced by another run"):
+        first.append(snapshot(LINE, 1))
+    with pytest.raises(DataError, match="replaced by another run"):
+        first.finish("complete")
+    second.append(snapshot(LINE, 2))
+    with read(second.finish("complete")) as found:
+        np.testing.assert_array_equal(found.times, [100.0])
+
+
 @pytest.mark.parametrize("cut", [0, 1, 8, 100, 0.3, 0.7, 0.99])
 def test_truncated_file_is_refused(tmp_path: Path, cut: float) -> None:
     path = written(tmp_path / "a.h5", PLANE)
