@@ -8,7 +8,13 @@ from scipy.linalg import expm
 
 from fokkerplanck.solvers.chebyshev import Chebyshev
 from fokkerplanck.solvers.errors import NumericalError
-from fokkerplanck.solvers.evolve import METHODS, evolve, propagator
+from fokkerplanck.solvers.evolve import (
+    METHODS,
+    check_balance,
+    check_error,
+    evolve,
+    propagator,
+)
 from fokkerplanck.solvers.operator import Jump
 from fokkerplanck.solvers.poles import EMBEDDED, POLES, RESIDUES, scalar_exponential
 from fokkerplanck.solvers.propagator import clip_rounding
@@ -138,18 +144,45 @@ def test_oscillations_of_a_driven_ring_are_followed_not_damped(method, temperatu
         assert step.solves > 9 * 10
 
 
-def test_one_step_is_not_its_own_judge_where_modes_oscillate():
+@pytest.mark.parametrize("method", ["tridiagonal", "rational"])
+def test_one_step_is_not_its_own_judge_where_modes_oscillate(method):
     # the embedded estimate of one long step misses the damped oscillation; two halves see it
-    n = 100
+    n, time = 32, 4.0
     h = 2 * np.pi / n
-    g = chain(np.cos(h * np.arange(n)), h, 0.03, ring=True, force=50.0)
+    g = chain(np.cos(h * np.arange(n)), h, 0.03, ring=True, force=20.0)
     mass = np.zeros(n)
     mass[0] = 1.0
-    time = 1.2
-    trial = Tridiagonal(g)._try(mass, time)
-    assert np.abs(trial.mass - exact(g, mass, time)).sum() > 1e3 * trial.error
-    step = last(g, mass, time, method="tridiagonal")
-    assert np.abs(step.mass - exact(g, mass, time)).sum() < 1e-9
+    truth = exact(g, mass, time)
+    trial = Rational(g).attempt(mass, time)
+    assert np.abs(trial.mass - truth).sum() > 1e5 * trial.error
+    step = last(g, mass, time, method=method)
+    assert np.abs(step.mass - truth).sum() < 1e-9
+
+
+def test_thousands_of_jumps_are_summed_in_parts():
+    # one Poisson sum over 1600 jumps would have weights exp(-1600) = 0
+    x, h = centres(-2.0, 2.0, 40)
+    g = chain(x**2 / 2, h, 0.5)
+    mass = np.zeros(40)
+    mass[3] = 1.0
+    time = 1600.0 / Jump(g).rate
+    step = last(g, mass, time, method="uniformisation")
+    assert np.abs(step.mass - exact(g, mass, time)).sum() < 1e-11
+    assert step.mass.sum() == pytest.approx(1.0, abs=1e-13)
+
+
+def test_what_is_over_the_tolerance_or_off_in_mass_is_not_passed_on():
+    check_error(1e-9, 1e-8, "x", 1.0)
+    with pytest.raises(NumericalError, match="more than the tolerance"):
+        check_error(1.1e-8, 1e-8, "x", 1.0)
+    with pytest.raises(NumericalError, match="more than the tolerance"):
+        check_error(np.nan, 1e-8, "x", 1.0)
+    half = np.array([0.25, 0.25])
+    check_balance(half, 0.5 * (1 + 1e-11), True, 1.0)
+    check_balance(half, 1.0, False, 1.0)
+    for amount, conservative in ((0.6, True), (0.4, True), (0.4, False)):
+        with pytest.raises(NumericalError, match="mass is off"):
+            check_balance(half, amount, conservative, 1.0)
 
 
 def test_chebyshev_hands_over_to_poisson_sums_when_steps_get_short():
