@@ -124,7 +124,7 @@ class Automatic(Propagator):
 
     @cached_property
     def _uniform(self) -> Uniformisation:
-        return Uniformisation(self.generator, self.fields)
+        return Uniformisation(self.generator, self.fields, self._chebyshev.jump)
 
     @cached_property
     def _rational(self) -> Rational:

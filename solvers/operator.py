@@ -6,8 +6,6 @@ the speed of memory; elsewhere it is kept by compressed rows. W has no negative 
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 import scipy.sparse as sp
 from numba import njit
@@ -45,25 +43,35 @@ class Jump:
         self.conservative = generator.conservative
         self.rate = float(generator.exit_rate.max(initial=0.0))
         unit = self.rate if self.rate > 0.0 else 1.0
-        matrix = generator.matrix - sp.diags_array(generator.matrix.diagonal())
-        inflow = sp.csr_array(cast("sp.csr_array", (matrix / unit).T))
-        inflow.eliminate_zeros()
-        self.entries = int(inflow.nnz)
-        self._stay = _stay(inflow, generator.absorption / unit)
-        rows = np.repeat(np.arange(self.cells), np.diff(inflow.indptr))
-        shifts = inflow.indices - rows
-        offsets = np.unique(shifts)
+        to = np.concatenate([generator.head, generator.tail])
+        come = np.concatenate([generator.tail, generator.head])
+        rates = np.concatenate([generator.forward, generator.backward]) / unit
+        moves = rates > 0.0
+        if not moves.all():
+            to, come, rates = to[moves], come[moves], rates[moves]
+        self.entries = rates.size
+        shifts = come.astype(np.int64) - to
+        offsets = np.flatnonzero(np.bincount(shifts + self.cells)) - self.cells
         self.diagonals = len(offsets) if self.entries >= FILL * len(offsets) * self.cells else 0
-        self.pad = 0
+        absorbed = generator.absorption / unit
         if self.diagonals:
             self.pad = int(np.abs(offsets).max())
-            self._offsets = offsets.astype(np.int64)
-            self._bands = np.zeros((self.diagonals, self.cells))
-            self._bands[np.searchsorted(offsets, shifts), rows] = inflow.data
+            self._offsets = offsets
+            row = np.zeros(2 * self.pad + 1, dtype=np.int64)
+            row[offsets + self.pad] = np.arange(self.diagonals)
+            place = row[shifts + self.pad] * self.cells + to
+            size = self.diagonals * self.cells
+            self._bands = np.bincount(place, rates, size).reshape(self.diagonals, self.cells)
+            self._stay = _stay(self._bands, offsets, absorbed)
         else:
-            self._rows = inflow.indptr.astype(np.int64)
-            self._columns = inflow.indices.astype(np.int32)
-            self._rates = np.ascontiguousarray(inflow.data, dtype=np.float64)
+            self.pad = 0
+            matrix = sp.coo_array((rates, (to, come)), shape=(self.cells, self.cells)).tocsr()
+            self._rows = matrix.indptr.astype(np.int64)
+            self._columns = matrix.indices.astype(np.int32)
+            self._rates = np.ascontiguousarray(matrix.data, dtype=np.float64)
+            leaving = absorbed.astype(np.longdouble)
+            np.add.at(leaving, self._columns, self._rates.astype(np.longdouble))
+            self._stay = _rest(leaving)
 
     def padded(self, mass: Array | None = None) -> Array:
         """Make a work vector: `mass`, or zeros, between `pad` zeros on either side."""
@@ -98,16 +106,23 @@ class Jump:
         return 5e-6 + per_cell * self.cells + (0 if self.diagonals else 1.5e-9 * self.entries)
 
 
-def _stay(inflow: sp.csr_array, absorbed: Array) -> Array:
+def _stay(bands: Array, offsets: NDArray[np.int64], absorbed: Array) -> Array:
     """Diagonal of W: what the columns of the rounded rates leave, summed with extra digits.
 
     A bias of one rounding per product is a leak of mass at ``1e-16 rate``; millions of products
     would show it.
     """
+    n = absorbed.size
     leaving = absorbed.astype(np.longdouble)
-    np.add.at(leaving, inflow.indices, inflow.data.astype(np.longdouble))
-    stay: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
-    return stay
+    for band, offset in zip(bands, offsets.tolist(), strict=True):
+        first, last = max(0, -offset), min(n, n - offset)
+        leaving[first + offset : last + offset] += band[first:last]
+    return _rest(leaving)
+
+
+def _rest(leaving: NDArray[np.longdouble]) -> Array:
+    rest: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
+    return rest
 
 
 @njit(cache=True)

@@ -34,9 +34,11 @@ class Uniformisation(Propagator):
 
     name = "uniformisation"
 
-    def __init__(self, generator: Generator, fields: Fields | None = None) -> None:
+    def __init__(
+        self, generator: Generator, fields: Fields | None = None, jump: Jump | None = None
+    ) -> None:
         super().__init__(generator, fields)
-        self.jump = Jump(generator)
+        self.jump = jump or Jump(generator)
 
     def cost(self, dt: float) -> float:
         """Estimate seconds from the number of products."""
