@@ -61,7 +61,8 @@ class Jump:
             row[offsets + self.pad] = np.arange(self.diagonals)
             place = row[shifts + self.pad] * self.cells + to
             size = self.diagonals * self.cells
-            self._bands = np.bincount(place, rates, size).reshape(self.diagonals, self.cells)
+            bands = np.asarray(np.bincount(place, rates, size), dtype=np.float64)
+            self._bands = bands.reshape(self.diagonals, self.cells)
             self._stay = _stay(self._bands, offsets, absorbed)
         else:
             self.pad = 0
