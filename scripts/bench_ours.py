@@ -27,7 +27,7 @@ def rows(quick: bool) -> list[Row]:
             Row(
                 f"W1 {n} cells",
                 "fokkerplanck, method fipy",
-                lambda n=n: _parabola(n, "fipy"),
+                lambda n=n: _parabola(n, "fipy", 1e-6),
                 (*EVOLVE, "fipy"),
             )
         )
@@ -47,7 +47,7 @@ def rows(quick: bool) -> list[Row]:
     return out
 
 
-def _parabola(cells: int, method: str = "auto") -> Task:
+def _parabola(cells: int, method: str = "auto", tolerance: float = 1e-8) -> Task:
     from fokkerplanck.density import evolve
     from fokkerplanck.grid import Grid
     from fokkerplanck.landscapes import from_expression
@@ -61,7 +61,8 @@ def _parabola(cells: int, method: str = "auto") -> Task:
 
     def call() -> Any:
         problem = Problem(grid, loss, white(given.diffusion))
-        return evolve(problem, start, [1.0], method=method).density[0]
+        found = evolve(problem, start, [1.0], method=method, tolerance=tolerance)
+        return found.density[0]
 
     return call, lambda p: judge(p, given.exact(), given.spacing)
 

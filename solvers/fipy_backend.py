@@ -51,7 +51,9 @@ class FipyPropagator(Propagator):
     Only the grid, drift and D are shared with the other propagators; the generator serves for its
     shape. FiPy cannot keep densities positive where D has off-diagonal entries: negative masses
     are set to zero, the others scaled so that the mass stays what FiPy says, and `Advance.clipped`
-    tells how much that was. `Advance.error` is the error of the time integration alone.
+    tells how much that was. `Advance.error` is the error of the time integration alone; rounding
+    keeps it above about 1e-14 times the duration times the largest rate, and a tolerance below that
+    is refused.
 
     Raises
     ------
