@@ -20,6 +20,10 @@ OPTIONAL = ("evolve", "stationary")
 LISTED = 30
 
 
+class OutOfRange(CaseError):
+    """An index beyond the end of a list of the result."""
+
+
 def evaluate(case: Case, problem: Problem, result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Judge every ``[[expect]]`` of a case.
 
@@ -88,7 +92,8 @@ def lookup(result: Any, path: str, *, file: str | None = None, key: str | None =
         if step is None:
             where = f'"{".".join(walked)}"' if walked else "the result"
             msg = f'no quantity "{path}": {where} {_contents(place)}'
-            raise CaseError(msg, file=file, key=key)
+            short = isinstance(place, (list, tuple)) and _index(rest[0]) is not None
+            raise (OutOfRange if short else CaseError)(msg, file=file, key=key)
         taken, place = step
         walked += rest[:taken]
         rest = rest[taken:]
@@ -97,14 +102,20 @@ def lookup(result: Any, path: str, *, file: str | None = None, key: str | None =
 
 def _judge(k: int, case: Case, problem: Problem, result: Mapping[str, Any]) -> dict[str, Any]:
     expected, file, key = case.expect[k], _file(case), f"expect.{k}.quantity"
-    computed = lookup(result, expected.quantity, file=file, key=key)
+    note = ""
+    try:
+        computed = lookup(result, expected.quantity, file=file, key=key)
+    except OutOfRange as error:  # fewer times or wells than the case had: fails, but runs
+        computed, note = None, error.message
     if isinstance(computed, (Mapping, list, tuple, str)):
         what = f"is the text {computed!r}" if isinstance(computed, str) else _contents(computed)
         msg = f'"{expected.quantity}" {what}; an expectation needs one number'
         raise CaseError(msg, file=file, key=key)
-    valid, note = True, ""
+    valid = True
     if expected.prediction is None:
         predicted = expected.value
+    elif note:
+        predicted = None
     else:
         formula = _prediction(expected.prediction, file, f"expect.{k}.prediction")
         predicted, valid, note = formula(problem, case, expected.quantity)
@@ -131,12 +142,15 @@ def _match(place: Any, rest: Sequence[str]) -> tuple[int, Any] | None:
             if name in place:
                 return n, place[name]
     elif isinstance(place, (list, tuple)):
-        digits = rest[0].removeprefix("-")
-        if digits.isdecimal() and len(digits) < 10:
-            k = int(rest[0])
-            if -len(place) <= k < len(place):
-                return 1, place[k]
+        k = _index(rest[0])
+        if k is not None and -len(place) <= k < len(place):
+            return 1, place[k]
     return None
+
+
+def _index(text: str) -> int | None:
+    digits = text.removeprefix("-")
+    return int(text) if digits.isdecimal() and len(digits) < 10 else None
 
 
 def _contents(place: Any) -> str:

@@ -25,6 +25,7 @@ from fokkerplanck.solvers.poles import (
 from fokkerplanck.solvers.propagator import Advance, Propagator, conserve
 from fokkerplanck.solvers.stationary import equilibrium_mass, stationary_mass
 from fokkerplanck.solvers.stepping import Trial, advance_in_steps, advective_time, doubled
+from fokkerplanck.solvers.threads import one_blas_thread
 
 __all__ = ["FURTHEST", "Rational"]
 
@@ -122,6 +123,7 @@ class Rational(Propagator):
             return None
         return Advance(limit, distance, method="stationary")
 
+    @one_blas_thread
     def attempt(self, mass: Array, dt: float) -> Trial:
         """Take one step of any length; its error estimate says whether to believe it."""
         if self.rate * dt > FURTHEST * 1.001:

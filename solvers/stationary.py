@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import breadth_first_order
 from fokkerplanck.solvers.censoring import censor, gth_stationary, solve_transposed
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.threads import one_blas_thread
 
 __all__ = ["equilibrium_mass", "stationary_mass"]
 
@@ -20,6 +21,7 @@ Array = NDArray[np.float64]
 LOOP_DEFECT = 1e-9
 
 
+@one_blas_thread
 def stationary_mass(generator: Generator) -> Array:
     """Solve ``Q.T P = 0`` for cell masses that sum to 1, shape (*shape,).
 

@@ -68,7 +68,7 @@ def test_imports_go_one_way(path, room):
 
 @pytest.mark.parametrize("path", sorted(SOLVERS.glob("*.py")), ids=lambda p: p.stem)
 def test_solvers_know_arrays_only(path):
-    allowed = {"numpy", "scipy", "numba", "fipy", "fokkerplanck", *sys.stdlib_module_names}
+    allowed = {"numpy", "scipy", "numba", "fipy", "threadpoolctl", "fokkerplanck", *sys.stdlib_module_names}
     for name in imported(path):
         head, *rest = name.split(".")
         assert head in allowed, f"{path} imports {name}"

@@ -378,3 +378,17 @@ def test_mistaken_expectations_are_found_before_the_work(tmp_path: Path) -> None
     with pytest.raises(CaseError, match=r'no prediction "guess"; known: .*ornstein'):
         run_case(load_case(case_file(tmp_path, text)), tmp_path / "out.h5")
     assert not (tmp_path / "out.h5").exists()
+
+
+def test_an_expectation_beyond_the_last_time_fails_but_does_not_stop_the_run(tmp_path):
+    """Fewer times than the case had, by --set: the run is whole, the row says why it fails."""
+    text = (ROOT / "cases" / "double_well_1d.toml").read_text()
+    case = tmp_path / "case.toml"
+    case.write_text(text)
+    result = run_case(load_case(case, ["evolve.times=[0.1]"]), None)
+    rows = {row["quantity"]: row for row in result.json()["expect"]}
+    row = rows["evolve.mean.20.0"]
+    assert row["computed"] is None
+    assert not row["pass"]
+    assert "indices" in row["note"]
+    assert rows["stationary.covariance.0.0"]["pass"]

@@ -200,7 +200,7 @@ class EvolveTable(Table):
 class StationaryTable(Table):
     """Find the stationary density, its current and entropy production."""
 
-    weight: Weight = "fitted"
+    weight: Weight = "midpoint"
 
 
 class ExpectTable(Table):
