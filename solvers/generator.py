@@ -93,7 +93,7 @@ class Generator:
 
     def link_vectors(self) -> Array:
         """Physical vector from tail to head of each link, shape (links, dim)."""
-        return self.offset.astype(np.float64) * np.array(self.spacing)
+        return np.multiply(self.offset, self.spacing, dtype=np.float64)
 
     def flux(self, mass: Array) -> Array:
         """Net jump flux along each link, ``forward P_tail - backward P_head``, shape (links,)."""
