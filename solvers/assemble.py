@@ -24,8 +24,8 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
     ``R_e * w(dPhi)``, with :math:`d\Phi = -\int D^{-1} f \cdot dl` along the link. The reading of
     the noise is where R is taken: the starting cell (Ito), a symmetric mean of both ends
     (Hanggi-Klimontovich), or one square root of each (Stratonovich). No derivative of D enters.
-    For a constant isotropic D the climb is a difference of cell values of the loss, so the
-    Boltzmann weight is stationary to rounding.
+    For a constant isotropic D the climbs add up to the difference of the cell values of the loss,
+    whatever lies between, so the Boltzmann weight is stationary to rounding.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
         msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
         raise ValueError(msg)
     links = line_links(fields) if fields.dim == 1 else plane_links(fields)
-    forward, backward = jump_weights(links.first, links.second, links.total, weight)
+    forward, backward = jump_weights(links.first, links.second, weight)
     prefactor = _reading(links, fields.kappa)
-    out, _ = jump_weights(links.wall_climb / 2, links.wall_climb / 2, links.wall_climb, weight)
+    out, _ = jump_weights(links.wall_climb / 2, links.wall_climb / 2, weight)
     cells = int(np.prod(fields.shape))
     generator = Generator(
         fields.shape,

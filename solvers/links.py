@@ -30,8 +30,8 @@ class Links:
         Strength along the link in the decomposition of the tensor of either end.
     arm_tail, arm_head : ndarray, shape (links,)
         Factor of the rate out of either end, 1 unless a wall cuts the opposite arm of that cell.
-    first, second, total : ndarray, shape (links,)
-        Climb of Phi from tail to middle, middle to head, tail to head.
+    first, second : ndarray, shape (links,)
+        Climb of Phi from tail to middle and from middle to head.
     harmonic : ndarray of bool, shape (links,)
         Whether flux along the link is one-dimensional (both tensors diagonal).
     wall_cell : ndarray of int32, shape (cut links,)
@@ -49,7 +49,6 @@ class Links:
     arm_head: Array
     first: Array
     second: Array
-    total: Array
     harmonic: NDArray[np.bool_]
     wall_cell: Indices
     wall_rate: Array
@@ -77,10 +76,6 @@ def line_links(fields: Fields) -> Links:
     tail = np.arange(n if low == "periodic" else n - 1, dtype=np.int32)
     head = (tail + 1) % np.int32(n)
     first, second = climb[2 * tail + 1], climb[2 * head]
-    total = first + second
-    if fields.force is None and low != "periodic":
-        u = fields.cell_potential()
-        total = np.where(d[tail] == d[head], (u[head] - u[tail]) / d[tail], total)
     ends = [(0, low, -climb[0]), (n - 1, high, climb[-1])]
     cut = [(cell, z) for cell, wall, z in ends if wall == "absorbing"]
     cells = np.array([cell for cell, _ in cut], dtype=np.int32)
@@ -94,7 +89,6 @@ def line_links(fields: Fields) -> Links:
         np.where((head == n - 1) & (high == "absorbing"), 4 / 3, 1.0),
         first,
         second,
-        total,
         np.ones(tail.size, dtype=np.bool_),
         cells,
         8 / 3 * d[cells] / h**2,
@@ -126,12 +120,8 @@ def plane_links(fields: Fields) -> Links:
                 point[:, axis] %= 2 * fields.shape[axis]
     at_tail, middle, at_head = ((p[:, 0], p[:, 1]) for p in points)
     link = offset * np.array([hx, hy])
-    first, a = _half_climb(fields, inverse[tail], link, at_tail, middle)
-    second, b = _half_climb(fields, inverse[head], link, middle, at_head)
-    u = fields.potential
-    # where the tensor is the same, the climb of L is that of the cell values alone, exactly
-    rest = (first - a * (u[middle] - u[at_tail])) + (second - b * (u[at_head] - u[middle]))
-    total = np.where(a == b, a * (u[at_head] - u[at_tail]) + rest, first + second)
+    first = _half_climb(fields, inverse[tail], link, at_tail, middle)
+    second = _half_climb(fields, inverse[head], link, middle, at_head)
     diagonal = d[:, 0, 1] == 0
     wall_climb = _wall_climb(
         fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
@@ -146,7 +136,6 @@ def plane_links(fields: Fields) -> Links:
         lattice.arm_head,
         first,
         second,
-        total,
         diagonal[tail] & diagonal[head],
         lattice.cut_cell,
         lattice.cut_rho,
@@ -184,8 +173,8 @@ def _half_climb(
     link: Array,
     start: tuple[Indices, ...],
     end: tuple[Indices, ...],
-) -> tuple[Array, Array]:
-    """Climb of Phi over half of each link l, and the factor a of the climb of L in it.
+) -> Array:
+    """Climb of Phi over half of each link l.
 
     With ``D^-1 l = a l + s l_perp``, grad Phi . l is ``a`` times the climb of L (exact, from its
     values) plus ``s grad L . l_perp`` (trapezoidal rule; s vanishes exactly when D is isotropic)
@@ -196,11 +185,12 @@ def _half_climb(
     square = lx * lx + ly * ly
     a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
     gx, gy = (fields.gradient[start] + fields.gradient[end]).T / 2
-    climb = a * (fields.potential[end] - fields.potential[start]) + s * (gy * lx - gx * ly) / 2
+    rise = fields.potential[end] - fields.potential[start]
+    climb: Array = a * rise + s * (gy * lx - gx * ly) / 2
     if fields.force is not None:
         fx, fy = (fields.force[start] + fields.force[end]).T / 2
         climb -= (wx * fx + wy * fy) / 2
-    return climb, a
+    return climb
 
 
 def _wall_climb(fields: Fields, inverse: Array, cell: Indices, link: Array) -> Array:

@@ -52,7 +52,7 @@ class Sector:
         ``|error|_1 <= |error / pi|_pi <= (1 + sqrt 2) sup |r(z / m)^m - e^z| |P / pi - 1|_pi``.
         """
         worst = CROUZEIX_PALENCIA * worst_error(self.slope, parts)
-        return worst * float(np.sqrt(self._contributions(mass).sum()))
+        return float(worst * np.sqrt(self._contributions(mass).sum()))
 
     def visible(self, mass: Array, amount: float) -> Array:
         """Take mass of at most `amount` from where it is far above its stationary share.

@@ -24,31 +24,47 @@ def bernoulli(z: Array) -> Array:
     return np.where(small, 1 - z / 2 + z * z / 12, value)
 
 
-def jump_weights(first: Array, second: Array, total: Array, weight: str) -> tuple[Array, Array]:
-    """Weights of the jumps up and down links whose two halves climb by `first` and `second`.
+def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array]:
+    r"""Weights of the jumps up and down links whose two halves climb by `first` and `second`.
+
+    With the climb :math:`\Phi(s)` from the tail, the flux that a constant current needs gives a
+    weight :math:`1 / \int_0^1 e^{\Phi(s)}\,ds`.
 
     Parameters
     ----------
-    first, second, total : ndarray, shape (links,)
-        Climb of ``Phi = -int D^-1 f . dl`` from tail to middle, from middle to head, and from
-        tail to head (their sum, but exact where cell values give it).
+    first, second : ndarray, shape (links,)
+        Climb of ``Phi = -int D^-1 f . dl`` from tail to middle and from middle to head.
     weight : str
-        ``"fitted"``: ``B(total), B(-total)``. ``"midpoint"``: ``exp(-first), exp(second)``.
+        ``"fitted"``: the integral with Phi linear on either half, exact for constant drift.
+        ``"midpoint"``: ``exp(-first), exp(second)``, the integral by its middle value.
 
     Returns
     -------
     forward, backward : ndarray, shape (links,)
-        Their ratio is ``exp(-total)`` either way.
+        Their ratio is ``exp(-first - second)`` either way.
 
     References
     ----------
     Scharfetter and Gummel, IEEE Trans. Electron Devices 16, 64 (1969); Wang, Peskin and Elston,
     J. Theor. Biol. 221, 491 (2003).
     """
-    if weight == "fitted":
-        return bernoulli(total), bernoulli(-total)
-    if weight == "midpoint":
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        if weight == "fitted":
+            zero = np.zeros_like(first)
+            up = _mean_exponential(zero, first) + _mean_exponential(first, second)
+            down = _mean_exponential(zero, -second) + _mean_exponential(-second, -first)
+            return 2 / up, 2 / down
+        if weight == "midpoint":
             return np.exp(-first), np.exp(second)
     msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
     raise ValueError(msg)
+
+
+def _mean_exponential(a: Array, z: Array) -> Array:
+    """Mean of ``e^(a + z s)`` over ``0 <= s <= 1``; inf where it overflows, never nan."""
+    small = np.abs(z) < 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        near = np.exp(a) / bernoulli(np.where(small, z, 0.0))
+        far = (np.exp(a + z) - np.exp(a)) / np.where(small, 1.0, z)
+    mean = np.where(small, near, far)
+    return np.where(np.isnan(mean), np.inf, mean)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.sparse.linalg import spsolve
 
@@ -13,7 +14,7 @@ from fokkerplanck.solvers.assemble import assemble
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import KAPPA
 from fokkerplanck.solvers.stationary import stationary_mass
-from fokkerplanck.solvers.weights import bernoulli
+from fokkerplanck.solvers.weights import bernoulli, jump_weights
 from tests.fields import line, line_fields, plane, plane_fields, quartic, rotation, tensor
 from tests.strategies import WEIGHTS, random_fields
 
@@ -229,6 +230,21 @@ def test_bernoulli_function():
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         exact = np.where(z == 0, 1.0, z / np.expm1(z))
     assert bernoulli(z) == pytest.approx(exact, rel=1e-15, abs=1e-300)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.floats(-900, 900), st.floats(-900, 900))
+def test_fitted_weights_integrate_the_exponential_of_a_broken_line(first, second):
+    """Against quadrature in logarithms; rates of links that climb too far are 0, never nan."""
+    forward, backward = jump_weights(np.array([first]), np.array([second]), "fitted")
+    s = (np.arange(20_000) + 0.5) / 10_000
+    phi = np.where(s < 1, first * s, first + second * (s - 1))
+    exact = -np.log(np.mean(np.exp(phi - phi.max()))) - phi.max()
+    assert np.isfinite(forward[0] + backward[0])
+    if abs(exact) < 700:
+        assert np.log(forward[0]) == pytest.approx(exact, abs=5e-3)
+    if abs(exact + first + second) < 700:
+        assert np.log(backward[0]) == pytest.approx(exact + first + second, abs=5e-3)
 
 
 def test_drift_of_a_ring_closes():
