@@ -69,7 +69,7 @@ class Sector:
 
     def _contributions(self, mass: Array) -> Array:
         excess = mass - mass.sum() * self.stationary
-        with np.errstate(divide="ignore", over="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             share = excess**2 / self.stationary
         return np.asarray(np.where(excess == 0.0, 0.0, share))
 
