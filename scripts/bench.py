@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--only", metavar="TEXT", default="", help="rows whose name contains TEXT")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
-    parser.add_argument("--limit", type=float, default=300.0, help="seconds that a row may take")
+    parser.add_argument("--limit", type=float, default=900.0, help="seconds that a row may take")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     options = parser.parse_args()
     rows = [*bench_ours.rows(options.quick), *bench_peers.rows(options.quick)]

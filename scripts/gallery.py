@@ -2,7 +2,7 @@
 
     python scripts/gallery.py [CASE ...]
 
-Pictures are reduced to 256 colours, which keeps the folder small.
+Pictures are reduced to 256 well chosen colours, which keeps the folder small.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fokkerplanck.store import read
 CASES = Path(__file__).parents[1] / "cases"
 GALLERY = CASES / "gallery"
 DPI = 130
+NONE = Image.Dither.NONE
 
 
 def draw(case: Path, folder: Path) -> None:
@@ -30,8 +31,8 @@ def draw(case: Path, folder: Path) -> None:
     with read(result) as stored:
         plot_result(stored, picture, dpi=DPI)
     with Image.open(picture) as image:
-        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        small.save(GALLERY / picture.name, optimize=True)
+        few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=NONE)
+        few.save(GALLERY / picture.name, optimize=True)
 
 
 def main(names: list[str]) -> None:
