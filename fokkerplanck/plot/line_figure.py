@@ -93,7 +93,7 @@ def _draw_places(subject: Subject, strip: Axes, main: Axes, log: bool) -> None:
     if len(shots) > 1:
         time_bar(shots, [strip, main])
     if main.get_legend_handles_labels()[0]:
-        main.legend(loc="upper right", handlelength=2.0)
+        main.legend(loc="best", handlelength=2.0)
 
 
 def _panels_over_time(

@@ -231,10 +231,16 @@ def _blocks(field: Array, grid: Grid) -> tuple[Array, Array, Array]:
 
 
 def _thinned(loss: Array, grid: Grid) -> tuple[Array, Array, Array]:
-    """Every so many cells of a smooth field: contours of more points are not finer in print."""
+    """Every so many cells of a smooth field: contours of more points are not finer in print.
+
+    The outermost values are repeated at the walls, so that no rim is left white.
+    """
     steps = [max(1, axis.cells // CONTOUR_CELLS) for axis in grid.axes]
-    x, y = (axis.centres[::step] for axis, step in zip(grid.axes, steps, strict=True))
-    return x, y, loss[:: steps[0], :: steps[1]]
+    x, y = (
+        np.concatenate([[axis.min], axis.centres[::step], [axis.max]])
+        for axis, step in zip(grid.axes, steps, strict=True)
+    )
+    return x, y, np.pad(loss[:: steps[0], :: steps[1]], 1, mode="edge")
 
 
 def _frame(ax: Axes, grid: Grid) -> None:

@@ -23,6 +23,7 @@ from fokkerplanck.plot.plane import (
 from fokkerplanck.plot.select import Scale, Shot, scale_of
 from fokkerplanck.plot.style import WIDTH, density_map, letter, number, time_label
 from fokkerplanck.plot.subject import Subject
+from fokkerplanck.plot.window import crop
 
 __all__ = ["PANELS", "plane_figure", "state_panel"]
 
@@ -45,6 +46,7 @@ def plane_figure(subject: Subject, *, log: bool = False) -> Figure:
         Landscape first, then one panel for each time and the stationary state; below, if there
         are several wells, the mass in each against time. A single state gets one large panel.
     """
+    whole, subject = subject, crop(subject, log=log)
     states = _shown(subject)
     if len(states) == 1:
         return _single(subject, states[0], log)
@@ -65,7 +67,7 @@ def plane_figure(subject: Subject, *, log: bool = False) -> Figure:
     _outer_labels(axes, columns)
     if strip:
         axes.append(figure.add_subplot(spec[rows, :]))
-        draw_masses(subject, axes[-1])
+        draw_masses(whole, axes[-1])
         for state in subject.shots:
             axes[-1].axvline(state.time or 0.0, color="0.8", linewidth=0.7, zorder=0)
     for k, ax in enumerate(axes):
