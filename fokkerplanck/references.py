@@ -11,24 +11,35 @@ __all__ = ["REFERENCES", "as_text"]
 #: what it is used for -> where it comes from
 REFERENCES: dict[str, str] = {
     "this program": f"fokkerplanck {__version__} (see CITATION.cff)",
-    "noise readings, detailed balance, Kramers' problem": (
-        "H. Risken, The Fokker-Planck Equation, 2nd edition, Springer 1996, chapters 5 and 6"
+    "detailed balance, the driven ring, closed forms on a line": (
+        "H. Risken, The Fokker-Planck Equation, 2nd edition, Springer 1989, chapters 5, 6 and 11"
+    ),
+    "escape over a barrier": (
+        "H. A. Kramers, Brownian motion in a field of force and the diffusion model of chemical "
+        "reactions, Physica 7, 284 (1940)"
     ),
     "readings of state-dependent noise": (
-        "N. G. van Kampen, Ito versus Stratonovich, J. Stat. Phys. 24, 175 (1981)"
+        "N. G. van Kampen, Ito versus Stratonovich, J. Stat. Phys. 24, 175 (1981); P. Haenggi and "
+        "H. Thomas, Stochastic processes: time evolution, symmetries and linear response, Phys. "
+        "Rep. 88, 207 (1982)"
     ),
     "exponentially fitted link weight": (
         "D. L. Scharfetter and H. K. Gummel, Large-signal analysis of a silicon Read diode "
-        "oscillator, IEEE Trans. Electron Devices 16, 64 (1969)"
+        "oscillator, IEEE Trans. Electron Devices 16, 64 (1969); H. Wang, C. S. Peskin and T. C. "
+        "Elston, A robust numerical algorithm for studying biomolecular transport processes, J. "
+        "Theor. Biol. 221, 491 (2003)"
     ),
     "positive schemes for any tensor": (
         "E. Selling, Ueber die binaeren und ternaeren quadratischen Formen, J. reine angew. Math. "
-        "77, 143 (1874); J. Fehrenbach and J.-M. Mirebeau, Sparse non-negative stencils for "
-        "anisotropic diffusion, J. Math. Imaging Vision 49, 123 (2014)"
+        "77, 143 (1874); J. H. Conway and N. J. A. Sloane, Low-dimensional lattices VI: Voronoi "
+        "reduction of three-dimensional forms, Proc. R. Soc. A 436, 55 (1992); J. Fehrenbach and "
+        "J.-M. Mirebeau, Sparse non-negative stencils for anisotropic diffusion, J. Math. Imaging "
+        "Vision 49, 123 (2014)"
     ),
     "time integration by Chebyshev sums": (
-        "H. Tal-Ezer and R. Kosloff, An accurate and efficient scheme for propagating the time "
-        "dependent Schroedinger equation, J. Chem. Phys. 81, 3967 (1984)"
+        "H. Tal-Ezer, Spectral methods in time for parabolic problems, SIAM J. Numer. Anal. 26, 1 "
+        "(1989); Spectral methods in time for hyperbolic equations, SIAM J. Numer. Anal. 23, 11 "
+        "(1986)"
     ),
     "time integration by uniformisation": (
         "A. Jensen, Markoff chains as an aid in the study of Markoff processes, Skand. "
@@ -36,11 +47,22 @@ REFERENCES: dict[str, str] = {
     ),
     "time integration by rational approximation": (
         "L. N. Trefethen, J. A. C. Weideman and T. Schmelzer, Talbot quadratures and rational "
-        "approximations, BIT Numer. Math. 46, 653 (2006)"
+        "approximations, BIT Numer. Math. 46, 653 (2006); M. Pusa, Higher-order Chebyshev rational "
+        "approximation method and application to burnup equations, Nucl. Sci. Eng. 182, 297 (2016)"
+    ),
+    "error bounds for driven chains": (
+        "M. Crouzeix and C. Palencia, The numerical range is a (1 + sqrt 2)-spectral set, SIAM J. "
+        "Matrix Anal. Appl. 38, 649 (2017)"
+    ),
+    "time integration under schedules": (
+        "S. Blanes and P. C. Moan, Fourth- and sixth-order commutator-free Magnus integrators for "
+        "linear and non-linear dynamical systems, Appl. Numer. Math. 56, 1519 (2006)"
     ),
     "subtraction-free elimination": (
         "W. K. Grassmann, M. I. Taksar and D. P. Heyman, Regenerative analysis and steady state "
-        "distributions for Markov chains, Oper. Res. 33, 1107 (1985)"
+        "distributions for Markov chains, Oper. Res. 33, 1107 (1985); C. D. Meyer, Stochastic "
+        "complementation, uncoupling Markov chains, and the theory of nearly reducible systems, "
+        "SIAM Rev. 31, 240 (1989)"
     ),
     "entropy production": (
         "J. Schnakenberg, Network theory of microscopic and macroscopic behavior of master "
@@ -48,8 +70,9 @@ REFERENCES: dict[str, str] = {
     ),
     "stochastic gradient descent as diffusion": (
         "S. Mandt, M. D. Hoffman and D. M. Blei, Stochastic gradient descent as approximate "
-        "Bayesian inference, J. Mach. Learn. Res. 18, 134 (2017); S. Jastrzebski et al., Three "
-        "factors influencing minima in SGD, arXiv:1711.04623 (2017)"
+        "Bayesian inference, J. Mach. Learn. Res. 18, 134 (2017); Q. Li, C. Tai and W. E, "
+        "Stochastic modified equations and dynamics of stochastic gradient algorithms I: "
+        "mathematical foundations, J. Mach. Learn. Res. 20, 40 (2019)"
     ),
     "noise that follows the Hessian": (
         "Z. Xie, I. Sato and M. Sugiyama, A diffusion theory for deep learning dynamics: "
@@ -58,6 +81,16 @@ REFERENCES: dict[str, str] = {
     "Mueller-Brown surface": (
         "K. Mueller and L. D. Brown, Location of saddle points and minimum energy paths by a "
         "constrained simplex optimization procedure, Theor. Chim. Acta 53, 75 (1979)"
+    ),
+    "transport distances": (
+        "C. Villani, Topics in Optimal Transportation, AMS 2003; J. Delon, J. Salomon and A. "
+        "Sobolevski, Fast transport optimization for Monge costs on the circle, SIAM J. Appl. "
+        "Math. 70, 2239 (2010); J.-D. Benamou and G. Carlier, Augmented Lagrangian methods for "
+        "transport optimization, mean field games and degenerate elliptic equations, J. Optim. "
+        "Theory Appl. 167, 1 (2015); J. Feydy et al., Interpolating between optimal transport and "
+        "MMD using Sinkhorn divergences, AISTATS 2019, arXiv:1810.08278; C. R. Givens and R. M. "
+        "Shortt, A class of Wasserstein metrics for probability distributions, Michigan Math. J. "
+        "31, 231 (1984)"
     ),
     "FiPy, the independent check": (
         "J. E. Guyer, D. Wheeler and J. A. Warren, FiPy: partial differential equations with "

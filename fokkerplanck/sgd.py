@@ -5,7 +5,7 @@ of one sample, B the batch size) obey, to weak order one in the learning rate et
 
     d theta = -grad L dt + sqrt(2 D) dW,    D = eta C / (2 B),    t = eta k after k steps
 
-(Li, Tai and E, 2017, JMLR 20; Mandt, Hoffman and Blei, 2017, JMLR 18, Eq. 5). Heavy-ball momentum
+(Li, Tai and E, JMLR 20, 2019; Mandt, Hoffman and Blei, JMLR 18, 2017, Eq. 5). Heavy-ball momentum
 beta multiplies both the clock and D by ``1 / (1 - beta)``. Near a minimum of a well-specified log
 likelihood C equals the Hessian H, so that ``D = eb H`` with ``eb = eta / (2 B)``.
 """

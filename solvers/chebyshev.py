@@ -34,7 +34,8 @@ class Chebyshev(Propagator):
 
     References
     ----------
-    H. Tal-Ezer, SIAM J. Numer. Anal. 23 (1986) 11; Abramowitz and Stegun, eq. 9.6.34.
+    H. Tal-Ezer, SIAM J. Numer. Anal. 26 (1989) 1 (parabolic problems) and 23 (1986) 11;
+    Abramowitz and Stegun, eq. 9.6.34.
     """
 
     name = "chebyshev"
