@@ -81,6 +81,9 @@ def evolve_scheduled(
     piece = _Pieces(generator_at, jumps, piecewise_constant, method, fields_at)
     first = piece.generator(start, moments[-1])
     p = check_mass(mass, first.cells)
+    if method == "fipy" and not piecewise_constant:
+        msg = "method 'fipy' follows schedules of steps only, not ones that change smoothly"
+        raise ValueError(msg)
     propagator(method, first, None if fields_at is None else fields_at(start))
     return _steps(piece, p, moments, tolerance, start, shares or moments.size)
 

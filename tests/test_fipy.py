@@ -22,6 +22,7 @@ from fokkerplanck.solvers.fipy_backend import (
     fipy_operator,
     load_fipy,
 )
+from fokkerplanck.solvers.schedule import evolve_scheduled
 from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from tests.fields import line, line_fields, plane, plane_fields, quartic, tensor
 
@@ -297,3 +298,11 @@ def test_import_leaves_no_trace():
     command = [sys.executable, "-W", "error", "-c", code, "--petsc", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_smooth_schedules_are_refused_before_anything_is_computed():
+    generator = assemble(line_fields(line(-2, 2, 20), 0.2, quartic))
+    with pytest.raises(ValueError, match="steps only"):
+        evolve_scheduled(
+            lambda t: generator, np.full(20, 0.05), [0.1], piecewise_constant=False, method="fipy"
+        )
