@@ -204,12 +204,6 @@ class Writer:
                 self.part.unlink()
         return target
 
-    def discard(self) -> None:
-        """Close and remove the unfinished file: nothing was computed."""
-        self.close()
-        with suppress(OSError):
-            self.part.unlink()
-
 
 def reserve(path: Path, more: int, end: int | None = None) -> None:
     """Make room for `more` bytes and HDF5's bookkeeping after `end`, or after all there is.

@@ -58,11 +58,6 @@ class Fields:
         """Number of axes."""
         return len(self.shape)
 
-    @property
-    def half_shape(self) -> tuple[int, ...]:
-        """Shape of the half lattice."""
-        return tuple(2 * n + 1 for n in self.shape)
-
     def cell_potential(self) -> Array:
         """Evaluate L at cell centres, shape (*shape,)."""
         return self.potential[(slice(1, None, 2),) * self.dim]

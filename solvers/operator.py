@@ -81,10 +81,6 @@ class Jump:
             out[self.pad : self.pad + self.cells] = mass
         return out
 
-    def bare(self, padded: Array) -> Array:
-        """Copy the cells out of a padded vector."""
-        return padded[self.pad : self.pad + self.cells].copy()
-
     def advance(self, v: Array, u: Array, total: Array, a: float, b: float, c: float) -> float:
         """``u <- a W v + b u``, then ``total <- total + c u``; return ``|u|_1``.
 

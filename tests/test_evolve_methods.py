@@ -241,7 +241,8 @@ def test_the_kernels_do_what_numpy_does():
     expected = 2.0 * (w @ v) - 0.5 * u
     padded_v, padded_u, summed = jump.padded(v), jump.padded(u), total.copy()
     norm = jump.advance(padded_v, padded_u, summed, 2.0, -0.5, 0.25)
-    np.testing.assert_allclose(jump.bare(padded_u), expected, rtol=1e-13, atol=1e-15)
+    inside = padded_u[jump.pad : -jump.pad]
+    np.testing.assert_allclose(inside, expected, rtol=1e-13, atol=1e-15)
     np.testing.assert_allclose(summed, total + 0.25 * expected, rtol=1e-13, atol=1e-15)
     assert norm == pytest.approx(np.abs(expected).sum(), rel=1e-13)
     assert not padded_u[: jump.pad].any()

@@ -103,10 +103,6 @@ class ScalarField:
         """The value, where the expression is a plain number; else None."""
         return float(self.expression) if self.expression.is_Number else None
 
-    def depends_on(self, name: str) -> bool:
-        """Whether the expression, simplified as far as it is, contains the variable `name`."""
-        return name in {str(s) for s in self.expression.free_symbols}
-
     def value(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """Values at `points` of shape (..., len(names)); shape (...).
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from fokkerplanck.landscapes.base import Array
 
-__all__ = ["Labels", "basins", "join_to"]
+__all__ = ["Labels", "basins", "join_to", "passes", "root"]
 
 Labels = NDArray[np.intp]
 Cell = tuple[int, ...]
@@ -65,16 +65,16 @@ def join_to(loss: Array, labels: Labels, periodic: Sequence[bool], cells: Sequen
     """
     wanted = [int(labels[cell]) for cell in cells]
     name = {basin: k for k, basin in reversed(list(enumerate(wanted)))}
-    pairs, _, _ = _passes(np.asarray(loss), labels, tuple(periodic))
+    pairs, _, _ = passes(np.asarray(loss), labels, tuple(periodic))
     parent = np.arange(int(labels.max()) + 1)
     for a, b in pairs.tolist():
-        low, high = _root(parent, a), _root(parent, b)
+        low, high = root(parent, a), root(parent, b)
         if low in name and high in name:
             continue
         if high in name:
             low, high = high, low
         parent[high] = low
-    final = np.array([name[_root(parent, k)] for k in range(len(parent))], dtype=np.intp)
+    final = np.array([name[root(parent, k)] for k in range(len(parent))], dtype=np.intp)
     return np.asarray(final[labels])
 
 
@@ -102,7 +102,7 @@ def _join_shallow(
     """Which basin each basin belongs to, once those of depth zero to rounding are joined."""
     depth = loss.ravel()[number]
     tolerance = ROUNDING * np.finfo(float).eps * float(np.abs(loss).max())
-    pairs, heights, _ = _passes(loss, labels, periodic)
+    pairs, heights, _ = passes(loss, labels, periodic)
     level = heights - depth[pairs].min(axis=-1, initial=np.inf) <= tolerance
     parent = _plateaus(pairs[level], depth)
     # a joint basin is at least as deep as its parts: what is deep now stays deep
@@ -110,7 +110,7 @@ def _join_shallow(
     for (a, b), height in zip(
         pairs[shallow & ~level].tolist(), heights[shallow & ~level], strict=True
     ):
-        low, high = sorted((_root(parent, a), _root(parent, b)), key=lambda k: (depth[k], k))
+        low, high = sorted((root(parent, a), root(parent, b)), key=lambda k: (depth[k], k))
         if low != high and height - depth[high] <= tolerance:
             parent[high] = low
     while not np.array_equal(parent[parent], parent):
@@ -129,10 +129,18 @@ def _plateaus(pairs: Labels, depth: Array) -> Labels:
     return np.asarray(lowest[label])
 
 
-def _passes(
-    loss: Array, labels: Labels, periodic: tuple[bool, ...]
-) -> tuple[Labels, Array, Labels]:
-    """Pairs of touching basins, height and highest cell of their lowest pass; lowest first."""
+def passes(loss: Array, labels: Labels, periodic: tuple[bool, ...]) -> tuple[Labels, Array, Labels]:
+    """Lowest pass between each two basins that touch, lowest first.
+
+    Returns
+    -------
+    pairs : ndarray of int, shape (n, 2)
+        The basins, smaller label first.
+    heights : ndarray, shape (n,)
+        Loss at the pass.
+    cells : ndarray of int, shape (n,)
+        Its highest cell, as a flat index.
+    """
     indices = np.arange(loss.size).reshape(loss.shape)
     found: list[list[NDArray[Any]]] = []
     for offset in _offsets(loss.ndim)[: (3**loss.ndim - 1) // 2]:
@@ -173,7 +181,8 @@ def _shifted(
     return out
 
 
-def _root(parent: Labels, k: int) -> int:
+def root(parent: Labels, k: int) -> int:
+    """Find the representative of `k` in a forest of joined sets; paths are halved on the way."""
     while parent[k] != k:
         parent[k] = parent[parent[k]]
         k = int(parent[k])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.compare import Comparison, Snapshot, compare
 from fokkerplanck.grid import Grid
-from fokkerplanck.plot.plane import aspect, density_image, extent, loss_contours
+from fokkerplanck.plot.plane import aspect, density_image, extent, loss_contours, shape_ratio
 from fokkerplanck.plot.select import LOG_FLOOR, scale_of
 from fokkerplanck.plot.style import (
     DIFFERENCE,
@@ -147,7 +147,7 @@ def _plane(
     a: Snapshot, b: Snapshot, grid: Grid, difference: Array, metrics: list[str], log: bool
 ) -> Figure:
     left, right, bottom, top = extent(grid)
-    ratio = float(np.clip((right - left) / (top - bottom), 0.25, 4.0))
+    ratio = shape_ratio(grid)
     figure = Figure((WIDTH, 1.95 / ratio + 1.75), layout="constrained")
     spec = figure.add_gridspec(2, 3, height_ratios=(1.95 / ratio + 0.9, 0.62))
     axes = [figure.add_subplot(spec[0, k]) for k in range(3)]

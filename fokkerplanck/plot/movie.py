@@ -26,8 +26,8 @@ from fokkerplanck.plot.plane import (
     Streams,
     critical_marks,
     density_image,
-    extent,
     loss_contours,
+    shape_ratio,
     streamlines,
 )
 from fokkerplanck.plot.select import Shot, scale_of, shot
@@ -136,8 +136,7 @@ class PlaneFrames:
 
     def __init__(self, subject: Subject, *, log: bool = False) -> None:
         grid = subject.grid
-        left, right, bottom, top = extent(grid)
-        ratio = float(np.clip((right - left) / (top - bottom), 0.25, 4.0))
+        ratio = shape_ratio(grid)
         side = 4.0 * min(1.0, ratio)
         self.figure = Figure((side + 1.2, side / ratio + 0.7), layout="constrained")
         self._ax, self._grid, self._what = self.figure.add_subplot(), grid, subject.what

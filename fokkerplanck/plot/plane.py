@@ -29,6 +29,7 @@ __all__ = [
     "landscape_image",
     "loss_contours",
     "loss_levels",
+    "shape_ratio",
     "streamlines",
 ]
 
@@ -55,6 +56,12 @@ def aspect(grid: Grid) -> Literal["equal", "auto"]:
     left, right, bottom, top = extent(grid)
     ratio = (right - left) / (top - bottom)
     return "equal" if 1 / LONGEST <= ratio <= LONGEST else "auto"
+
+
+def shape_ratio(grid: Grid) -> float:
+    """Width over height of the axes of a grid."""
+    left, right, bottom, top = extent(grid)
+    return float(np.clip((right - left) / (top - bottom), 1 / LONGEST, LONGEST))
 
 
 def density_image(

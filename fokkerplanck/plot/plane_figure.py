@@ -15,9 +15,9 @@ from fokkerplanck.plot.line_figure import draw_masses
 from fokkerplanck.plot.plane import (
     critical_marks,
     density_image,
-    extent,
     landscape_image,
     loss_contours,
+    shape_ratio,
     streamlines,
 )
 from fokkerplanck.plot.select import Scale, Shot, scale_of
@@ -120,8 +120,7 @@ def _field(state: Shot, subject: Subject) -> Array:
 
 def _layout(subject: Subject, panels: int) -> tuple[int, int, float]:
     """Columns, rows and height of the panels, so that each is as large as the page allows."""
-    left, right, bottom, top = extent(subject.grid)
-    ratio = float(np.clip((right - left) / (top - bottom), 0.25, 4.0))
+    ratio = shape_ratio(subject.grid)
     columns = 2 if ratio > 1.9 else 3 if ratio > 0.6 else 6
     columns = panels if panels <= columns else 2 if panels == 4 else columns
     rows = -(-panels // columns)
@@ -130,8 +129,7 @@ def _layout(subject: Subject, panels: int) -> tuple[int, int, float]:
 
 
 def _single(subject: Subject, state: Shot, log: bool) -> Figure:
-    left, right, bottom, top = extent(subject.grid)
-    ratio = float(np.clip((right - left) / (top - bottom), 0.25, 4.0))
+    ratio = shape_ratio(subject.grid)
     side = 3.6 * min(1.0, ratio)
     figure = Figure((side + 1.2, side / ratio + 0.65), layout="constrained")
     ax = figure.add_subplot()

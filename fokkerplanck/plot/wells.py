@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
-from fokkerplanck.landscapes.critical import basins
+from fokkerplanck.landscapes.watershed import basins, passes, root
 
 __all__ = ["Wells", "find_wells"]
 
@@ -69,17 +69,17 @@ def find_wells(loss: Array, grid: Grid) -> Wells | None:
     minima = [tuple(int(i) for i in cell) for cell in found]
     tree = _merge_tree(loss, minima, _passes(loss, labels, grid))
     kept = _deep(tree)
-    root = _roots([float(loss[c]) for c in minima], [edge for edge in tree if edge not in kept])
-    lowest = sorted(set(root), key=lambda k: minima[k])
+    owner = _roots([float(loss[c]) for c in minima], [edge for edge in tree if edge not in kept])
+    lowest = sorted(set(owner), key=lambda k: minima[k])
     rename = {old: new for new, old in enumerate(lowest)}
-    relabel = np.array([rename[r] for r in root], dtype=np.intp)
-    bottoms, passes = [minima[k] for k in lowest], [edge[3] for edge in kept]
+    relabel = np.array([rename[r] for r in owner], dtype=np.intp)
+    bottoms, tops = [minima[k] for k in lowest], [edge[3] for edge in kept]
     return Wells(
         relabel[labels],
         tuple(bottoms),
-        tuple(passes),
+        tuple(tops),
         _between_cells(loss, bottoms, grid),
-        _between_cells(loss, passes, grid),
+        _between_cells(loss, tops, grid),
     )
 
 
@@ -109,33 +109,21 @@ Pass = tuple[float, int, int, Cell]
 Edge = tuple[float, int, int, Cell]
 
 
-def _passes(
-    loss: Array, labels: NDArray[np.intp], grid: Grid
-) -> list[tuple[float, int, int, Cell]]:
+def _passes(loss: Array, labels: NDArray[np.intp], grid: Grid) -> list[Pass]:
     """Lowest pass between each pair of neighbouring basins, lowest first."""
-    best: dict[tuple[int, int], tuple[float, Cell]] = {}
-    for d, axis in enumerate(grid.axes):
-        neighbour, top = np.roll(labels, -1, d), np.maximum(loss, np.roll(loss, -1, d))
-        differs = labels != neighbour
-        if not axis.periodic:
-            differs[(slice(None),) * d + (-1,)] = False
-        cells = np.argwhere(differs)
-        order = np.argsort(top[differs], kind="stable")[::-1]
-        for cell in map(tuple, cells[order]):  # the lowest is written last
-            pair = (int(labels[cell]), int(neighbour[cell]))
-            key = (min(pair), max(pair))
-            if key not in best or top[cell] <= best[key][0]:
-                best[key] = (float(top[cell]), tuple(int(i) for i in cell))
-    return sorted((height, a, b, cell) for (a, b), (height, cell) in best.items())
+    pairs, heights, cells = passes(loss, labels, tuple(axis.periodic for axis in grid.axes))
+    where = np.stack(np.unravel_index(cells, loss.shape), axis=-1).tolist()
+    rows = zip(heights.tolist(), pairs.tolist(), where, strict=True)
+    return [(height, a, b, tuple(cell)) for height, (a, b), cell in rows]
 
 
-def _merge_tree(loss: Array, minima: list[Cell], passes: list[Pass]) -> list[Edge]:
+def _merge_tree(loss: Array, minima: list[Cell], crossings: list[Pass]) -> list[Edge]:
     """Join basins over their passes from the lowest up; the deeper minimum survives."""
-    parent = list(range(len(minima)))
+    parent = np.arange(len(minima))
     depth = [float(loss[cell]) for cell in minima]
     tree: list[Edge] = []
-    for height, a, b, cell in passes:
-        low, high = sorted((_find(parent, a), _find(parent, b)), key=depth.__getitem__)
+    for height, a, b, cell in crossings:
+        low, high = sorted((root(parent, a), root(parent, b)), key=depth.__getitem__)
         if low == high:
             continue
         parent[high] = low
@@ -152,18 +140,11 @@ def _deep(tree: list[Edge]) -> list[Edge]:
 
 def _roots(depth: list[float], edges: list[Edge]) -> list[int]:
     """Give every basin the number of the deepest one it is merged with."""
-    parent = list(range(len(depth)))
+    parent = np.arange(len(depth))
     for _, a, b, _ in edges:
-        low, high = sorted((_find(parent, a), _find(parent, b)), key=depth.__getitem__)
+        low, high = sorted((root(parent, a), root(parent, b)), key=depth.__getitem__)
         parent[high] = low
-    return [_find(parent, k) for k in range(len(depth))]
-
-
-def _find(parent: list[int], k: int) -> int:
-    while parent[k] != k:
-        parent[k] = parent[parent[k]]
-        k = parent[k]
-    return k
+    return [root(parent, k) for k in range(len(depth))]
 
 
 def _position(point: Array) -> str:

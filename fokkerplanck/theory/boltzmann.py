@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ive
 
 from fokkerplanck.grid import Grid
+from fokkerplanck.theory.quadrature import panel_rule
 
 __all__ = [
     "Boltzmann",
@@ -162,17 +163,15 @@ def zero_current_line(
     ----------
     H. Risken, The Fokker-Planck Equation, 2nd ed., section 5.2 (Stratonovich reading).
     """
-    nodes, weights = np.polynomial.legendre.leggauss(NODES[1])
-    width = (high - low) / panels
-    x = low + width * (np.arange(panels)[:, None] + (nodes + 1) / 2)
+    x, w = panel_rule(low, high, panels, NODES[1])
     d = diffusion(x.ravel()).reshape(x.shape)
     slope = drift(x.ravel()).reshape(x.shape) / d
-    start = np.concatenate([[0.0], np.cumsum(slope @ weights * width / 2)[:-1]])
-    exponent = start[:, None] + 0.5 * width * slope @ _antiderivative(nodes).T
+    start = np.concatenate([[0.0], np.cumsum((slope * w).sum(axis=1))[:-1]])
+    rise = _antiderivative(np.polynomial.legendre.leggauss(NODES[1])[0])
+    exponent = start[:, None] + (high - low) / (2 * panels) * slope @ rise.T
     logs = (exponent - kappa * np.log(d)).ravel()
     p = np.exp(logs - logs.max())
-    w = np.tile(weights * width / 2, panels)
-    return LineDensity(x.ravel(), w, p / (w @ p))
+    return LineDensity(x.ravel(), w.ravel(), p / (w.ravel() @ p))
 
 
 def _antiderivative(nodes: Array) -> Array:

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Axis, Grid
+from fokkerplanck.theory.quadrature import panel_rule
 
 __all__ = ["gaussian_cells", "gaussian_density"]
 
@@ -124,20 +125,11 @@ def _correlated_masses(grid: Grid, mean: Array, covariance: Array) -> Array:
     slope = covariance[0, 1] / covariance[0, 0]
     narrow = np.sqrt(np.linalg.det(covariance) / covariance[0, 0])
     masses = np.zeros(grid.shape)
-    for node, weight in _panel_rule(panels):
+    nodes, weights = panel_rule(0.0, 1.0, panels, NODES)
+    for node, weight in zip(nodes.flat, weights.flat, strict=True):
         at = x.edges[:-1] + node * x.spacing - mean[0]
         marginal = np.exp(-0.5 * (at / std) ** 2) / (np.sqrt(2 * np.pi) * std)
         z = (y.edges[None, :] - mean[1] - slope * at[:, None]) / narrow
         inner = normal_interval(z[:, :-1], z[:, 1:])
         masses += (weight * x.spacing * marginal)[:, None] * inner
     return masses
-
-
-def _panel_rule(panels: int) -> list[tuple[float, float]]:
-    """Composite Gauss-Legendre nodes and weights on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    start = np.arange(panels)[:, None]
-    at = (start + (nodes + 1) / 2) / panels
-    return [
-        (float(a), float(w)) for row in at for a, w in zip(row, weights / (2 * panels), strict=True)
-    ]

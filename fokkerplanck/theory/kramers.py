@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.theory.quadrature import panel_rule
+
 __all__ = ["TwoWells", "kramers_correction", "kramers_time", "two_wells"]
+
+#: Gauss-Legendre points in a panel
+NODES = 8
 
 Array = NDArray[np.float64]
 
@@ -148,7 +153,5 @@ def _committor(
 
 
 def _panels(low: float, high: float, panels: int) -> tuple[Array, Array]:
-    nodes, weights = np.polynomial.legendre.leggauss(8)
-    width = (high - low) / panels
-    x = low + width * (np.arange(panels)[:, None] + (nodes + 1) / 2)
-    return x.ravel(), np.tile(0.5 * width * weights, panels)
+    x, w = panel_rule(low, high, panels, NODES)
+    return x.ravel(), w.ravel()

@@ -14,6 +14,7 @@ from scipy.linalg import expm, solve_continuous_lyapunov
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.theory.gaussian import gaussian_cells, gaussian_density
+from fokkerplanck.theory.quadrature import panel_rule
 
 __all__ = ["OrnsteinUhlenbeck"]
 
@@ -153,16 +154,13 @@ class OrnsteinUhlenbeck:
         decay = self.propagator(time)
         total = np.asarray(decay @ np.atleast_2d(initial) @ decay.T, dtype=np.float64)
         stops = [0.0, *(b for b in sorted(breakpoints) if 0 < b < time), time]
-        nodes, weights = np.polynomial.legendre.leggauss(16)
         fastest = max(1.0, float(np.abs(np.linalg.eigvals(self.rate)).max()))
         for low, high in pairwise(stops):
             panels = int(np.ceil(fastest * (high - low)))
-            width = (high - low) / panels
-            for k in range(panels):
-                for node, weight in zip(nodes, weights, strict=True):
-                    s = low + width * (k + (node + 1) / 2)
-                    e = self.propagator(time - s)
-                    total += weight * width * factor(s) * (e @ self.diffusion @ e.T)
+            times, weights = panel_rule(low, high, panels, 16)
+            for s, weight in zip(times.flat, weights.flat, strict=True):
+                e = self.propagator(time - s)
+                total += 2.0 * weight * factor(s) * (e @ self.diffusion @ e.T)
         return total
 
     def correlation(self, time: float) -> Array:

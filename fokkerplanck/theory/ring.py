@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.theory.quadrature import panel_rule
+
 __all__ = ["DrivenRing", "driven_ring"]
+
+#: Gauss-Legendre points in a panel
+NODES = 16
 
 Array = NDArray[np.float64]
 
@@ -68,7 +73,8 @@ def driven_ring(
     here = loss(x) / diffusion
     height = float(np.ptp(here))
     total = 0.0
-    for lag, weight in _lags(period, nodes):
+    lags, weights = panel_rule(0.0, period, max(1, nodes // NODES), NODES)
+    for lag, weight in zip(lags.flat, weights.flat, strict=True):
         there = loss(np.mod(x + lag, period)) / diffusion
         inner = np.exp(there - here - height).mean() * period
         total += weight * np.exp(-force * lag / diffusion) * float(inner)
@@ -76,14 +82,3 @@ def driven_ring(
     current = diffusion * -np.expm1(-push) * np.exp(-height) / total
     velocity = float(period * current)
     return DrivenRing(float(current), velocity, force * velocity / diffusion)
-
-
-def _lags(period: float, nodes: int) -> list[tuple[float, float]]:
-    unit, weights = np.polynomial.legendre.leggauss(16)
-    panels = max(1, nodes // 16)
-    width = period / panels
-    return [
-        (float(width * (k + (u + 1) / 2)), float(0.5 * width * w))
-        for k in range(panels)
-        for u, w in zip(unit, weights, strict=True)
-    ]
