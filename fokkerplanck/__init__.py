@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fokkerplanck._version import __version__
 
 if TYPE_CHECKING:
+    from fokkerplanck import initial as initial
     from fokkerplanck import landscapes as landscapes
     from fokkerplanck import noise as noise
     from fokkerplanck import theory as theory
