@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fokkerplanck.grid import Grid
 from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
 from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.stationary import stationary_mass
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Stationary", "stationary"]
 
 Array = NDArray[np.float64]
+#: A link that climbs by more than this is too steep for midpoint weights; and the share of all
+#: jumps that may run over such links.
+STEEP, FEW = 4.0, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +73,8 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
         Overdamped problem whose walls do not absorb.
     weight : str
         Link weight; ``"midpoint"`` is the better one for stationary fluxes where the drift is
-        not the gradient of the loss. Falls back to ``"fitted"`` if its rates overflow.
+        not the gradient of the loss. Falls back to ``"fitted"`` if its rates overflow, or where
+        more than a thousandth of the jumps run over links that climb by more than 4.
 
     Returns
     -------
@@ -82,6 +87,9 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     """
     generator = _generator(problem, weight)
     mass = stationary_mass(generator)
+    if generator.weight == "midpoint" and _steep_share(generator, mass) > FEW:
+        generator = _generator(problem, "fitted")
+        mass = stationary_mass(generator)
     grid = problem.grid
     fields = problem.fields()
     density = mass / grid.volume
@@ -89,7 +97,7 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     centres = (slice(1, None, 2),) * grid.dim
     transport = fields.drift()[centres] * density[..., None]
     scale = np.abs(transport).sum() + np.abs(transport - current).sum()
-    production = entropy_production(generator, mass)
+    production = entropy_production(generator, mass) if _links_are_noises(fields) else None
     if production is None:
         production = _continuum_production(current, fields.diffusion, density, grid.volume)
     throughput = float((generator.exit_rate * mass.ravel()).max())
@@ -105,6 +113,28 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     )
 
 
+def _steep_share(generator: Generator, mass: Array) -> float:
+    """Share of the jumps that run over links too steep for midpoint weights."""
+    p = mass.ravel()
+    jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
+    two_way = (generator.forward > 0) & (generator.backward > 0)
+    climb = np.log(generator.backward[two_way]) - np.log(generator.forward[two_way])
+    return float(jumps[two_way][np.abs(climb) > STEEP].sum() / jumps.sum())
+
+
+def _links_are_noises(fields: Fields) -> bool:
+    """Whether the fluxes along links vanish with J, so that their sum is the production of J.
+
+    Where D varies, the terms ``kappa d_j(D_ij p)`` of a reading other than Hanggi-Klimontovich
+    are spread over the links of a full tensor, which are more than axes: circulations around
+    elementary triangles remain, carry no current, and would count as dissipation.
+    """
+    if fields.kappa == 0.0 or fields.dim == 1 or not fields.diffusion[..., 0, 1].any():
+        return True
+    d = fields.diffusion
+    return bool((d == d[(0,) * fields.dim]).all())
+
+
 def _generator(problem: Problem, weight: str) -> Generator:
     try:
         return problem.generator(weight=weight)
@@ -115,7 +145,7 @@ def _generator(problem: Problem, weight: str) -> Generator:
 
 
 def _continuum_production(current: Array, diffusion: Array, density: Array, volume: float) -> float:
-    """Integral of ``J . D^-1 J / p``: for generators with one-way links."""
+    """Integral of ``J . D^-1 J / p``: where links do not carry it one by one."""
     force = np.linalg.solve(diffusion, current[..., None])[..., 0]
     power = np.einsum("...i,...i->...", current, force)
     return float(np.sum(power[density > 0] / density[density > 0]) * volume)
