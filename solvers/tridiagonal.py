@@ -72,10 +72,9 @@ class Tridiagonal(Propagator):
         _rational_kernel(
             mass, c.up, c.down, c.absorption, c.ring, dt, POLES, RESIDUES, EMBEDDED, new, estimate
         )
-        if self.generator.conservative:
-            conserve(new, mass)
+        drift = conserve(new, mass) if self.generator.conservative else 0.0
         rounding = ROUNDING * float(np.abs(mass).sum())
-        return Trial(new, l1_error(estimate, mass), 0, POLES.size, rounding)
+        return Trial(new, l1_error(estimate, mass) + drift, 0, POLES.size, rounding)
 
 
 @dataclass(frozen=True, eq=False)
