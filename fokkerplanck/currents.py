@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,14 +33,14 @@ class Current:
         J at cell centres; its integral is the rate of change of the mean position.
     divergence : ndarray, shape (*shape,)
         Net outflow of each cell by volume, ``-dp/dt``; zero to rounding at stationarity.
-    entropy_production : float or None
-        Rate of the link fluxes (Schnakenberg); None where links are one-way.
+    entropy_production : float
+        Rate, of the link fluxes where they carry it one by one, else of J.
     """
 
     grid: Grid
-    field: Array
-    divergence: Array
-    entropy_production: float | None
+    field: Array = dataclasses.field(repr=False)
+    divergence: Array = dataclasses.field(repr=False)
+    entropy_production: float
 
     def _repr_html_(self) -> str:
         largest = float(np.linalg.norm(self.field, axis=-1).max())
@@ -80,5 +81,5 @@ def current(
         problem.grid,
         cell_current(generator, mass),
         divergence(generator, mass),
-        entropy_production(generator, mass),
+        entropy_production(generator, mass, problem.fields(time)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,7 +45,7 @@ class Evolution:
 
     grid: Grid
     times: Array
-    density: Array
+    density: Array = field(repr=False)
     mass_error: float
     minimum_density: float
     time_error: float

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,13 +101,19 @@ class RunResult:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{r['quantity']}</td><td>{r['computed']:.6g}</td>"
+            f"<tr><td>{escape(r['quantity'])}</td><td>{r['computed']:.6g}</td>"
             f"<td>{r['predicted']:.6g}</td><td>{'pass' if r['pass'] else 'FAIL'}</td></tr>"
             for r in self.summary["expect"]
             if r["computed"] is not None and r["predicted"] is not None
         )
         head = "<tr><th>quantity</th><th>computed</th><th>predicted</th><th></th></tr>"
-        return f"<p><b>{self.case.title}</b> {self.output or ''}</p><table>{head}{rows}</table>"
+        facts = "".join(
+            f"<tr><th>{name}</th><td>{self.summary[key]:.1e}</td></tr>"
+            for name, key in (("mass error", "mass_error"), ("smallest density", "minimum_density"))
+            if self.summary[key] is not None
+        )
+        title = f"<p><b>{escape(self.case.title)}</b> {escape(str(self.output or ''))}</p>"
+        return f"{title}<table>{facts}</table>" + (f"<table>{head}{rows}</table>" if rows else "")
 
 
 def run_case(

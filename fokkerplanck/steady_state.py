@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from fokkerplanck.grid import Grid
 from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
 from fokkerplanck.solvers.errors import NumericalError
-from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.stationary import stationary_mass
 
@@ -49,8 +48,8 @@ class Stationary:
     """
 
     grid: Grid
-    density: Array
-    current: Array
+    density: Array = field(repr=False)
+    current: Array = field(repr=False)
     entropy_production: float
     irreversibility: float
     residual: float
@@ -97,16 +96,13 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     centres = (slice(1, None, 2),) * grid.dim
     transport = fields.drift()[centres] * density[..., None]
     scale = np.abs(transport).sum() + np.abs(transport - current).sum()
-    production = entropy_production(generator, mass) if _links_are_noises(fields) else None
-    if production is None:
-        production = _continuum_production(current, fields.diffusion, density, grid.volume)
     throughput = float((generator.exit_rate * mass.ravel()).max())
     outflow = float(np.abs(divergence(generator, mass)).max()) * grid.volume
     return Stationary(
         grid,
         density,
         current,
-        production,
+        entropy_production(generator, mass, fields),
         float(np.abs(current).sum() / scale) if scale > 0 else 0.0,
         outflow / throughput,
         generator.weight,
@@ -122,19 +118,6 @@ def _steep_share(generator: Generator, mass: Array) -> float:
     return float(jumps[two_way][np.abs(climb) > STEEP].sum() / jumps.sum())
 
 
-def _links_are_noises(fields: Fields) -> bool:
-    """Whether the fluxes along links vanish with J, so that their sum is the production of J.
-
-    Where D varies, the terms ``kappa d_j(D_ij p)`` of a reading other than Hanggi-Klimontovich
-    are spread over the links of a full tensor, which are more than axes: circulations around
-    elementary triangles remain, carry no current, and would count as dissipation.
-    """
-    if fields.kappa == 0.0 or fields.dim == 1 or not fields.diffusion[..., 0, 1].any():
-        return True
-    d = fields.diffusion
-    return bool((d == d[(0,) * fields.dim]).all())
-
-
 def _generator(problem: Problem, weight: str) -> Generator:
     try:
         return problem.generator(weight=weight)
@@ -142,10 +125,3 @@ def _generator(problem: Problem, weight: str) -> Generator:
         if weight != "midpoint":
             raise
         return problem.generator(weight="fitted")
-
-
-def _continuum_production(current: Array, diffusion: Array, density: Array, volume: float) -> float:
-    """Integral of ``J . D^-1 J / p``: where links do not carry it one by one."""
-    force = np.linalg.solve(diffusion, current[..., None])[..., 0]
-    power = np.einsum("...i,...i->...", current, force)
-    return float(np.sum(power[density > 0] / density[density > 0]) * volume)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 
 __all__ = ["cell_current", "divergence", "entropy_production"]
@@ -40,26 +41,38 @@ def divergence(generator: Generator, mass: Array) -> Array:
     return np.asarray(out.reshape(generator.shape) / generator.volume)
 
 
-def entropy_production(generator: Generator, mass: Array) -> float | None:
+def entropy_production(generator: Generator, mass: Array, fields: Fields) -> float:
     r"""Entropy production rate :math:`\sum (a - b) \ln(a / b) \ge 0` over links.
 
     a and b are the two one-way fluxes of a link. In the continuum limit it is
-    :math:`\int J \cdot D^{-1} J / p`.
-
-    Returns
-    -------
-    float or None
-        None where a link can be passed one way only (Ito tensors whose decomposition changes
-        from cell to cell), for which the sum has no meaning.
+    :math:`\int J \cdot D^{-1} J / p`, and that is what is taken where the sum would be another
+    thing: where a link can be passed one way only (Ito tensors whose decomposition changes from
+    cell to cell), and for full tensors that vary under another reading than
+    Hanggi-Klimontovich. Their terms ``kappa d_j(D_ij p)`` are spread over more links than axes:
+    circulations around elementary triangles remain, carry no current, and do not dissipate.
 
     References
     ----------
     Schnakenberg, Rev. Mod. Phys. 48, 571 (1976), equation 7.6.
     """
-    if ((generator.forward == 0) != (generator.backward == 0)).any():
-        return None
+    one_way = ((generator.forward == 0) != (generator.backward == 0)).any()
+    if one_way or _spreads_the_reading(fields):
+        return _continuum_production(generator, mass, fields)
     p = np.asarray(mass, dtype=np.float64).ravel()
     a = generator.forward * p[generator.tail]
     b = generator.backward * p[generator.head]
     both = (a > 0) & (b > 0)
     return float(np.sum((a[both] - b[both]) * np.log(a[both] / b[both])))
+
+
+def _spreads_the_reading(fields: Fields) -> bool:
+    if fields.kappa == 0.0 or fields.dim == 1 or not fields.diffusion[..., 0, 1].any():
+        return False
+    return bool((fields.diffusion != fields.diffusion[(0,) * fields.dim]).any())
+
+
+def _continuum_production(generator: Generator, mass: Array, fields: Fields) -> float:
+    current, p = cell_current(generator, mass), np.reshape(mass, generator.shape)
+    force = np.linalg.solve(fields.diffusion, current[..., None])[..., 0]
+    power = np.einsum("...i,...i->...", current, force)
+    return float(np.sum(power[p > 0] / p[p > 0]) * generator.volume**2)

@@ -130,6 +130,7 @@ def test_failing_expectations_do_not_stop_a_run(tmp_path: Path) -> None:
     assert second["predicted"] == 1.0
     assert not result.passed
     assert "FAIL" in result._repr_html_()
+    assert "mass error" in result._repr_html_()
 
 
 def test_a_run_in_memory_gives_the_same_densities(tmp_path: Path) -> None:

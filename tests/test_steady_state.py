@@ -51,6 +51,9 @@ def test_entropy_production_of_a_turning_gaussian(reading):
     force = np.linalg.solve(problem.diffusion(), v[..., None])[..., 0]
     exact = float(np.sum((v * force).sum(axis=-1) * p) * problem.grid.volume)
     assert found.entropy_production == pytest.approx(exact, rel=1e-2)
+    again = fp.current(problem, found.density, weight=found.weight)
+    assert again.entropy_production == pytest.approx(found.entropy_production, rel=1e-9)
+    assert "..." not in repr((found, again))
     assert np.abs(found.current - v * p[..., None]).max() < 1e-2 * np.abs(v * p[..., None]).max()
 
 
