@@ -169,4 +169,4 @@ def _number(value: float | None, error: float | None) -> str:
 
 
 def _described(label: str, time: float | None) -> str:
-    return label if time is None else f"{label} at t = {time:g}"
+    return f"{label}, stationary" if time is None else f"{label} at t = {time:g}"

@@ -127,7 +127,7 @@ def _wells(result: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right")
     minima = result["landscape"]["minima"]
     for k, well in enumerate(minima[:WELLS]):
-        place = ", ".join(f"{c:.4g}" for c in well["position"])
+        place = ", ".join(f"{_clean(c):.4g}" for c in well["position"])
         table.add_row(
             f"({place})", _number(_clean(well["loss"])), *(_number(m[k]) for _, m in columns)
         )

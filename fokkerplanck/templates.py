@@ -218,7 +218,7 @@ def template(kind: str) -> str:
     """
     if kind not in TEMPLATES:
         close = difflib.get_close_matches(kind, TEMPLATES, n=1)
-        hint = f'; did you mean "{close[0]}"?' if close else ""
+        hint = f'; did you mean "{close[0]}"?' if close else "."
         msg = f'no template "{kind}"{hint} Known: {", ".join(TEMPLATES)}'
         raise CaseError(msg)
     return TEMPLATES[kind][1]

@@ -64,7 +64,12 @@ def censor(generator: Generator) -> Censored:
     """
     q, out = generator.matrix, generator.exit_rate
     if not (out > 0).all():
-        msg = f"cell {int(np.argmin(out))} can never be left: every jump rate out of it is 0"
+        cell = tuple(int(k) for k in np.unravel_index(int(np.argmin(out)), generator.shape))
+        place = cell[0] if len(cell) == 1 else cell
+        msg = (
+            "there is no unique stationary density on this grid: "
+            f"cell {place} can never be left, every jump rate out of it is 0"
+        )
         raise NumericalError(msg)
     anchors: list[int] = []
     while True:

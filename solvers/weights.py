@@ -19,9 +19,10 @@ def bernoulli(z: Array) -> Array:
     """Bernoulli function ``B(z) = z / (e^z - 1)``, without cancellation or overflow."""
     z = np.asarray(z, dtype=np.float64)
     small = np.abs(z) < 1e-5
+    near = np.where(small, z, 0.0)
     with np.errstate(over="ignore"):
         value = z / np.expm1(np.where(small, 1.0, z))
-    return np.where(small, 1 - z / 2 + z * z / 12, value)
+    return np.where(small, 1 - near / 2 + near * near / 12, value)
 
 
 def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array]:

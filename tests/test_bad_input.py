@@ -139,7 +139,8 @@ BROKEN = [
     line("negative cells", "cells = 32", "cells = -5", "grid.x.cells", "-5"),
     line("too many cells", "cells = 32", "cells = 1000000000", "grid", "1e+09 cells"),
     line("zero temperature", "temperature = 0.1", "temperature = 0", "noise.temperature", "> 0"),
-    line("zero tolerance", "tolerance = 1e-6", "tolerance = 0.0", "evolve.tolerance", "> 0"),
+    line("zero tolerance", "tolerance = 1e-6", "tolerance = 0.0", "evolve.tolerance", "1e-11"),
+    line("tiny tolerance", "tolerance = 1e-6", "tolerance = 1e-14", "evolve.tolerance", "1e-11"),
     line("huge tolerance", "tolerance = 1e-6", "tolerance = 5.0", "evolve.tolerance", "0.1"),
     line("parameter is nan", "a = 0.25", "a = nan", "landscape.parameters.a", "finite"),
     # choices

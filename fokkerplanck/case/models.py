@@ -192,7 +192,7 @@ class EvolveTable(Table):
     """Evolve the initial density to these times."""
 
     times: Times = Field(description="a list, or { start, stop, count, spacing }")
-    tolerance: Positive = Field(1e-8, le=0.1)
+    tolerance: Positive = Field(1e-8, ge=1e-11, le=0.1)
     method: str = "auto"
     weight: Weight = "fitted"
 
