@@ -110,15 +110,7 @@ def plane_links(fields: Fields) -> Links:
     _check_reach(offsets, rho, fields.shape)
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
     tail, head, offset = lattice.tail, lattice.head, lattice.offset
-    points = [
-        np.stack([2 * (tail // ny) + 1, 2 * (tail % ny) + 1], axis=-1) + k * offset
-        for k in range(3)
-    ]
-    for axis, (low, _) in enumerate(fields.walls):
-        if low == "periodic":
-            for point in points:
-                point[:, axis] %= 2 * fields.shape[axis]
-    at_tail, middle, at_head = ((p[:, 0], p[:, 1]) for p in points)
+    at_tail, middle, at_head = (_half_index(fields, tail, k * offset) for k in range(3))
     link = offset * np.array([hx, hy])
     first = _half_climb(fields, inverse[tail], link, at_tail, middle)
     second = _half_climb(fields, inverse[head], link, middle, at_head)
@@ -167,12 +159,24 @@ def _check_reach(offsets: Indices, rho: Array, shape: tuple[int, ...]) -> None:
             raise NumericalError(msg)
 
 
+def _half_index(fields: Fields, tail: Indices, steps: Indices) -> NDArray[np.int64]:
+    """Flat index on the half lattice, some half steps away from cells."""
+    (nx, ny), ((low_x, _), (low_y, _)) = fields.shape, fields.walls
+    x = 2 * (tail // ny) + 1 + steps[:, 0]
+    y = 2 * (tail % ny) + 1 + steps[:, 1]
+    if low_x == "periodic":
+        x %= 2 * nx
+    if low_y == "periodic":
+        y %= 2 * ny
+    return np.asarray(x.astype(np.int64) * (2 * ny + 1) + y)
+
+
 def _half_climb(
     fields: Fields,
     inverse: Array,
     link: Array,
-    start: tuple[Indices, ...],
-    end: tuple[Indices, ...],
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
 ) -> Array:
     """Climb of Phi over half of each link l.
 
@@ -181,15 +185,19 @@ def _half_climb(
     minus ``(D^-1 l) . F``.
     """
     lx, ly = link.T
-    wx, wy = np.einsum("lij,lj->il", inverse, link)
+    wx = inverse[:, 0, 0] * lx + inverse[:, 0, 1] * ly
+    wy = inverse[:, 1, 0] * lx + inverse[:, 1, 1] * ly
     square = lx * lx + ly * ly
     a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
-    gx, gy = (fields.gradient[start] + fields.gradient[end]).T / 2
-    rise = fields.potential[end] - fields.potential[start]
-    climb: Array = a * rise + s * (gy * lx - gx * ly) / 2
+    potential, gradient = fields.potential.ravel(), fields.gradient.reshape(-1, 2)
+    climb: Array = a * (potential[end] - potential[start])
+    if s.any():
+        gx, gy = (gradient[start] + gradient[end]).T
+        climb += s * (gy * lx - gx * ly) / 4
     if fields.force is not None:
-        fx, fy = (fields.force[start] + fields.force[end]).T / 2
-        climb -= (wx * fx + wy * fy) / 2
+        force = fields.force.reshape(-1, 2)
+        fx, fy = (force[start] + force[end]).T
+        climb -= (wx * fx + wy * fy) / 4
     return climb
 
 

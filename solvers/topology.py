@@ -75,16 +75,15 @@ def lattice_links(
 
 
 @njit(cache=True)
-def _wall_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
+def _wall_kernel(n, walls, ix, iy, ex, ey):  # type: ignore[no-untyped-def]
     """Fraction of link e inside the walls (2 when all of it is) and whether it ends absorbed."""
     theta, absorbed = 2.0, False
     for k in range(2):
-        j = i[k] + e[k]
-        if walls[k, 0] == 2 or 0 <= j < n[k]:
+        i, e = (ix, ex) if k == 0 else (iy, ey)
+        if 0 <= i + e < n[k] or walls[k, 0] == 2:
             continue
-        side = 0 if j < 0 else 1
-        edge = -0.5 - i[k] if side == 0 else n[k] - 0.5 - i[k]
-        t = edge / e[k]
+        side = 0 if e < 0 else 1
+        t = (-0.5 - i if side == 0 else n[k] - 0.5 - i) / e
         here = walls[k, side] == 1
         if abs(t - theta) < 1e-12:  # through a corner
             absorbed = absorbed or here
@@ -94,9 +93,9 @@ def _wall_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _arm_kernel(n, i, e, walls):  # type: ignore[no-untyped-def]
-    """Length of the arm from cell i along e: theta if an absorbing wall cuts it, else 1."""
-    theta, absorbed = _wall_kernel(n, i, e, walls)
+def _arm_kernel(n, walls, ix, iy, ex, ey):  # type: ignore[no-untyped-def]
+    """Length of the arm from a cell along e: theta if an absorbing wall cuts it, else 1."""
+    theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)
     return theta if absorbed else 1.0
 
 
@@ -107,25 +106,24 @@ def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
     ints, reals = np.empty((6 * cells, 4), dtype=np.int32), np.empty((6 * cells, 4))
     cut_ints, cut_reals = np.empty((6 * cells, 3), dtype=np.int32), np.empty((6 * cells, 2))
     links, cuts = 0, 0
-    i, e, j = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.int64)
     for c in range(cells):
-        i[0], i[1] = c // ny, c % ny
+        ix, iy = c // ny, c % ny
         for k in range(3):
             if rho[c, k] == 0.0:
                 continue
             for sign in (1, -1):
-                e[0], e[1] = sign * offsets[c, k, 0], sign * offsets[c, k, 1]
-                theta, absorbed = _wall_kernel(n, i, e, walls)
+                ex, ey = sign * offsets[c, k, 0], sign * offsets[c, k, 1]
+                theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)
                 if theta < 2.0:
                     if absorbed:
-                        opposite = _arm_kernel(n, i, -e, walls)
-                        cut_ints[cuts, 0], cut_ints[cuts, 1], cut_ints[cuts, 2] = c, e[0], e[1]
+                        opposite = _arm_kernel(n, walls, ix, iy, -ex, -ey)
+                        cut_ints[cuts, 0], cut_ints[cuts, 1], cut_ints[cuts, 2] = c, ex, ey
                         cut_reals[cuts, 0] = rho[c, k] * 2.0 / (theta * (theta + opposite))
                         cut_reals[cuts, 1] = theta
                         cuts += 1
                     continue
-                j[0], j[1] = (i[0] + e[0]) % n[0], (i[1] + e[1]) % n[1]
-                other = j[0] * ny + j[1]
+                jx, jy = (ix + ex) % n[0], (iy + ey) % n[1]
+                other = jx * ny + jy
                 rho_j = 0.0
                 for m in range(3):
                     same = offsets[other, m, 0] == offsets[c, k, 0]
@@ -137,8 +135,8 @@ def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
                 here, there = (0, 1) if sign == 1 else (1, 0)
                 ints[links, here], ints[links, there] = c, other
                 reals[links, here], reals[links, there] = rho[c, k], rho_j
-                reals[links, 2 + here] = 2.0 / (1.0 + _arm_kernel(n, i, -e, walls))
-                reals[links, 2 + there] = 2.0 / (1.0 + _arm_kernel(n, j, e, walls))
+                reals[links, 2 + here] = 2.0 / (1.0 + _arm_kernel(n, walls, ix, iy, -ex, -ey))
+                reals[links, 2 + there] = 2.0 / (1.0 + _arm_kernel(n, walls, jx, jy, ex, ey))
                 ints[links, 2], ints[links, 3] = offsets[c, k, 0], offsets[c, k, 1]
                 links += 1
     return ints[:links], reals[:links], cut_ints[:cuts], cut_reals[:cuts]
