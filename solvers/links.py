@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
+from fokkerplanck.solvers.joints import join
 from fokkerplanck.solvers.selling import selling_decomposition
 from fokkerplanck.solvers.topology import lattice_links
 
@@ -99,8 +100,8 @@ def line_links(fields: Fields) -> Links:
 def plane_links(fields: Fields) -> Links:
     """Links of a 2-D problem, from the Selling decomposition of every cell's tensor.
 
-    A link that leaves through a reflecting wall is dropped; one that leaves through an absorbing
-    wall keeps the part inside.
+    A link that leaves through a reflecting wall is dropped, and cells that this cuts off are joined
+    again along the axes; a link that leaves through an absorbing wall keeps the part inside.
     """
     ny = fields.shape[1]
     d = fields.diffusion.reshape(-1, 2, 2)
@@ -109,6 +110,7 @@ def plane_links(fields: Fields) -> Links:
     offsets, rho = selling_decomposition(d, (hx, hy))
     _check_reach(offsets, rho, fields.shape)
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
+    lattice = join(lattice, fields.shape, fields.walls, d, fields.spacing)
     tail, head, offset = lattice.tail, lattice.head, lattice.offset
     at_tail, middle, at_head = (_half_index(fields, tail, k * offset) for k in range(3))
     link = offset * np.array([hx, hy])

@@ -14,7 +14,7 @@ from fokkerplanck.solvers.current import cell_current, divergence, entropy_produ
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.stationary import _driven_mass, equilibrium_mass, stationary_mass
-from tests.fields import line, line_fields, plane, plane_fields, quartic
+from tests.fields import line, line_fields, plane, plane_fields, quartic, tensor
 from tests.strategies import WEIGHTS, random_fields
 
 CONSERVATIVE = st.sampled_from([("reflecting", "reflecting"), ("periodic", "periodic")])
@@ -197,3 +197,18 @@ def test_current_of_a_drifting_density_is_its_mean_velocity():
     moved = (rate[..., None] * x).sum(axis=(0, 1))
     assert cell_current(q, p).sum(axis=(0, 1)) * q.volume == pytest.approx(moved, rel=1e-10)
     assert -divergence(q, p) * q.volume == pytest.approx(rate, abs=1e-12 * np.abs(rate).max())
+
+
+@pytest.mark.parametrize("ratio", [1e3, 1e4])
+@pytest.mark.parametrize("weight", ["fitted", "midpoint"])
+def test_no_corner_is_cut_off_by_long_links(ratio, weight):
+    """Free diffusion between reflecting walls fills the box evenly, whatever the anisotropy."""
+    grid = plane(1.0, 48)
+    q = assemble(plane_fields(grid, tensor(1.0, 1 / ratio, np.deg2rad(30))), weight)
+    assert stationary_mass(q) == pytest.approx(np.full(grid.shape, 1 / 48**2), rel=1e-9)
+    slope = plane_fields(
+        grid, tensor(1.0, 1 / ratio, np.deg2rad(30)), force=lambda x, y: (0.3 - x, y * x)
+    )
+    p = stationary_mass(assemble(slope))
+    assert p.min() >= 0
+    assert p.sum() == pytest.approx(1, abs=1e-12)
