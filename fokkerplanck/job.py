@@ -173,6 +173,7 @@ class Job:
                     "irreversibility": found.irreversibility,
                     "residual": found.residual,
                     "weight": found.weight,
+                    "steep_jumps": found.steep_jumps,
                 },
             )
         return groups

@@ -20,6 +20,8 @@ __all__ = ["print_info", "print_run", "print_verification"]
 VERDICT = {True: "[green]pass[/green]", False: "[bold red]FAIL[/bold red]"}
 #: most wells listed one by one
 WELLS = 6
+#: share of steep jumps from which on the grid is called coarse
+COARSE = 0.01
 #: most times listed one by one
 TIMES = 10
 
@@ -96,9 +98,11 @@ def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         return []
     times = evolve["times"]
     work = [f"{evolve[k]} {k}" for k in ("products", "solves") if evolve[k]]
+    if evolve["method"] != "fipy":  # which has a discretisation of its own
+        work.insert(0, f"{evolve['weight']} weights")
     return [
         ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}"),
-        ("method", f"{evolve['method']} ({', '.join([evolve['weight'] + ' weights', *work])})"),
+        ("method", f"{evolve['method']} ({', '.join(work)})"),
         ("time error (L1)", f"{evolve['time_error']:.1e}"),
     ]
 
@@ -107,11 +111,15 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = result["stationary"]
     if not found:
         return []
-    return [
+    rows = [
         ("entropy production", _number(found["entropy_production"])),
         ("irreversibility", _number(found["irreversibility"])),
         ("residual", f"{found['residual']:.1e} ({found['weight']} weights)"),
     ]
+    if found["steep_jumps"] > COARSE:
+        share = f"{100 * found['steep_jumps']:.2g} % of the jumps climb by more than 2"
+        rows.append(("coarse grid", f"{share}: use more cells"))
+    return rows
 
 
 def _wells(result: Mapping[str, Any]) -> Table:

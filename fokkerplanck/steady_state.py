@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 #: A link that climbs by more than this is too steep for midpoint weights; and the share of all
 #: jumps that may run over such links.
 STEEP, FEW = 4.0, 1e-3
+#: A link that climbs by more than this upwinds: the grid does not resolve the balance along it.
+COARSE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,9 @@ class Stationary:
         Largest net outflow of a cell over its throughput: what is left of ``Q.T P = 0``.
     weight : str
         Link weight of the generator.
+    steep_jumps : float
+        Share of the jumps over links that climb by more than 2: where it is not small, the grid
+        is too coarse for the noise.
     """
 
     grid: Grid
@@ -54,6 +59,7 @@ class Stationary:
     irreversibility: float
     residual: float
     weight: str
+    steep_jumps: float
 
     def _repr_html_(self) -> str:
         return (
@@ -86,7 +92,7 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     """
     generator = _generator(problem, weight)
     mass = stationary_mass(generator)
-    if generator.weight == "midpoint" and _steep_share(generator, mass) > FEW:
+    if generator.weight == "midpoint" and _steep_share(generator, mass, STEEP) > FEW:
         generator = _generator(problem, "fitted")
         mass = stationary_mass(generator)
     grid = problem.grid
@@ -106,16 +112,17 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
         float(np.abs(current).sum() / scale) if scale > 0 else 0.0,
         outflow / throughput,
         generator.weight,
+        _steep_share(generator, mass, COARSE),
     )
 
 
-def _steep_share(generator: Generator, mass: Array) -> float:
-    """Share of the jumps that run over links too steep for midpoint weights."""
+def _steep_share(generator: Generator, mass: Array, limit: float) -> float:
+    """Share of the jumps that run over links that climb by more than `limit`."""
     p = mass.ravel()
     jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
     two_way = (generator.forward > 0) & (generator.backward > 0)
     climb = np.log(generator.backward[two_way]) - np.log(generator.forward[two_way])
-    return float(jumps[two_way][np.abs(climb) > STEEP].sum() / jumps.sum())
+    return float(jumps[two_way][np.abs(climb) > limit].sum() / jumps.sum())
 
 
 def _generator(problem: Problem, weight: str) -> Generator:

@@ -67,3 +67,15 @@ def test_landscapes_too_steep_for_the_grid_keep_the_tame_weights():
     asked, fitted = fp.stationary(problem, "midpoint"), fp.stationary(problem, "fitted")
     assert asked.weight == "fitted"
     assert asked.entropy_production == pytest.approx(fitted.entropy_production, rel=1e-9)
+
+
+def test_a_grid_too_coarse_for_the_noise_is_told():
+    """The share of steep jumps falls as the grid resolves the well."""
+    well = fp.landscapes.from_expression("2 * x**2", 1)
+    shares = []
+    for cells in (12, 48, 192):
+        problem = fp.Problem(fp.Grid.line(-2, 2, cells), well, fp.noise.white(0.02))
+        shares.append(fp.stationary(problem).steep_jumps)
+    assert shares[0] > 0.1
+    assert shares[0] > shares[1] > shares[2]
+    assert shares[2] < 1e-12
