@@ -173,7 +173,7 @@ class Job:
                     "irreversibility": found.irreversibility,
                     "residual": found.residual,
                     "weight": found.weight,
-                    "steep_jumps": found.steep_jumps,
+                    "mean_climb": found.mean_climb,
                 },
             )
         return groups

@@ -104,7 +104,7 @@ class Record:
             "irreversibility": found.irreversibility,
             "residual": found.residual,
             "weight": found.weight,
-            "steep_jumps": found.steep_jumps,
+            "mean_climb": found.mean_climb,
             "minimum": float(found.density.min()),
             **self._observe(found.density),
         }

@@ -20,8 +20,8 @@ __all__ = ["print_info", "print_run", "print_verification"]
 VERDICT = {True: "[green]pass[/green]", False: "[bold red]FAIL[/bold red]"}
 #: most wells listed one by one
 WELLS = 6
-#: share of steep jumps from which on the grid is called coarse
-COARSE = 0.01
+#: mean climb of a link from which on the grid is called coarse
+COARSE = 1.0
 #: most times listed one by one
 TIMES = 10
 
@@ -116,9 +116,9 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("irreversibility", _number(found["irreversibility"])),
         ("residual", f"{found['residual']:.1e} ({found['weight']} weights)"),
     ]
-    if found["steep_jumps"] > COARSE:
-        share = f"{100 * found['steep_jumps']:.2g} % of the jumps climb by more than 2"
-        rows.append(("coarse grid", f"{share}: use more cells"))
+    if found["mean_climb"] > COARSE:
+        climb = f"the density climbs {found['mean_climb']:.2g} times the noise per cell"
+        rows.append(("coarse grid", f"{climb}, better below 1: use more cells"))
     return rows
 
 

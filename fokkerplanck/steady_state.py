@@ -23,8 +23,6 @@ Array = NDArray[np.float64]
 #: A link that climbs by more than this is too steep for midpoint weights; and the share of all
 #: jumps that may run over such links.
 STEEP, FEW = 4.0, 1e-3
-#: A link that climbs by more than this upwinds: the grid does not resolve the balance along it.
-COARSE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +45,9 @@ class Stationary:
         Largest net outflow of a cell over its throughput: what is left of ``Q.T P = 0``.
     weight : str
         Link weight of the generator.
-    steep_jumps : float
-        Share of the jumps over links that climb by more than 2: where it is not small, the grid
-        is too coarse for the noise.
+    mean_climb : float
+        Mean over the density of the steepest climb of -ln(rate ratio) along a link of a cell: about
+        the cell width over the width of a well. Above 1 the grid is too coarse for the noise.
     """
 
     grid: Grid
@@ -59,7 +57,7 @@ class Stationary:
     irreversibility: float
     residual: float
     weight: str
-    steep_jumps: float
+    mean_climb: float
 
     def _repr_html_(self) -> str:
         return (
@@ -92,7 +90,7 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     """
     generator = _generator(problem, weight)
     mass = stationary_mass(generator)
-    if generator.weight == "midpoint" and _steep_share(generator, mass, STEEP) > FEW:
+    if generator.weight == "midpoint" and _steep_share(generator, mass) > FEW:
         generator = _generator(problem, "fitted")
         mass = stationary_mass(generator)
     grid = problem.grid
@@ -112,17 +110,31 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
         float(np.abs(current).sum() / scale) if scale > 0 else 0.0,
         outflow / throughput,
         generator.weight,
-        _steep_share(generator, mass, COARSE),
+        _mean_climb(generator, mass),
     )
 
 
-def _steep_share(generator: Generator, mass: Array, limit: float) -> float:
-    """Share of the jumps that run over links that climb by more than `limit`."""
+def _steep_share(generator: Generator, mass: Array) -> float:
+    """Share of the jumps that run over links too steep for midpoint weights."""
     p = mass.ravel()
     jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
-    two_way = (generator.forward > 0) & (generator.backward > 0)
-    climb = np.log(generator.backward[two_way]) - np.log(generator.forward[two_way])
-    return float(jumps[two_way][np.abs(climb) > limit].sum() / jumps.sum())
+    links, climb = _climbs(generator)
+    return float(jumps[links][climb > STEEP].sum() / jumps.sum())
+
+
+def _mean_climb(generator: Generator, mass: Array) -> float:
+    links, climb = _climbs(generator)
+    steepest = np.zeros(generator.cells)
+    for ends in (generator.tail, generator.head):
+        np.maximum.at(steepest, ends[links], climb)
+    return float(steepest @ mass.ravel())
+
+
+def _climbs(generator: Generator) -> tuple[NDArray[np.bool_], Array]:
+    """Links that can be passed both ways, and the size of their climbs."""
+    links = (generator.forward > 0) & (generator.backward > 0)
+    climb = np.log(generator.backward[links]) - np.log(generator.forward[links])
+    return links, np.abs(climb)
 
 
 def _generator(problem: Problem, weight: str) -> Generator:

@@ -70,12 +70,13 @@ def test_landscapes_too_steep_for_the_grid_keep_the_tame_weights():
 
 
 def test_a_grid_too_coarse_for_the_noise_is_told():
-    """The share of steep jumps falls as the grid resolves the well."""
+    """The mean climb tends to sqrt(2/pi) cell widths over the width of a well."""
     well = fp.landscapes.from_expression("2 * x**2", 1)
-    shares = []
-    for cells in (12, 48, 192):
+    climbs = []
+    for cells in (12, 480, 960):
         problem = fp.Problem(fp.Grid.line(-2, 2, cells), well, fp.noise.white(0.02))
-        shares.append(fp.stationary(problem).steep_jumps)
-    assert shares[0] > 0.1
-    assert shares[0] > shares[1] > shares[2]
-    assert shares[2] < 1e-12
+        climbs.append(fp.stationary(problem).mean_climb)
+    assert climbs[0] > 10
+    assert climbs[1] / climbs[2] == pytest.approx(2, rel=0.05)
+    h, width = 4 / 960, np.sqrt(0.02 / 4)
+    assert climbs[2] == pytest.approx(np.sqrt(2 / np.pi) * h / width, rel=0.05)
