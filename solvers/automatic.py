@@ -21,6 +21,7 @@ __all__ = ["Automatic"]
 
 Array = NDArray[np.float64]
 CHEAP, DEAR = 0.02, 300.0  # seconds of explicit work, on a driven ring
+ROUNDS = 5  # explicit stretches on a driven ring, each `PATIENCE` times as long
 DRIVEN = 0.2
 PATIENCE = 4.0  # each explicit stretch after a failed rational step is this much longer
 
@@ -63,12 +64,35 @@ class Automatic(Propagator):
             return line.advance(mass, dt, tolerance)
         if self._explicit_cost(dt) < CHEAP:
             return self._explicit(mass, dt, tolerance)
+        done, left = self._relaxed(mass, dt, 0.5 * tolerance)
+        if left == 0.0:
+            return done
         try:
-            return line.advance(mass, dt, tolerance)
+            return done.then(line.advance(done.mass, left, 0.5 * tolerance))
         except NumericalError:  # too many short steps: their rounding adds up
-            if self._explicit_cost(dt) > DEAR:
+            if self._explicit_cost(left) > DEAR:
                 raise
-            return self._explicit(mass, dt, tolerance)
+            return done.then(self._explicit(done.mass, left, 0.5 * tolerance))
+
+    def _relaxed(self, mass: Array, dt: float, tolerance: float) -> tuple[Advance, float]:
+        """Go on explicitly for a while, to see whether a strongly driven ring comes to rest.
+
+        Its modes oscillate much faster than they decay, which only short steps follow; but they
+        decay within a few rounds, and who has come to rest stays so.
+        """
+        done, left = Advance(mass, 0.0), dt
+        stretch = dt * CHEAP / max(self._uniform.cost(dt), CHEAP)
+        for _ in range(ROUNDS):
+            rest = self._rational.at_rest(done.mass, 0.5 * (tolerance - done.error))
+            if rest is not None:
+                return done.then(rest), 0.0
+            step = min(stretch, left)
+            done = done.then(self._explicit(done.mass, step, 0.25 * (tolerance - done.error)))
+            left = 0.0 if step == left else left - step
+            if left == 0.0:
+                break
+            stretch *= PATIENCE
+        return done, left
 
     def _mixed(self, mass: Array, dt: float, tolerance: float) -> Advance:
         rational = self._rational
