@@ -11,7 +11,7 @@ from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.links import Links, line_links, plane_links
 from fokkerplanck.solvers.weights import WEIGHTS, jump_weights
 
-__all__ = ["assemble"]
+__all__ = ["assemble", "find_links", "on_links"]
 
 Array = NDArray[np.float64]
 
@@ -46,13 +46,26 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
     NumericalError
         A rate overflows, or the anisotropy asks for jumps longer than the grid.
     """
+    return on_links(find_links(fields), fields, weight)
+
+
+def find_links(fields: Fields) -> Links:
+    """Find the links of a problem: all of the assembly that takes time."""
+    return line_links(fields) if fields.dim == 1 else plane_links(fields)
+
+
+def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> Generator:
+    """Make the generator on links that were found before, with D multiplied by `factor`.
+
+    Strengths are multiplied and climbs divided by it; see `assemble` for the rest.
+    """
     if weight not in WEIGHTS:
         msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
         raise ValueError(msg)
-    links = line_links(fields) if fields.dim == 1 else plane_links(fields)
-    forward, backward = jump_weights(links.first, links.second, weight)
+    forward, backward = jump_weights(links.first / factor, links.second / factor, weight)
     prefactor = _reading(links, fields.kappa)
-    out, _ = jump_weights(links.wall_climb / 2, links.wall_climb / 2, weight)
+    half = links.wall_climb / (2 * factor)
+    out, _ = jump_weights(half, half, weight)
     cells = int(np.prod(fields.shape))
     generator = Generator(
         fields.shape,
@@ -60,9 +73,9 @@ def assemble(fields: Fields, weight: str = "fitted") -> Generator:
         links.tail,
         links.head,
         links.offset,
-        prefactor[0] * links.arm_tail * forward,
-        prefactor[1] * links.arm_head * backward,
-        np.bincount(links.wall_cell, links.wall_rate * out, cells).astype(np.float64),
+        factor * prefactor[0] * links.arm_tail * forward,
+        factor * prefactor[1] * links.arm_head * backward,
+        np.bincount(links.wall_cell, factor * links.wall_rate * out, cells).astype(np.float64),
         weight,
     )
     _check(generator)

@@ -8,6 +8,7 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.problem import Problem
 from fokkerplanck.schedule import Schedule
+from fokkerplanck.solvers.assemble import assemble
 
 PLANE = Grid.plane((-2, 2, 12), (-1, 1, 10))
 VALLEY = landscapes.from_expression("(x**2 - 1)**2 / 4 + (y - x)**2 / 2", 2)
@@ -144,3 +145,21 @@ def test_notebook_view_tells_the_assumption():
     html = Problem(PLANE, VALLEY, noise.white(0.2, schedule=schedule))._repr_html_()
     assert "White noise, D = 0.2 I" in html
     assert "t &lt; 1" in html
+
+
+@pytest.mark.parametrize("weight", ["fitted", "midpoint"])
+def test_scheduled_generators_are_those_of_the_scheduled_tensor(weight):
+    """Rescaled links give the rates that an assembly from scratch gives, walls included."""
+    walls = (("reflecting", "absorbing"), "reflecting")
+    grid = Grid.plane((-2, 2, 12), (-2, 2, 14), walls)
+    tensor = noise.tensor(
+        [["0.3 + 0.1 * x", "0.1"], ["0.1", "0.2"]],
+        reading="stratonovich",
+        schedule=Schedule.expression("exp(-t / 3)"),
+    )
+    problem = Problem(grid, VALLEY, tensor)
+    q, direct = problem.generator(weight, time=2.0), assemble(problem.fields(2.0), weight)
+    assert q.forward == pytest.approx(direct.forward, rel=1e-12)
+    assert q.backward == pytest.approx(direct.backward, rel=1e-12)
+    assert q.absorption == pytest.approx(direct.absorption, rel=1e-12)
+    assert q.absorption.any()
