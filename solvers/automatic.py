@@ -20,7 +20,7 @@ from fokkerplanck.solvers.uniformisation import Uniformisation
 __all__ = ["Automatic"]
 
 Array = NDArray[np.float64]
-CHEAP, DEAR = 0.02, 300.0  # seconds of explicit work, on a driven ring
+CHEAP, DEAR = 0.02, 300.0  # seconds of explicit work
 ROUNDS = 5  # explicit stretches on a driven ring, each `PATIENCE` times as long
 DRIVEN = 0.2
 PATIENCE = 4.0  # each explicit stretch after a failed rational step is this much longer
@@ -106,7 +106,8 @@ class Automatic(Propagator):
                 return done.then(part)
             part = self._rational_step(done.mass, step, budget)
             ladder = not rational.reversible and not rational.bounded
-            if part is None and ladder and stretch > self._affordable():
+            patient = not ladder or stretch <= self._affordable()
+            if part is None and not (patient and self._explicit_cost(min(stretch, left)) < DEAR):
                 return done.then(rational.advance(done.mass, left, budget))
             if part is None:
                 step = min(stretch, left)

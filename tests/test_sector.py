@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from fokkerplanck.solvers.assemble import assemble
+from fokkerplanck.solvers.evolve import evolve
 from fokkerplanck.solvers.poles import POLES, RESIDUES
 from fokkerplanck.solvers.rational import PARTS, Rational
 from fokkerplanck.solvers.sector import MARGIN, find_sector, worst_error
@@ -99,3 +100,26 @@ def test_driven_wells_relax_in_one_step():
     late = Rational(q).advance(start, 1e12, 1e-9)
     assert late.method.endswith("stationary")
     assert np.abs(late.mass - part.mass).sum() < 1e-9
+
+
+def test_slow_escapes_of_a_driven_problem_are_followed_over_ten_decades():
+    """Halved noise: the wells exchange at one rate, and the excess decays as one exponential."""
+    fields = plane_fields(
+        plane(1.8, 36),
+        0.5 * np.array([[0.10, -0.03], [-0.03, 0.04]]),
+        lambda x, y: quartic(x) + (y - x) ** 2 / 2,
+        lambda x, y: (x**3 - x - (y - x), y - x),
+    )
+    q = assemble(fields)
+    start = np.zeros(q.cells)
+    start[np.ravel_multi_index((8, 8), q.shape)] = 1.0
+    x, y = np.indices(q.shape)
+    right = ((x + y > 35) + 0.5 * (x + y == 35)).ravel()
+    times = [1e4, 1e5, 2e5, 4e5, 1e9]
+    steps = list(evolve(q, start, times))
+    excess = np.array([0.5 - step.mass @ right for step in steps])
+    rate = np.log(excess[0] / excess[1]) / 9e4
+    assert excess[2] == pytest.approx(excess[1] * np.exp(-rate * 1e5), rel=1e-6)
+    assert excess[3] == pytest.approx(excess[1] * np.exp(-rate * 3e5), rel=1e-6)
+    assert abs(excess[4]) < 1e-8
+    assert sum(step.products for step in steps) < 20_000
