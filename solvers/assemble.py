@@ -97,7 +97,8 @@ def _reading(links: Links, kappa: float) -> tuple[Array, Array]:
 
 
 def _check(generator: Generator) -> None:
-    if not (np.isfinite(generator.forward).all() and np.isfinite(generator.backward).all()):
+    rates = (generator.forward, generator.backward, generator.absorption)
+    if not all(np.isfinite(r).all() for r in rates):
         msg = (
             f"a jump rate overflows with the {generator.weight!r} link weight: a link climbs by "
             "more than 700 times the noise strength; refine the grid or use weight = 'fitted'"

@@ -22,19 +22,19 @@ __all__ = ["Automatic"]
 Array = NDArray[np.float64]
 CHEAP, DEAR = 0.02, 300.0  # seconds of explicit work
 ROUNDS = 5  # explicit stretches on a driven ring, each `PATIENCE` times as long
-DRIVEN = 0.2
+DRIVEN = 0.2  # share of a rational step's cost that explicit methods may take on a driven chain
 PATIENCE = 4.0  # each explicit stretch after a failed rational step is this much longer
 
 
 class Automatic(Propagator):
     """Chooses per interval, by estimated seconds, and says in `Advance.method` what it chose.
 
-    One dimension: tridiagonal, whatever the time (on a driven ring, whose modes oscillate,
-    explicit methods where they are cheap or the tridiagonal one gives up). Two: an explicit
-    method (Chebyshev, or the Poisson sum where that takes fewer products) while its products
-    cost less than the factorisations of a rational step. Where a rational step is refused by
-    its error estimate, because the density is still far from equilibrium, an explicit stretch
-    of about the same cost goes first.
+    One dimension: tridiagonal, whatever the time; on a driven ring, whose modes oscillate, explicit
+    stretches first, until the ring has come to rest or they cost too much. Two: an explicit method
+    (Chebyshev, or the Poisson sum where that takes fewer products) while its products cost less
+    than the factorisations of a rational step, or a fifth of them on a driven chain. Where a
+    rational step is refused by its error estimate or bound, because the density is still far from
+    equilibrium, an explicit stretch of about the same cost goes first.
     """
 
     name = "auto"

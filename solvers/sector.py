@@ -47,7 +47,9 @@ class Sector:
     slope: float
 
     def bound(self, mass: Array, parts: int) -> float:
-        """L1 error of a rational step of any length, taken in `parts` equal steps.
+        """Bound the L1 error of a rational step of any length, taken in `parts` equal steps.
+
+        A bound as far as the slope is one: that comes from a power iteration, with a margin.
 
         ``|error|_1 <= |error / pi|_pi <= (1 + sqrt 2) sup |r(z / m)^m - e^z| |P / pi - 1|_pi``.
         """

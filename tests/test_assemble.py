@@ -186,6 +186,14 @@ def test_midpoint_rates_that_overflow_are_refused():
         assemble(fields, "midpoint")
 
 
+def test_absorption_that_overflows_is_refused():
+    """Only the wall is steep: the rate out, not those between cells, is beyond all numbers."""
+    grid = line(-1, 1, 10, ("reflecting", "absorbing"))
+    fields = line_fields(grid, 1e-3, lambda x: np.where(x > 0.99, -3.0, 0.0))
+    with pytest.raises(NumericalError, match="overflows"):
+        assemble(fields, "midpoint")
+
+
 def test_jumps_longer_than_the_grid_are_refused():
     with pytest.raises(NumericalError, match="anisotropy"):
         assemble(plane_fields(plane(1.0, 5), tensor(1.0, 1e-4, 0.3)))
