@@ -19,7 +19,8 @@ ROWS = [
     {"grid"},
     {"landscapes", "noise", "noise_models", "regions", "spd", "sgd", "schedule", "forces"},
     {"problem", "initial"},
-    {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"},
+    {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
+    | {"refinement"},
     {"theory"},
     {"layout", "store"},
     {"case"},
