@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "evaluate", "lookup"]
 
-#: tables of the result that need a table of the case, by name
-OPTIONAL = ("evolve", "stationary")
+#: tables of the result, and the table of the case that each one needs
+OPTIONAL = {
+    "evolve": "evolve",
+    "stationary": "stationary",
+    "passage": "passage",
+    "spectrum": "spectrum",
+    "spectrum_modes": "spectrum",
+    "rates": "rates",
+}
 #: most keys listed in a message
 LISTED = 30
 
@@ -59,8 +66,8 @@ def check(case: Case) -> None:
         For a table of the result that this case does not make, or an unknown prediction.
     """
     for k, expected in enumerate(case.expect):
-        table = expected.quantity.split(".")[0]
-        if table in OPTIONAL and getattr(case, table) is None:
+        table = OPTIONAL.get(expected.quantity.split(".")[0])
+        if table is not None and not getattr(case, table):
             msg = f'"{expected.quantity}" needs a table [{table}], which this case does not have'
             raise CaseError(msg, file=_file(case), key=f"expect.{k}.quantity")
         if expected.prediction is not None:

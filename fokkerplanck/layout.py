@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -93,10 +93,13 @@ class Group:
         coordinates, others count from 0.
     attributes : mapping
         Attributes of the group.
+    coordinates : mapping of str to (ndarray, str)
+        Dimensions of the group that have values of their own, and their long names.
     """
 
     arrays: Mapping[str, tuple[Any, tuple[str, ...], str]]
     attributes: Mapping[str, Any]
+    coordinates: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -159,6 +162,10 @@ def write_group(file: Any, name: str, content: Group) -> None:
     """Write a group with scales of its own, so that it also opens alone."""
     group = file.create_group(name)
     group.attrs.update(content.attributes)
+    for dim, (values, long_name) in content.coordinates.items():
+        scale = group.create_dataset(dim, data=np.asarray(values))
+        scale.make_scale(dim)
+        scale.attrs.update(units="1", long_name=long_name)
     for values, dims, _ in content.arrays.values():
         for dim, size in zip(dims, np.shape(values), strict=True):
             if dim not in group:

@@ -10,6 +10,14 @@ Layout, all dimensionless, axis order ``(time, x, y)``:
                         ``products``, ``solves``, ``method``
 ``/stationary``         ``density(x, y)``, ``current(x, y, component)``
 ``/observables``        ``mean``, ``covariance``, ``basin_mass`` and more, per time
+``/passage/NAME``       ``log10_time(x, y)``, ``source(x, y)``, ``target(x, y)``,
+                        ``committor(x, y)``, ``committor_backward(x, y)``,
+                        ``reactive_current(x, y, component)``, ``survival(passage_time)``;
+                        its numbers are attributes
+``/spectrum``           ``rate(mode)``, ``frequency(mode)``, ``log10_rate(mode)``,
+                        ``error(mode)``, ``right(mode, x, y)``, ``left(mode, x, y)``
+``/rates``              ``rate(well, to_well)``, ``log10_rate(well, to_well)``,
+                        ``population(well)``, ``position(well, component)``
 ``/case``               ``text`` (canonical TOML), ``summary`` (the JSON of ``run``), provenance
 ``/checkpoint``         the last cell masses, bit for bit, in two slots used in turn
 ======================  =========================================================================
@@ -34,6 +42,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.grid import Axis, Grid
+from fokkerplanck.stored_escape import StoredPassage, StoredRates, StoredSpectrum
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "StoredResult", "StoredStationary", "part_path", "read"]
 
@@ -209,6 +218,35 @@ class StoredResult:
                 group["current"][...],
                 float(group.attrs["entropy_production"]),
             )
+
+    @cached_property
+    def passages(self) -> tuple[str, ...]:
+        """Names of the passages that were computed."""
+        with _reading(self.path):
+            return tuple(self.file["passage"]) if "passage" in self.file else ()
+
+    def passage(self, name: str) -> StoredPassage:
+        """Read the passage of that name; `CaseError` when there is none."""
+        if name not in self.passages:
+            known = ", ".join(f'"{n}"' for n in self.passages) or "none"
+            msg = f'no passage "{name}"; this file has: {known}'
+            raise CaseError(msg, file=str(self.path), key="passage")
+        with _reading(self.path):
+            group = self.file["passage"][name]
+            facts = {k: _plain(v) for k, v in group.attrs.items()}
+            return StoredPassage.of(name, group, facts)
+
+    @cached_property
+    def spectrum(self) -> StoredSpectrum | None:
+        """Slowest modes, if they were computed."""
+        with _reading(self.path):
+            return StoredSpectrum.of(self.file["spectrum"]) if "spectrum" in self.file else None
+
+    @cached_property
+    def rates(self) -> StoredRates | None:
+        """Rates between the wells, if they were computed."""
+        with _reading(self.path):
+            return StoredRates.of(self.file["rates"]) if "rates" in self.file else None
 
     @cached_property
     def case_text(self) -> str:

@@ -60,6 +60,28 @@ times = [0.1, 0.2]
 """
 
 
+ESCAPE = LINE.replace(
+    "[[expect]]",
+    """[spectrum]
+count = 2
+[[passage]]
+name = "over"
+from = { centre = [-1.0], radius = 0.1 }
+to = { centre = [1.0], radius = 0.25 }
+[[expect]]""",
+)
+
+PLANE_ESCAPE = (
+    PLANE
+    + """
+[[passage]]
+name = "over"
+from = { centre = [-1.0, 0.0], radius = 0.3 }
+to = { halfplane = { normal = [1.0, 0.0], offset = 0.5 } }
+"""
+)
+
+
 class Broken(NamedTuple):
     """A mutation of a good case, and what its message must contain."""
 
@@ -78,6 +100,14 @@ def plane(name: str, old: str, new: str, *says: str) -> Broken:
     return Broken(name, old, new, says, PLANE)
 
 
+def escape(name: str, old: str, new: str, *says: str) -> Broken:
+    return Broken(name, old, new, says, ESCAPE)
+
+
+def plane_escape(name: str, old: str, new: str, *says: str) -> Broken:
+    return Broken(name, old, new, says, PLANE_ESCAPE)
+
+
 def loss(name: str, formula: str, *says: str) -> Broken:
     return line(name, '"a * (x**2 - 1)**2"', f'"{formula}"', "landscape.loss", *says)
 
@@ -85,6 +115,7 @@ def loss(name: str, formula: str, *says: str) -> Broken:
 WHITE = 'kind = "white"\ntemperature = 0.1'
 TIMES = '{ start = 0.1, stop = 1.0, count = 3, spacing = "log" }'
 START = 'kind = "gaussian"\nmean = [-1.0]\nstd = [0.2]'
+TO = "to = { centre = [1.0], radius = 0.25 }"
 EXPECT = 'quantity = "mass_error"\nvalue = 0.0\natol = 1e-9'
 
 BROKEN = [
@@ -156,8 +187,7 @@ BROKEN = [
     line("unknown start", 'kind = "gaussian"', 'kind = "gausian"', "initial.kind", "gaussian"),
     line("unknown spacing", '"log"', '"logarithmic"', "evolve.times.spacing", '"log"'),
     line("later noise", WHITE, 'kind = "levy"\nalpha = 1.5', "noise.kind", "not computed"),
-    line("later table", "[stationary]", "[spectrum]\ncount = 4", "spectrum", "not computed"),
-    line("later passage", "[stationary]", '[[passage]]\nname = "a"', "passage", "not computed"),
+    line("later table", "[stationary]", "[sgd]\nmomentum = 0.9", "sgd", "not computed"),
     line(
         "later dynamics",
         "[stationary]",
@@ -326,7 +356,97 @@ BROKEN = [
     loss("not real", "sqrt(x)"),
     loss("statement", "x = 3"),
     line("parameter shadows x", "a = 0.25", "a = 0.25, x = 1.0", "landscape.loss", "'x'"),
+    # passages, spectra, rates
+    escape("passage without a name", 'name = "over"\n', "", "passage.0.name", "missing"),
+    escape("slash in a name", '"over"', '"a/b"', "passage.0.name", "/"),
+    escape("dot for a name", '"over"', '".."', "passage.0.name"),
+    escape("empty name", '"over"', '""', "passage.0.name", "empty"),
+    escape(
+        "name twice",
+        "[[expect]]",
+        f"[[passage]]{ESCAPE.partition('[[passage]]')[2].partition('[[expect]]')[0]}[[expect]]",
+        "passage.1.name",
+        "already",
+    ),
+    escape("one passage", "[[passage]]", "[passage]", "passage", "[[passage]]"),
+    escape("from misspelt", "from =", "frm =", "passage.0.frm", 'did you mean "from"'),
+    escape("no way out", TO, "", "passage.0.to", "missing", "halfplane", "walls"),
+    escape("no way in", "from = { centre = [-1.0], radius = 0.1 }", "", "passage.0.from"),
+    escape("number for a set", TO, "to = 1.0", "passage.0.to", "halfplane", "1.0"),
+    escape("walls misspelt", TO, 'to = "wals"', "passage.0.to", 'did you mean "walls"'),
+    escape("walls that reflect", TO, 'to = "walls"', "passage.0.to", "absorbs"),
+    escape("unknown set", TO, "to = { disc = [1.0] }", "passage.0.to.disc", "halfplane"),
+    escape("two sets in one", TO, "to = { centre = 1, box = [[0, 1]] }", "passage.0.to", "one of"),
+    escape("no set", TO, "to = { }", "passage.0.to", "one of", "basin"),
+    escape("radius alone", TO, "to = { radius = 1 }", "passage.0.to", "centre"),
+    escape("negative radius", "radius = 0.25", "radius = -1", "passage.0.to.radius", ">= 0"),
+    escape("box turned over", TO, "to = { box = [[2, 1]] }", "passage.0.to", "low < high"),
+    escape("half-plane of nothing", TO, "to = { halfplane = { offset = 1 } }", "normal", "missing"),
+    escape(
+        "half-plane without side", TO, "to = { halfplane = { normal = 0, offset = 1 } }", "zero"
+    ),
+    escape("set of the plane", "[1.0]", "[1.0, 0.0]", "passage.0.to.centre", "needs 1"),
+    escape(
+        "start is the end", "centre = [1.0], radius = 0.25", "centre = [-1.0], radius = 0.1", "same"
+    ),
+    escape("quadrature of text", TO, f'{TO}\nweight = "exact"', "passage.0.weight", '"quadrature"'),
+    escape("number for a choice", TO, f"{TO}\nsurvival = 1", "passage.0.survival", "true or false"),
+    escape("no modes", "count = 2", "count = 0", "spectrum.count", ">= 1"),
+    escape("too many modes", "count = 2", "count = 51", "spectrum.count", "50"),
+    escape("half a mode", "count = 2", "count = 2.5", "spectrum.count", "integer"),
+    escape("cores of nothing", "[spectrum]", "[rates]\nradius = 0\n[spectrum]", "rates.radius"),
+    escape(
+        "escape under a schedule",
+        "[stationary]",
+        'noise.schedule = "exp(-t)"',
+        "passage",
+        "spectrum",
+        "time",
+    )._replace(
+        old="temperature = 0.1",
+        new='temperature = 0.1\nschedule = "exp(-t)"',
+        base=ESCAPE.replace("[stationary]", ""),
+    ),
+    escape("rates behind absorbing walls", "[stationary]", "[rates]", "rates", "absorb")._replace(
+        base=ESCAPE.replace('"reflecting"', '"absorbing"')
+    ),
+    escape(
+        "reactive current out of the walls",
+        TO,
+        f"{TO}\nreactive = true",
+        "passage.0.reactive",
+        "absorb",
+    )._replace(base=ESCAPE.replace('"reflecting"', '"absorbing"').replace("[stationary]", "")),
+    plane_escape(
+        "point to reach",
+        "{ halfplane = { normal = [1.0, 0.0], offset = 0.5 } }",
+        "{ centre = [1.0, 0.0] }",
+        "passage.0.to",
+        "radius > 0",
+    ),
+    plane_escape("half-plane of a line", "[1.0, 0.0], offset", "[1.0], offset", "halfplane.normal"),
+    plane_escape(
+        "box of a line",
+        "{ centre = [-1.0, 0.0], radius = 0.3 }",
+        "{ box = [[-1, 0]] }",
+        "passage.0.from.box",
+        "2 entries",
+    ),
+    plane_escape(
+        "quadrature in the plane",
+        'name = "over"',
+        'name = "over"\nweight = "quadrature"',
+        "passage.0.weight",
+        "1-D",
+    ),
     # expectations
+    escape(
+        "expectation of another passage",
+        EXPECT,
+        'quantity = "passage.ovr.mean"\nvalue = 1.0\nrtol = 0.1',
+        "expect.0.quantity",
+        "over",
+    ),
     line("unknown quantity", '"mass_error"', '"mas_error"', "expect.0.quantity", '"mass_error"'),
     line("expectation without tolerance", "atol = 1e-9", "", "expect.0", "rtol or atol"),
     line("expectation of nothing", "value = 0.0\n", "", "expect.0", "value or prediction"),
@@ -386,7 +506,7 @@ def check(err: str, *says: str) -> None:
 
 
 def test_the_bases_are_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for k, text in enumerate((LINE, PLANE)):
+    for k, text in enumerate((LINE, PLANE, ESCAPE, PLANE_ESCAPE)):
         Path("case.toml").write_text(text)
         assert status_of("run", "case.toml", "-o", f"good{k}.h5", "--quiet") == 0
 

@@ -22,7 +22,7 @@ ROWS = [
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"refinement"},
     {"theory"},
-    {"layout", "store"},
+    {"layout", "store", "stored_escape"},
     {"case"},
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},
     {"job", "references", "progress", "report", "describe", "run"},

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.case.models import Case, FileStart, TimesTable
 from fokkerplanck.case.noise_tables import FormulaSchedule, HessianNoise, StepSchedule
+from fokkerplanck.case.set_tables import point_set
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.grid import Axis, Grid
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from fokkerplanck.noise import Noise
     from fokkerplanck.problem import Problem
     from fokkerplanck.schedule import Schedule
+    from fokkerplanck.sets import PointSet
 
-__all__ = ["grid", "initial", "problem", "times"]
+__all__ = ["grid", "initial", "passages", "problem", "times"]
 
 Array = NDArray[np.float64]
 #: share of a stored density that must lie inside the grid it is moved to
 INSIDE = 0.999
+#: shares of cells are equal to this
+INSIDE_ROUNDING = 1e-9
 
 
 def problem(case: Case) -> Problem:
@@ -101,6 +105,38 @@ def times(case: Case) -> Array:
         return np.array(given)
     space = np.geomspace if given.spacing == "log" else np.linspace
     return np.asarray(space(given.start, given.stop, given.count))
+
+
+def passages(case: Case, problem: Problem) -> tuple[tuple[PointSet, PointSet | str], ...]:
+    """Make the sets of every [[passage]]: where it starts, and where it ends or ``"walls"``.
+
+    Raises
+    ------
+    CaseError
+        A set outside of the grid, or a start that lies inside of the end.
+    """
+    made = []
+    for k, table in enumerate(case.passage):
+        with _located(case, f"passage.{k}.from"):
+            start = point_set(table.from_, problem)
+        end: PointSet | str = "walls"
+        if not isinstance(table.to, str):
+            with _located(case, f"passage.{k}.to"):
+                end = point_set(table.to, problem)
+            with _located(case, f"passage.{k}.from"):
+                _check_way(start, end, problem.grid)
+        made.append((start, end))
+    return tuple(made)
+
+
+def _check_way(start: PointSet, end: PointSet, grid: Grid) -> None:
+    """Refuse a start that lies inside of the end: there is no way to go."""
+    point = start.representative()
+    if point is None or not end.contains(point[None], grid)[0]:
+        return
+    if np.all(start.shares(grid) <= end.shares(grid) + INSIDE_ROUNDING):
+        msg = f"lies inside of the set it should reach: {start.text}, {end.text}"
+        raise CaseError(msg)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from math import prod
 
 import numpy as np
 
-from fokkerplanck.case.messages import Mistake, later, nearest, show
+from fokkerplanck.case.messages import Mistake, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
+from fokkerplanck.case.passage_checks import passage_mistakes
 
 __all__ = ["RESULTS", "mistakes_in", "output_bytes"]
 
@@ -19,6 +20,10 @@ RESULTS: dict[str, str | None] = {
     "landscape": None,
     "evolve": "evolve",
     "stationary": "stationary",
+    "passage": "passage",
+    "spectrum": "spectrum",
+    "spectrum_modes": "spectrum",
+    "rates": "rates",
     "wall_seconds": None,
 }
 LARGEST_OUTPUT = 4 * 2**30
@@ -44,8 +49,9 @@ def _cells(case: Case) -> int:
 
 
 def _something_to_do(case: Case) -> Iterator[Mistake]:
-    if case.evolve is None and case.stationary is None:
-        yield "evolve", "nothing to compute: the case needs a table [evolve] or [stationary]"
+    if not any((case.evolve, case.stationary, case.passage, case.spectrum, case.rates)):
+        tables = "[evolve], [stationary], [[passage]], [spectrum] or [rates]"
+        yield "evolve", f"nothing to compute: the case needs a table {tables}"
     if case.evolve is not None and case.initial is None:
         yield "initial", "missing table [initial]: [evolve] starts from a density"
 
@@ -166,13 +172,23 @@ def _expectations(case: Case) -> Iterator[Mistake]:
     for k, expected in enumerate(case.expect):
         first = expected.quantity.split(".")[0]
         key = f"expect.{k}.quantity"
-        if first in ("passage", "spectrum"):
-            yield key, later(f"[{first}]")
-        elif first not in RESULTS:
+        if first not in RESULTS:
             known = ", ".join(RESULTS)
             yield key, f"unknown quantity {show(first)}{nearest(first, RESULTS)} (known: {known})"
-        elif (table := RESULTS[first]) and getattr(case, table) is None:
-            yield key, f"{show(expected.quantity)} needs a table [{table}]"
+        elif (table := RESULTS[first]) and not getattr(case, table):
+            brackets = f"[[{table}]]" if table == "passage" else f"[{table}]"
+            yield key, f"{show(expected.quantity)} needs a table {brackets}"
+        elif first == "passage":
+            yield from _names_a_passage(case, expected.quantity, key)
+
+
+def _names_a_passage(case: Case, quantity: str, key: str) -> Iterator[Mistake]:
+    rest = quantity.partition(".")[2]
+    names = [table.name for table in case.passage]
+    if not any(rest == name or rest.startswith(f"{name}.") for name in names):
+        given = rest.partition(".")[0]
+        known = ", ".join(names)
+        yield key, f"no passage is called {show(given)}{nearest(given, names)} (known: {known})"
 
 
 RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
@@ -182,6 +198,7 @@ RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _noise,
     _start,
     _stationary,
+    passage_mistakes,
     _method,
     _expectations,
 )

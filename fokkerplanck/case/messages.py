@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from fokkerplanck._version import __version__
 from fokkerplanck.case.values import is_tag
@@ -20,7 +21,7 @@ Mistake = tuple[str, str]
 Tables = list[type[BaseModel]]
 
 #: what the format of cases already names and this version does not compute: refused, not ignored
-LATER_TABLES = ("spectrum", "passage", "sgd")
+LATER_TABLES = ("sgd",)
 LATER_KINDS = {"noise": ("covariance", "loss", "levy"), "dynamics": ("underdamped",)}
 LONGEST_SHOWN = 60
 #: errors that are best answered with the whole of what a key expects
@@ -123,8 +124,13 @@ def _kinds(table: type[BaseModel]) -> tuple[str, ...]:
 
 def _tables_at(key: str, tables: Tables) -> Tables:
     """Tables that may stand at a key of one of `tables`."""
-    fields = [t.model_fields[key] for t in tables if key in t.model_fields]
+    fields = [field for table in tables if (field := _fields(table).get(key)) is not None]
     return [inner for field in fields for inner in _tables_in(field.annotation)]
+
+
+def _fields(table: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Fields by the names they have in a file."""
+    return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
 def _tables_in(annotation: Any) -> Tables:
@@ -170,7 +176,7 @@ def _broken_rule(error: Mapping[str, Any], given: object, about: str | None) -> 
 
 def _about(key: str, tables: Tables) -> str | None:
     """Say in words what a key expects."""
-    return next((t.model_fields[key].description for t in tables if key in t.model_fields), None)
+    return next((_fields(t)[key].description for t in tables if key in _fields(t)), None)
 
 
 def _missing(path: str, key: str, tables: Tables) -> str:
@@ -181,7 +187,7 @@ def _missing(path: str, key: str, tables: Tables) -> str:
 
 
 def _known_keys(tables: Tables) -> list[str]:
-    return list(dict.fromkeys(name for table in tables for name in table.model_fields))
+    return list(dict.fromkeys(name for table in tables for name in _fields(table)))
 
 
 def _meant(path: str, tables: Tables) -> str:
@@ -222,6 +228,7 @@ def _entries(count: int) -> str:
 RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "float_type": lambda _: "expects a number",
     "int_type": lambda _: "expects an integer",
+    "bool_type": lambda _: "expects true or false",
     "string_type": lambda _: "expects a text in quotes",
     "tuple_type": lambda _: "expects a list",
     "dict_type": lambda _: "expects a table",

@@ -21,6 +21,7 @@ from pydantic import (
 from fokkerplanck.case.canonical import dumps
 from fokkerplanck.case.landscape_tables import LandscapeTable
 from fokkerplanck.case.noise_tables import NoiseTable
+from fokkerplanck.case.passage_tables import PassageTable, RatesTable, SpectrumTable
 from fokkerplanck.case.values import (
     Entry,
     FilePath,
@@ -235,6 +236,9 @@ class Case(Table):
     initial: InitialTable | None = None
     evolve: EvolveTable | None = None
     stationary: StationaryTable | None = None
+    passage: tuple[PassageTable, ...] = ()
+    spectrum: SpectrumTable | None = None
+    rates: RatesTable | None = None
     expect: tuple[ExpectTable, ...] = ()
 
     _path: Path | None = PrivateAttr(None)
@@ -257,7 +261,10 @@ class Case(Table):
     @cached_property
     def text(self) -> str:
         """Canonical TOML: every value written out, keys sorted, comments gone."""
-        return dumps(self.model_dump(exclude_none=True))
+        data = self.model_dump(exclude_none=True, by_alias=True)
+        if not self.passage:  # texts, and so hashes, are those of versions without passages
+            del data["passage"]
+        return dumps(data)
 
     @property
     def hash(self) -> str:

@@ -1,0 +1,54 @@
+"""Rules that join the tables on escape with the others of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fokkerplanck.case.messages import Mistake, show
+from fokkerplanck.case.models import Case
+from fokkerplanck.case.passage_tables import PassageTable
+from fokkerplanck.case.set_tables import set_mistakes
+
+__all__ = ["passage_mistakes"]
+
+#: what has no meaning under a noise that changes in time, and why
+TIMELESS = {
+    "passage": "a mean passage time would depend on the time of the start",
+    "spectrum": "there are no modes that decay at fixed rates",
+    "rates": "there are no rates that stay the same",
+}
+
+
+def passage_mistakes(case: Case) -> Iterator[Mistake]:
+    """All that is wrong with [[passage]], [spectrum] and [rates] beside the other tables."""
+    if case.noise.schedule is not None:
+        for table, why in TIMELESS.items():
+            if getattr(case, table):
+                yield table, f"{why} under a noise that changes in time; remove noise.schedule"
+    if case.rates is not None and _absorbs(case):
+        yield "rates", "wells have no rates where a wall absorbs: all is lost; see grid.x.walls"
+    names: dict[str, int] = {}
+    for k, table in enumerate(case.passage):
+        first = names.setdefault(table.name, k)
+        if first != k:
+            yield f"passage.{k}.name", f"{show(table.name)} is the name of passage {first} already"
+        yield from _one(case, table, f"passage.{k}")
+
+
+def _one(case: Case, table: PassageTable, key: str) -> Iterator[Mistake]:
+    yield from set_mistakes(table.from_, case.dim, f"{key}.from")
+    if not isinstance(table.to, str):
+        yield from set_mistakes(table.to, case.dim, f"{key}.to")
+    elif not _absorbs(case):
+        yield f"{key}.to", 'needs a wall that absorbs: give one walls = "absorbing", see grid.x'
+    if table.reactive and _absorbs(case):
+        yield (
+            f"{key}.reactive",
+            "there is no stationary density where a wall absorbs, so no reactive current",
+        )
+    if table.weight == "quadrature" and case.dim == 2:
+        yield f"{key}.weight", f'{show(table.weight)} needs a 1-D grid; expects "midpoint"'
+
+
+def _absorbs(case: Case) -> bool:
+    return any("absorbing" in axis.walls for axis in case.grid.axes)

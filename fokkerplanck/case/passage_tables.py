@@ -1,0 +1,60 @@
+"""The tables [spectrum], [[passage]] and [rates]: what is asked about escape."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from fokkerplanck.case.set_tables import FROM, TO, FromTable, ToTable
+from fokkerplanck.case.values import Positive, Table, refuse
+
+__all__ = ["PassageTable", "RatesTable", "SpectrumTable"]
+
+#: most slow modes that are kept: each is two arrays of the size of the grid
+MOST_MODES = 50
+
+
+def _names_a_group(name: str) -> str:
+    """Refuse what netCDF refuses: a name is a part of a path in the result file."""
+    unprintable = any(not letter.isprintable() for letter in name)
+    if "/" in name or unprintable or name != name.strip() or not name.strip("."):
+        refuse('expects a name without "/", without spaces at its ends')
+    return name
+
+
+class SpectrumTable(Table):
+    """Find the slowest modes of relaxation."""
+
+    count: int = Field(4, ge=1, le=MOST_MODES, description=f"an integer from 1 to {MOST_MODES}")
+    weight: Literal["fitted", "midpoint"] = "midpoint"
+
+
+class PassageTable(Table):
+    """Find the time of first passage from one set to another, its committor and current."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_names_a_group)] = (
+        Field(description="a text that is no other passage's name")
+    )
+    from_: FromTable = Field(alias="from", description=FROM)
+    to: ToTable = Field(description=TO)
+    weight: Literal["fitted", "midpoint", "quadrature"] = "midpoint"
+    survival: bool | None = Field(
+        None, description="true or false: the distribution of the time; if left out, on a line only"
+    )
+    reactive: bool | None = Field(
+        None,
+        description="true or false: committor and reactive current; if left out, where they exist",
+    )
+
+    @model_validator(mode="after")
+    def _goes_somewhere(self) -> PassageTable:
+        if not isinstance(self.to, str) and self.from_.model_dump() == self.to.model_dump():
+            refuse("starts where it ends: from and to are the same set")
+        return self
+
+
+class RatesTable(Table):
+    """Find the rates between all wells of the landscape."""
+
+    radius: Positive | None = Field(None, description="a number > 0: radius of the wells' cores")
