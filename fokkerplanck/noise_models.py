@@ -79,6 +79,17 @@ class Noise(ABC):
             When it is not symmetric positive definite somewhere (see `check_spd`).
         """
 
+    @abstractmethod
+    def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
+        """Evaluate D at any points (..., dim) within the walls, shape (..., dim, dim).
+
+        Without the schedule, and without the averages over cells of `diffusion`.
+        """
+
+    def breaks(self, landscape: Landscape, grid: Grid) -> Array:
+        """Places on a line where D jumps, shape (n,), ascending; empty in the plane."""
+        return np.empty(0)
+
     @property
     def kappa(self) -> float:
         """Reading parameter: 1 Ito, 1/2 Stratonovich, 0 Hanggi-Klimontovich."""
@@ -116,7 +127,11 @@ class WhiteNoise(Noise):
 
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
-        return _spread(self.temperature * np.eye(grid.dim), grid)
+        return _spread(self.temperature * np.eye(grid.dim), grid.shape)
+
+    def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
+        """Evaluate D at any points."""
+        return _spread(self.temperature * np.eye(grid.dim), points.shape[:-1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -147,24 +162,24 @@ class TensorNoise(Noise):
 
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
-        d = self._evaluate(grid)
+        d = self.at(landscape, grid, grid.points())
         check_spd(d, grid)
         return d
 
-    def _evaluate(self, grid: Grid) -> Array:
+    def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
+        """Evaluate D at any points."""
         shape = (grid.dim, grid.dim)
         if callable(self.entries):
-            value = np.asarray(self.entries(grid.points()), dtype=np.float64)
+            value = np.asarray(self.entries(points), dtype=np.float64)
             if value.shape[-2:] != shape:
                 msg = f"the tensor function must return (..., {grid.dim}, {grid.dim}) values, "
                 msg += f"got shape {value.shape}"
                 raise CaseError(msg, key="noise.D")
-            return np.array(np.broadcast_to(value, (*grid.shape, *shape)))
+            return np.array(np.broadcast_to(value, (*points.shape[:-1], *shape)))
         if len(self.entries) != grid.dim or any(len(row) != grid.dim for row in self.entries):
             msg = f"needs {grid.dim} x {grid.dim} entries on a {grid.dim}-D grid"
             raise CaseError(msg, key="noise.D")
-        points = grid.points()
-        d = np.empty((*grid.shape, *shape))
+        d = np.empty((*points.shape[:-1], *shape))
         for i, row in enumerate(self.entries):
             for j, entry in enumerate(row):
                 d[..., i, j] = self._entry(entry, f"noise.D[{i}][{j}]", points, grid.names)
@@ -206,6 +221,18 @@ class FrozenNoise(Noise):
 
         return self.eb * find_regions(landscape, grid).curvature
 
+    def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
+        """Evaluate D at any points."""
+        from fokkerplanck.regions import curvature_at
+
+        return self.eb * curvature_at(landscape, grid, points)
+
+    def breaks(self, landscape: Landscape, grid: Grid) -> Array:
+        """Places on a line where D jumps: the borders of the regions."""
+        from fokkerplanck.regions import borders
+
+        return borders(landscape, grid) if grid.dim == 1 else np.empty(0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AbsoluteNoise(Noise):
@@ -230,10 +257,14 @@ class AbsoluteNoise(Noise):
 
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
-        d = self.eb * absolute(landscape.hessian(grid.points()), self.floor)
+        d = self.at(landscape, grid, grid.points())
         check_spd(d, grid, "noise")
         return d
 
+    def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
+        """Evaluate D at any points."""
+        return self.eb * absolute(landscape.hessian(points), self.floor)
 
-def _spread(matrix: Array, grid: Grid) -> Array:
-    return np.array(np.broadcast_to(matrix, (*grid.shape, *matrix.shape)))
+
+def _spread(matrix: Array, shape: tuple[int, ...]) -> Array:
+    return np.array(np.broadcast_to(matrix, (*shape, *matrix.shape)))

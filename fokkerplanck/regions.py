@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from fokkerplanck.landscapes import Landscape
     from fokkerplanck.landscapes.critical import CriticalPoint
 
-__all__ = ["Regions", "convex_regions", "find_regions"]
+__all__ = ["Regions", "borders", "convex_regions", "curvature_at", "find_regions"]
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
 #: Points per axis at which a cell cut by the border of a region is sampled, in 1-D and 2-D.
 SAMPLES = {1: 1024, 2: 16}
+#: Halvings that find a border on a line to rounding.
+BISECTIONS = 60
 #: Points handled at a time, which bounds the memory.
 CHUNK = 1 << 18
 #: Part of the typical curvature on the grid below which a critical point is degenerate.
@@ -84,6 +86,33 @@ def find_regions(landscape: Landscape, grid: Grid) -> Regions:
         shares[cells] = division.sampled(cells)
     _check_curvature(division, shares.max(axis=0) > 0)
     return Regions(division.points, owner, _mean_curvature(division.points, shares, grid))
+
+
+def curvature_at(landscape: Landscape, grid: Grid, points: Array) -> Array:
+    """``|H|`` of the critical point that each of `points` (..., dim) belongs to.
+
+    Shape (..., dim, dim). Points on a border, to rounding, get that of either side.
+    """
+    division = _Division.of(landscape, grid)
+    owner = division.owner(points)
+    used = np.zeros(len(division.points), dtype=np.bool_)
+    used[owner] = True
+    _check_curvature(division, used)
+    return np.array([_magnitude(p) for p in division.points])[owner]
+
+
+def borders(landscape: Landscape, grid: Grid) -> Array:
+    """Places on a line where one region ends and another begins, by bisection, shape (n,)."""
+    division = _Division.of(landscape, grid)
+    x = grid.axes[0].half_points
+    owner = division.owner(x[:, None])
+    changes = np.flatnonzero(owner[1:] != owner[:-1])
+    low, high, first = x[changes], x[changes + 1], owner[changes]
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        same = division.owner(middle[:, None]) == first
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def convex_regions(positive: NDArray[np.bool_], periodic: Sequence[bool]) -> Labels:
@@ -152,6 +181,16 @@ class _Division:
         slack = 1e-7 * min(self.grid.spacing)
         nearest = distance <= distance.min(axis=-1, keepdims=True) + slack
         return np.asarray(nearest / nearest.sum(axis=-1, keepdims=True))
+
+    def owner(self, x: Array) -> Labels:
+        """Index of the critical point that each of the points x (..., dim) belongs to."""
+        positive = _positive_definite(self.landscape.hessian(x))
+        cells = []
+        for i, axis in enumerate(self.grid.axes):
+            k = np.floor((x[..., i] - axis.min) / axis.spacing).astype(np.intp)
+            cells.append(np.clip(k, 0, axis.cells - 1))
+        label = _spread_labels(self.label, self.grid)[tuple(cells)]
+        return np.asarray(self.shares(x, label, positive).argmax(axis=-1))
 
     def sampled(self, cells: NDArray[np.intp]) -> Array:
         """Mean shares over the volume of the cells with the given flat indices."""

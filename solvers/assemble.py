@@ -11,7 +11,7 @@ from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.links import Links, line_links, plane_links
 from fokkerplanck.solvers.weights import WEIGHTS, jump_weights
 
-__all__ = ["assemble", "find_links", "on_links"]
+__all__ = ["assemble", "find_links", "link_strength", "on_links"]
 
 Array = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> 
         msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
         raise ValueError(msg)
     forward, backward = jump_weights(links.first / factor, links.second / factor, weight)
-    prefactor = _reading(links, fields.kappa)
+    strength = link_strength(links, fields.kappa)
     half = links.wall_climb / (2 * factor)
     out, _ = jump_weights(half, half, weight)
     cells = int(np.prod(fields.shape))
@@ -73,8 +73,8 @@ def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> 
         links.tail,
         links.head,
         links.offset,
-        factor * prefactor[0] * links.arm_tail * forward,
-        factor * prefactor[1] * links.arm_head * backward,
+        factor * strength[0] * links.arm_tail * forward,
+        factor * strength[1] * links.arm_head * backward,
         np.bincount(links.wall_cell, factor * links.wall_rate * out, cells).astype(np.float64),
         weight,
     )
@@ -82,8 +82,11 @@ def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> 
     return generator
 
 
-def _reading(links: Links, kappa: float) -> tuple[Array, Array]:
-    """R of both directions, ``rho_i^kappa * mean(rho_i^(1-kappa), rho_j^(1-kappa))``."""
+def link_strength(links: Links, kappa: float) -> tuple[Array, Array]:
+    """R of both directions, ``rho_i^kappa * mean(rho_i^(1-kappa), rho_j^(1-kappa))``.
+
+    The rates of jumps are R times a weight, and times an arm where a wall is near.
+    """
     i, j = links.rho_tail, links.rho_head
     if kappa == 1.0:
         return i, j

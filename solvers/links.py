@@ -37,6 +37,10 @@ class Links:
         Whether flux along the link is one-dimensional (both tensors diagonal).
     wall_cell : ndarray of int32, shape (cut links,)
         Cells with a link through an absorbing wall.
+    wall_offset : ndarray of int32, shape (cut links, dim)
+        Lattice vector of that link, from the cell outwards.
+    wall_theta : ndarray, shape (cut links,)
+        Fraction of it that is inside.
     wall_rate, wall_climb : ndarray, shape (cut links,)
         Strength of the part inside and the climb along it.
     """
@@ -52,6 +56,8 @@ class Links:
     second: Array
     harmonic: NDArray[np.bool_]
     wall_cell: Indices
+    wall_offset: Indices
+    wall_theta: Array
     wall_rate: Array
     wall_climb: Array
 
@@ -77,9 +83,9 @@ def line_links(fields: Fields) -> Links:
     tail = np.arange(n if low == "periodic" else n - 1, dtype=np.int32)
     head = (tail + 1) % np.int32(n)
     first, second = climb[2 * tail + 1], climb[2 * head]
-    ends = [(0, low, -climb[0]), (n - 1, high, climb[-1])]
-    cut = [(cell, z) for cell, wall, z in ends if wall == "absorbing"]
-    cells = np.array([cell for cell, _ in cut], dtype=np.int32)
+    ends = [(0, -1, low, -climb[0]), (n - 1, 1, high, climb[-1])]
+    cut = [(cell, e, z) for cell, e, wall, z in ends if wall == "absorbing"]
+    cells = np.array([cell for cell, _, _ in cut], dtype=np.int32)
     return Links(
         tail,
         head,
@@ -92,8 +98,10 @@ def line_links(fields: Fields) -> Links:
         second,
         np.ones(tail.size, dtype=np.bool_),
         cells,
+        np.array([[e] for _, e, _ in cut], dtype=np.int32).reshape(-1, 1),
+        np.full(cells.size, 0.5),
         8 / 3 * d[cells] / h**2,
-        np.array([z for _, z in cut], dtype=np.float64),
+        np.array([z for _, _, z in cut], dtype=np.float64),
     )
 
 
@@ -132,6 +140,8 @@ def plane_links(fields: Fields) -> Links:
         second,
         diagonal[tail] & diagonal[head],
         lattice.cut_cell,
+        lattice.cut_offset,
+        lattice.theta,
         lattice.cut_rho,
         lattice.theta * wall_climb,
     )
