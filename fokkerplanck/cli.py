@@ -142,24 +142,30 @@ def verify(
     cases: Annotated[
         list[Path] | None, typer.Argument(metavar="[CASE]...", help="Case files, or folders.")
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="All of the folder cases/.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="All predictions, and the folder cases/ if it is there.")
+    ] = False,
     only: Annotated[
-        str | None, typer.Option("--only", help="Expectations or cases with this in their name.")
+        str | None,
+        typer.Option("--only", help="Predictions (I.6) or expectations with this in their name."),
     ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only list the predictions.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run cases and check their expectations against closed forms."""
-    from fokkerplanck.verify import find_cases, verify_cases
+    """Check the predictions of theory; or cases, if any are given, for what they expect."""
+    from fokkerplanck import verdicts
+    from fokkerplanck import verify as check
 
-    found = find_cases(cases or (), everything=all_)
-    outcome = verify_cases(found, only=only, tell=not (quiet or json))
+    if list_:
+        entries = check.listing(only)
+        _print_json({"predictions": entries}) if json else verdicts.print_listing(entries)
+        return
+    outcome = check.verify(cases or (), everything=all_, only=only, tell=not (quiet or json))
     if json:
         _print_json(outcome.json())
     else:
-        from fokkerplanck.report import print_verification
-
-        print_verification(outcome.json())
+        verdicts.print_verdicts(outcome.json())
     if outcome.status:
         raise typer.Exit(outcome.status)
 

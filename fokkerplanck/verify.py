@@ -1,4 +1,4 @@
-"""Run cases for their expectations, and collect the verdicts."""
+"""Check predictions and the expectations of cases, and collect the verdicts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fokkerplanck.run import judge_case
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
 
-__all__ = ["Verification", "find_cases", "verify_cases"]
+__all__ = ["Verification", "find_cases", "listing", "verify"]
 
 #: Folder that ``--all`` means, from the current one.
 CASES = Path("cases")
@@ -25,13 +25,14 @@ NUMERICAL, FAILED = 3, 4
 
 @dataclass(frozen=True, eq=False)
 class Verification:
-    """Verdicts on a list of cases.
+    """Verdicts on predictions and on the expectations of cases.
 
     Parameters
     ----------
     results : list of dict
-        Rows of `fokkerplanck.expect.evaluate`, each with its ``case``; a case that could not be
-        solved has one row with an ``error``.
+        Rows of `fokkerplanck.expect.evaluate`, each with its ``case``, ``source``, ``name`` and
+        ``tolerance``, and rows of predictions, whose ``case`` is None and whose ``source`` is
+        their number. What could not be solved has one row with an ``error``.
     """
 
     results: list[dict[str, Any]]
@@ -57,7 +58,7 @@ class Verification:
         }
 
     def _repr_html_(self) -> str:
-        keys = ("case", "quantity", "computed", "predicted", "relative_error", "pass")
+        keys = ("source", "quantity", "computed", "predicted", "relative_error", "pass")
         head = "".join(f"<th>{k}</th>" for k in keys)
         rows = "".join(
             "<tr>" + "".join(f"<td>{row[k]}</td>" for k in keys) + "</tr>" for row in self.results
@@ -65,66 +66,104 @@ class Verification:
         return f"<table><tr>{head}</tr>{rows}</table>"
 
 
-def find_cases(given: Sequence[Path], *, everything: bool = False) -> list[Path]:
-    """List case files: those given, those in the folders given, those of ``cases/``.
-
-    Raises
-    ------
-    CaseError
-        When nothing was asked for.
-    DataError
-        When a folder has no case.
-    """
-    if not given and not everything:
-        msg = "verify needs cases: name files or folders, or --all for those in cases/"
-        raise CaseError(msg)
-    found: list[Path] = []
-    for path in [*given, *([CASES] if everything else [])]:
-        if (not path.is_dir() and path.suffix != "") or path.is_file():
-            found.append(path)
-            continue
-        inside = sorted(path.glob("*.toml")) if path.is_dir() else []
-        if not inside:
-            msg = f"{path}: has no case files (*.toml)"
-            raise DataError(msg)
-        found += inside
-    return list(dict.fromkeys(found))
-
-
-def verify_cases(
-    paths: Sequence[Path], *, only: str | None = None, tell: bool = False
+def verify(
+    paths: Sequence[Path] = (),
+    *,
+    everything: bool = False,
+    only: str | None = None,
+    tell: bool = False,
 ) -> Verification:
-    """Run cases and judge their expectations.
+    """Check cases; without any, the predictions of theory; or everything.
 
     Parameters
     ----------
     paths : sequence of Path
-        Case files; all are read and checked before the first is run.
+        Case files, or folders of them.
+    everything : bool
+        All predictions, and the cases of the folder ``cases/`` if there is one, besides.
     only : str, optional
-        Keep expectations that have this in the name of their case, in its title, in their
-        quantity or prediction.
+        Keep predictions of this number or with this in their name or description, and
+        expectations that have it in the name of their case, in its title, in their quantity or
+        prediction.
     tell : bool
-        Name each case on stderr as it is begun, if that is a terminal.
+        Name each part on stderr as it is begun, if that is a terminal.
 
     Raises
     ------
     CaseError, DataError
         When a case cannot be used, or nothing is left to check.
     """
-    cases = [(path, load_case(path)) for path in paths]
-    cases = [(path, case) for path, case in cases if _kept(path, case, only)]
-    if not cases:
+    from fokkerplanck.verification.registry import check_predictions, chosen
+
+    files = find_cases(paths, everything=everything)
+    cases = _loaded(files, only)
+    entries = chosen(only) if everything or not paths else ()
+    if not cases and not entries:
         what = f' with "{only}"' if only else ""
-        msg = f"no expectation{what} in {', '.join(map(str, paths))}"
+        where = ", ".join(map(str, files))
+        msg = f"no expectation{what} in {where}" if where else f"no prediction{what}; see --list"
         raise CaseError(msg)
+    rows = check_predictions(entries, tell=tell)
+    return Verification(rows + _check_cases(cases, only, tell=tell))
+
+
+def listing(only: str | None = None) -> list[dict[str, str]]:
+    """List the predictions without checking them: number, name, and what they are about.
+
+    Raises
+    ------
+    CaseError
+        When none is left.
+    """
+    from fokkerplanck.verification.registry import chosen
+
+    entries = chosen(only)
+    if not entries:
+        msg = f'no prediction with "{only}"'
+        raise CaseError(msg)
+    return [{"source": e.number, "name": e.name, "about": e.about} for e in entries]
+
+
+def find_cases(given: Sequence[Path], *, everything: bool = False) -> list[Path]:
+    """List case files: those given, those in the folders given, those of ``cases/`` if it exists.
+
+    Raises
+    ------
+    DataError
+        When a folder that was given has no case.
+    """
+    found: list[Path] = []
+    for path in [*given, *([CASES] if everything and CASES.is_dir() else [])]:
+        if (not path.is_dir() and path.suffix != "") or path.is_file():
+            found.append(path)
+            continue
+        inside = sorted(path.glob("*.toml")) if path.is_dir() else []
+        if not inside and path in given:
+            msg = f"{path}: has no case files (*.toml)"
+            raise DataError(msg)
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def _loaded(paths: Sequence[Path], only: str | None) -> list[tuple[Path, Case]]:
+    cases = [(path, load_case(path)) for path in paths]
+    return [(path, case) for path, case in cases if _kept(path, case, only)]
+
+
+def _check_cases(
+    cases: Sequence[tuple[Path, Case]], only: str | None, *, tell: bool
+) -> list[dict[str, Any]]:
     for _, case in cases:
         check(case)
     results: list[dict[str, Any]] = []
     for path, case in cases:
         if tell and sys.stderr.isatty():
             print(f"{path} ...", file=sys.stderr)
-        results += _verify_one(path, case, _kept(path, case, only))
-    return Verification(results)
+        more = {"source": str(path), "name": case.title}
+        for row in _verify_one(path, case, _kept(path, case, only)):
+            tolerance = row["atol"] if row["rtol"] is None else row["rtol"]
+            results.append({**row, **more, "tolerance": tolerance})
+    return results
 
 
 def _verify_one(path: Path, case: Case, kept: Sequence[int]) -> list[dict[str, Any]]:
@@ -133,7 +172,8 @@ def _verify_one(path: Path, case: Case, kept: Sequence[int]) -> list[dict[str, A
     except NumericalError as error:
         empty = dict.fromkeys(("computed", "predicted", "relative_error", "rtol", "atol"))
         row = {"quantity": case.expect[kept[0]].quantity, **empty, "prediction": None}
-        return [{"case": str(path), **row, "valid": False, "pass": False, "error": str(error)}]
+        row |= {"valid": False, "pass": False, "note": "", "error": str(error)}
+        return [{"case": str(path), **row}]
     return [{"case": str(path), **rows[k]} for k in kept]
 
 

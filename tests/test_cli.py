@@ -147,8 +147,9 @@ def test_options_of_several_values_are_spread() -> None:
         ("info", "needs a FILE"),
         ("plot missing.h5", "no such file"),
         ("compare missing.h5 missing.h5", "no such file"),
-        ("verify", "--all"),
-        ("verify --all", "cases"),
+        ("verify --only nothing", "nothing"),
+        ("verify --list --only nothing", "nothing"),
+        ("verify cases", "has no case files"),
         ("verify missing.toml", "missing.toml"),
         ("verify bowl.toml --only nothing", "nothing"),
         ("new rung", 'did you mean "ring"'),
@@ -202,7 +203,7 @@ def test_verify_judges_cases(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     (tmp_path / "cases").mkdir()
     wrong = CASE.replace("value = 0.5", "value = 0.6")
     (tmp_path / "cases" / "wrong.toml").write_text(wrong)
-    done = Outcome(capsys, "verify", "bowl.toml", "--all", "--json")
+    done = Outcome(capsys, "verify", "bowl.toml", "cases", "--json")
     assert done.status == 4
     found = json.loads(done.out)
     assert (found["passed"], found["failed"]) == (3, 1)

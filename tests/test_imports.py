@@ -26,7 +26,7 @@ ROWS = [
     {"case"},
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},
     {"job", "references", "progress", "report", "describe", "run"},
-    {"verify"},
+    {"verify", "verification", "verdicts"},
     {"guard", "templates", "cli"},
 ]
 #: The one call against the stream: `load_case(path).run()`, imported inside the method.

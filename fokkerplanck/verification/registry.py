@@ -1,0 +1,62 @@
+"""All predictions by number, and the running of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from fokkerplanck.errors import NumericalError
+from fokkerplanck.verification import flows, laws, masses
+from fokkerplanck.verification.rows import Entry
+
+__all__ = ["ENTRIES", "check_predictions", "chosen"]
+
+
+def _number(entry: Entry) -> int:
+    return int(entry.number.removeprefix("I."))
+
+
+#: Every prediction that the solvers of overdamped problems are checked against, by number.
+ENTRIES: tuple[Entry, ...] = tuple(
+    sorted((*masses.ENTRIES, *flows.ENTRIES, *laws.ENTRIES), key=_number)
+)
+
+
+def chosen(only: str | None) -> tuple[Entry, ...]:
+    """Return the entries that `only` names: by number, else by words of name or description."""
+    if only is None:
+        return ENTRIES
+    return tuple(entry for entry in ENTRIES if entry.matches(only))
+
+
+def check_predictions(entries: Sequence[Entry], *, tell: bool = False) -> list[dict[str, Any]]:
+    """Compute and judge predictions.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    tell : bool
+        Name each on stderr as it is begun, if that is a terminal.
+
+    Returns
+    -------
+    list of dict
+        Rows as ``verify --json`` prints them; an entry that a solver refused to answer has one
+        row with an ``error``.
+    """
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        if tell and sys.stderr.isatty():
+            print(f"{entry.number} {entry.name} ...", file=sys.stderr)
+        found += _check(entry)
+    return found
+
+
+def _check(entry: Entry) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    try:
+        rows.extend(row.json(entry) for row in entry.rows())
+    except NumericalError as error:
+        rows.append(entry.unsolved(str(error)))
+    return rows
