@@ -93,7 +93,11 @@ class Problem:
         from fokkerplanck.solvers.assemble import on_links
 
         factor = 1.0 if self.schedule is None else self.schedule.factor(time)
-        return on_links(self._links, self._static, weight, factor)
+        return on_links(self.links(), self._static, weight, factor)
+
+    def links(self) -> Links:
+        """Links between cells that generators are made on, without the schedule."""
+        return self._found_links
 
     def potential(self) -> Array:
         """Loss L at cell centres, shape (*shape,)."""
@@ -112,7 +116,7 @@ class Problem:
         return f"{self.grid._repr_html_()}<table>{body}</table>"
 
     @cached_property
-    def _links(self) -> Links:
+    def _found_links(self) -> Links:
         from fokkerplanck.solvers.assemble import find_links
 
         return find_links(self._static)

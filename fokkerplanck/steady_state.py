@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
+from fokkerplanck.link_weight import climbs, generator_of, too_steep
 from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
-from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.stationary import stationary_mass
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Stationary", "stationary"]
 
 Array = NDArray[np.float64]
-#: A link that climbs by more than this is too steep for midpoint weights; and the share of all
-#: jumps that may run over such links.
-STEEP, FEW = 4.0, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +85,10 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     NumericalError
         If a wall absorbs, cells do not communicate, or the residual cannot be trusted.
     """
-    generator = _generator(problem, weight)
+    generator = generator_of(problem, weight)
     mass = stationary_mass(generator)
-    if generator.weight == "midpoint" and _steep_share(generator, mass) > FEW:
-        generator = _generator(problem, "fitted")
+    if too_steep(generator, mass):
+        generator = problem.generator("fitted")
         mass = stationary_mass(generator)
     grid = problem.grid
     fields = problem.fields()
@@ -114,33 +111,9 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     )
 
 
-def _steep_share(generator: Generator, mass: Array) -> float:
-    """Share of the jumps that run over links too steep for midpoint weights."""
-    p = mass.ravel()
-    jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
-    links, climb = _climbs(generator)
-    return float(jumps[links][climb > STEEP].sum() / jumps.sum())
-
-
 def _mean_climb(generator: Generator, mass: Array) -> float:
-    links, climb = _climbs(generator)
+    links, climb = climbs(generator)
     steepest = np.zeros(generator.cells)
     for ends in (generator.tail, generator.head):
         np.maximum.at(steepest, ends[links], climb)
     return float(steepest @ mass.ravel())
-
-
-def _climbs(generator: Generator) -> tuple[NDArray[np.bool_], Array]:
-    """Links that can be passed both ways, and the size of their climbs."""
-    links = (generator.forward > 0) & (generator.backward > 0)
-    climb = np.log(generator.backward[links]) - np.log(generator.forward[links])
-    return links, np.abs(climb)
-
-
-def _generator(problem: Problem, weight: str) -> Generator:
-    try:
-        return problem.generator(weight=weight)
-    except NumericalError:
-        if weight != "midpoint":
-            raise
-        return problem.generator(weight="fitted")

@@ -9,7 +9,6 @@ is a chain of a few states, solved without any subtraction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np

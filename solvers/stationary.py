@@ -8,26 +8,26 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order
 
-from fokkerplanck.solvers.censoring import censor, gth_stationary, solve_transposed
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
-from fokkerplanck.solvers.threads import one_blas_thread
+from fokkerplanck.solvers.reduction import Reduction
 
-__all__ = ["equilibrium_mass", "stationary_mass"]
+__all__ = ["equilibrium_mass", "log_equilibrium", "log_stationary", "stationary_mass"]
 
 Array = NDArray[np.float64]
 
 #: Largest mismatch of the log-weights around a closed loop that still counts as rounding.
 LOOP_DEFECT = 1e-9
+#: Largest net flux out of a cell, of the largest throughput, that still counts as rounding.
+LARGEST_RESIDUAL = 1e-9
 
 
-@one_blas_thread
 def stationary_mass(generator: Generator) -> Array:
     """Solve ``Q.T P = 0`` for cell masses that sum to 1, shape (*shape,).
 
     Where detailed balance holds, the weights are the products of rate ratios along a tree of
     links and right to relative accuracy in every cell, 1e-300 of the peak included. Otherwise
-    the chain is censored on one anchor per metastable well, and the wells' weights come from an
+    the chain is reduced to one anchor per metastable well, and the wells' weights come from an
     elimination without subtraction.
 
     Raises
@@ -36,17 +36,26 @@ def stationary_mass(generator: Generator) -> Array:
         If a wall absorbs, if cells do not communicate, or if the residual flux shows that the
         answer cannot be trusted.
     """
+    return np.exp(log_stationary(generator)).reshape(generator.shape)
+
+
+def log_stationary(generator: Generator) -> Array:
+    """Natural logarithms of the stationary masses, shape (cells,); see `stationary_mass`."""
     if not generator.conservative:
         msg = "a wall absorbs, so all mass leaves in the end: there is no stationary density"
         raise NumericalError(msg)
-    mass = equilibrium_mass(generator)
-    if mass is None:
-        mass = _driven_mass(generator)
-    return mass.reshape(generator.shape)
+    found = log_equilibrium(generator)
+    return _log_driven(generator) if found is None else found
 
 
 def equilibrium_mass(generator: Generator) -> Array | None:
     """Masses in detailed balance on every link, shape (cells,), or None where there are none."""
+    found = log_equilibrium(generator)
+    return None if found is None else np.exp(found)
+
+
+def log_equilibrium(generator: Generator) -> Array | None:
+    """Natural logarithms of the masses in detailed balance on every link, or None."""
     two_way = (generator.forward > 0) & (generator.backward > 0)
     if not (two_way | (generator.forward == generator.backward)).all():
         return None
@@ -70,8 +79,8 @@ def equilibrium_mass(generator: Generator) -> Array | None:
     defect = np.abs(phi[head] - phi[tail] - climb)
     if defect.max(initial=0.0) > LOOP_DEFECT * max(1.0, float(np.abs(climb).max(initial=0.0))):
         return None
-    weight = np.exp(phi.min() - phi)
-    return np.asarray(weight / weight.sum())
+    log_weight = phi.min() - phi
+    return np.asarray(log_weight - np.log(np.exp(log_weight).sum()))
 
 
 def _tree_search(
@@ -98,25 +107,12 @@ def _tree_sum_kernel(order, parent, step, n):  # type: ignore[no-untyped-def]
     return phi
 
 
-def _driven_mass(generator: Generator) -> Array:
-    chain = censor(generator)
-    q = generator.matrix
-    rows = q[chain.anchors]
-    into_rest = np.asarray(rows[:, chain.rest].todense())
-    back = np.asarray((q[chain.rest][:, chain.anchors]).todense()) / chain.exit_rate[:, None]
-    hit = chain.solver.solve(back)  # probability to meet each anchor first, from every cell
-    anchors = gth_stationary(np.asarray(rows[:, chain.anchors].todense()) + into_rest @ hit)
-    visits = solve_transposed(chain.solver, anchors @ into_rest)
-    mass = np.zeros(generator.cells)
-    mass[chain.anchors] = anchors
-    mass[chain.rest] = visits / chain.exit_rate
-    if mass.min() < 0:
-        msg = f"a stationary mass came out negative ({mass.min():.1e}): rates too far apart"
-        raise NumericalError(msg)
-    mass /= mass.sum()
+def _log_driven(generator: Generator) -> Array:
+    log_mass = Reduction(generator).stationary()
+    mass = np.exp(log_mass)
     throughput = generator.exit_rate * mass
-    residual = np.abs(q.T @ mass).max() / throughput.max()
-    if residual > 1e-9:
+    residual = np.abs(generator.matrix.T @ mass).max() / throughput.max()
+    if not residual <= LARGEST_RESIDUAL:
         msg = f"the stationary density leaves a residual flux of {residual:.1e} of the throughput"
         raise NumericalError(msg)
-    return mass
+    return log_mass

@@ -18,14 +18,14 @@ ROWS = [
     {"errors"},
     {"grid"},
     {"landscapes", "noise", "noise_models", "regions", "spd", "sgd", "schedule", "forces"},
-    {"problem", "initial"},
+    {"problem", "initial", "sets"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"refinement"},
     {"theory"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},
-    {"job", "references", "progress", "report", "describe", "run"},
+    {"job", "escape", "escape_record", "escape_report", "terminal", "references", "progress", "report", "describe", "run"},
     {"verify", "verification", "verdicts"},
     {"guard", "templates", "cli"},
 ]

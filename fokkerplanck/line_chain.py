@@ -1,0 +1,176 @@
+"""Absorbing sets on a line: nodes at cells, sets and starts, with rates by quadrature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.killed_chain import KilledChain, log_sum
+from fokkerplanck.line_nodes import chain_rates, line_nodes
+from fokkerplanck.sets import PointSet
+from fokkerplanck.solvers import birth_death
+from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.stationary import log_stationary
+
+if TYPE_CHECKING:
+    from fokkerplanck.problem import Problem
+
+__all__ = ["LEVELS", "LineChain"]
+
+Array = NDArray[np.float64]
+#: How many chains answers are extrapolated from, each with twice the nodes of the one before.
+LEVELS = 3
+
+
+class LineChain(KilledChain):
+    """Chain of the nodes of a line or ring; see `KilledChain`.
+
+    Cell centres, walls, edges of sets, starts and jumps of D are nodes; every level halves the
+    distances between them.
+
+    Parameters
+    ----------
+    problem : Problem
+    sets, points : sequence of PointSet
+        What absorbs, and where answers will be asked for.
+    level : int
+        How many times distances are halved.
+    """
+
+    weight = "quadrature"
+    anchors = 0
+    jumps = 1.0
+    error = 1e-14
+
+    def __init__(
+        self,
+        problem: Problem,
+        sets: Sequence[PointSet],
+        points: Sequence[PointSet] = (),
+        level: int = 0,
+    ) -> None:
+        self.problem, self.sets, self.points = problem, tuple(sets), tuple(points)
+        self.nodes = line_nodes(problem, (*sets, *points), level)
+        self.rates = chain_rates(problem, self.nodes.x)
+        n = self.nodes.x.size
+        walls = np.zeros((1, n), dtype=np.bool_)
+        low, high = problem.grid.walls[0]
+        walls[0, [0, -1]] = low == "absorbing", high == "absorbing"
+        inside = [self._inside(k, part) for k, part in enumerate(self.sets)]
+        ends = np.concatenate([np.array(inside, dtype=np.bool_).reshape(-1, n), walls])
+        #: which set or wall each node belongs to, the first if to several; shape (sets + 1, nodes)
+        self.ends = ends & (np.cumsum(ends, axis=0) == 1)
+        self.live = ~ends.any(axis=0)
+        self._cut(self.rates.up, self.rates.down)
+
+    def _inside(self, k: int, part: PointSet) -> NDArray[np.bool_]:
+        found = part.contains(self.nodes.x[:, None], self.problem.grid)
+        found[self.nodes.at_edges(k)] = True
+        return found
+
+    def _cut(self, up: Array, down: Array) -> None:
+        """Take `up` and `down` as rates; those into absorbing nodes become absorption."""
+        above, below = np.roll(self.ends, -1, axis=1), np.roll(self.ends, 1, axis=1)
+        absorption = np.where(self.live, above * up + below * down, 0.0)
+        with np.errstate(divide="ignore"):
+            self.log_absorption = np.log(absorption)
+        self.all_up, self.all_down = up, down
+        self.up = np.where(self.live & np.roll(self.live, -1), up, 0.0)
+        self.down = np.where(self.live & np.roll(self.live, 1), down, 0.0)
+        self.absorption = absorption.sum(axis=0)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """Live nodes in the order of a line: around a ring from the first end on."""
+        n = self.live.size
+        ends = np.flatnonzero(~self.live)
+        begin = int(ends[0]) if self.nodes.ring and ends.size else 0
+        order = (begin + np.arange(n)) % n
+        return order[self.live[order]]
+
+    def solve(self, log_b: Array) -> Array:
+        """Ln of u, where ``-Q u = b``."""
+        return self._solved(birth_death.solve, log_b)
+
+    def solve_transposed(self, log_b: Array) -> Array:
+        """Ln of y, where ``-Q.T y = b``."""
+        return self._solved(birth_death.solve_transposed, log_b)
+
+    def _solved(self, solve: Callable[..., Array], log_b: Array) -> Array:
+        k = self._order
+        out = np.full(self.live.size, -np.inf)
+        out[k] = solve(self.up[k], self.down[k], self.absorption[k], log_b[k], log=True)
+        return out
+
+    @cached_property
+    def generator(self) -> Generator:  # type: ignore[override]
+        """Rates between live nodes, and absorption."""
+        return self._generator(self.up, self.down, self.absorption)
+
+    def _generator(self, up: Array, down: Array, absorption: Array) -> Generator:
+        n = up.size
+        tail = np.arange(n if self.nodes.ring else n - 1, dtype=np.int32)
+        head = (tail + 1) % np.int32(n)
+        one = np.ones((tail.size, 1), dtype=np.int32)
+        h = self.problem.grid.spacing
+        return Generator((n,), h, tail, head, one, up[tail], down[head], absorption, self.weight)
+
+    @cached_property
+    def log_mass(self) -> Array:  # type: ignore[override]
+        """Ln of the stationary masses of the nodes of the problem without absorption."""
+        if self.nodes.ring:
+            closed = self._generator(self.rates.up, self.rates.down, np.zeros(self.live.size))
+            return log_stationary(closed)
+        log = np.r_[0.0, np.cumsum(np.log(self.rates.up[:-1]) - np.log(self.rates.down[1:]))]
+        return log - log_sum(log)
+
+    @cached_property
+    def reversed(self) -> LineChain:
+        """The chain that runs backwards in its stationary state."""
+        if not self.nodes.ring:
+            return self
+        p = self.log_mass
+        made = object.__new__(LineChain)
+        made.__dict__.update({k: v for k, v in vars(self).items() if k != "_order"})
+        up = np.roll(self.rates.down, -1) * np.exp(np.roll(p, -1) - p)
+        down = np.roll(self.rates.up, 1) * np.exp(np.roll(p, 1) - p)
+        made._cut(up, down)
+        return made
+
+    def at(self, log_u: Array, start: PointSet) -> float:
+        """Ln of u at a point, or of its mean over the stationary density within a set."""
+        k = len(self.sets) + self.points.index(start)
+        inside = np.zeros(self.live.size, dtype=np.bool_)
+        inside[self.nodes.at_edges(k)] = True
+        inside |= start.contains(self.nodes.x[:, None], self.problem.grid)
+        if inside.sum() == 1:
+            return float(log_u[inside][0])
+        weight = self.log_mass + self._log_part(inside)
+        weight = np.where(self.live, weight, -np.inf)
+        if not np.isfinite(weight).any():
+            msg = f"the start, {start.text}, lies inside the target"
+            raise CaseError(msg, key="from")
+        return log_sum(weight + log_u) - log_sum(weight)
+
+    def _log_part(self, inside: NDArray[np.bool_]) -> Array:
+        """Ln of the part of each node's mass that comes from panels within a set."""
+        begin = np.arange(self.rates.climb.size)
+        end = (begin + 1) % inside.size
+        both = inside[begin] & inside[end]
+        part = np.bincount(begin, both * self.rates.left, inside.size)
+        part += np.bincount(end, both * self.rates.right, inside.size)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(part))
+
+    def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Values in the cells of the grid, shape (*shape,)."""
+        out = np.array(log_u)
+        values = [inside] * len(self.sets) if isinstance(inside, int | float) else inside
+        for part, value in zip(self.ends, values, strict=False):
+            out[part] = value
+        return out[self.nodes.centres]

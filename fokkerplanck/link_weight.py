@@ -1,0 +1,55 @@
+"""Which link weight suits a problem: midpoint where links are gentle, fitted where they are steep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.solvers.errors import NumericalError
+
+if TYPE_CHECKING:
+    from fokkerplanck.problem import Problem
+    from fokkerplanck.solvers.generator import Generator
+
+__all__ = ["climbs", "generator_of", "too_steep"]
+
+Array = NDArray[np.float64]
+#: A link that climbs by more than this is too steep for midpoint weights; and the share of all
+#: jumps that may run over such links.
+STEEP, FEW = 4.0, 1e-3
+
+
+def generator_of(problem: Problem, weight: str) -> Generator:
+    """Make the generator with this weight, or with ``"fitted"`` where midpoint rates overflow."""
+    try:
+        return problem.generator(weight=weight)
+    except NumericalError:
+        if weight != "midpoint":
+            raise
+        return problem.generator(weight="fitted")
+
+
+def too_steep(generator: Generator, mass: Array) -> bool:
+    """Whether more than a thousandth of the jumps run over links too steep for midpoint weights.
+
+    Parameters
+    ----------
+    generator : Generator
+    mass : ndarray, shape (cells,) or (*shape,)
+        Stationary masses.
+    """
+    if generator.weight != "midpoint":
+        return False
+    p = mass.ravel()
+    jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
+    links, climb = climbs(generator)
+    return float(jumps[links][climb > STEEP].sum()) > FEW * float(jumps.sum())
+
+
+def climbs(generator: Generator) -> tuple[NDArray[np.bool_], Array]:
+    """Links that can be passed both ways, and the size of their climbs."""
+    links = (generator.forward > 0) & (generator.backward > 0)
+    climb = np.log(generator.backward[links]) - np.log(generator.forward[links])
+    return links, np.abs(climb)

@@ -1,0 +1,246 @@
+"""Mean first-passage times: how long it takes to reach a set, at any barrier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fokkerplanck.errors import CaseError, NumericalError
+from fokkerplanck.grid import Grid
+from fokkerplanck.killed_chain import KilledChain, check_target, killed_chains
+from fokkerplanck.sets import PointSet, as_set
+
+if TYPE_CHECKING:
+    from fokkerplanck.problem import Problem
+
+__all__ = ["Passage", "extrapolated", "mean_first_passage", "powers_of_ten", "start_and_target"]
+
+Array = NDArray[np.float64]
+LN10 = log(10.0)
+#: Variances below this part of the squared mean are found without the difference of two squares.
+NARROW = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """First passage from a start to a target.
+
+    Parameters
+    ----------
+    grid : Grid
+    mean, variance : float
+        Of the passage time; inf beyond 1e308. Given that the target is reached.
+    log10_mean, log10_variance : float
+        Their decimal logarithms, always finite.
+    rate, log10_rate : float
+        ``1 / mean``: the flux into the target over the population, when everything that arrives is
+        put back at the start.
+    probability : float
+        Of reaching the target before an absorbing wall that is not the target.
+    error : float
+        Relative error to be expected of `mean` as the answer of the discrete problem, from the
+        conditioning seen; on a line also of the discretisation.
+    variance_error : float
+        The same of the variance.
+    jumps : float
+        Largest mean number of jumps before an anchor or the target is met.
+    anchors : int
+        Metastable wells that were split off.
+    log10_times : ndarray, shape (*shape,)
+        Decimal logarithm of the mean passage time from every cell; -inf inside the target.
+    start, target : str
+        What they are, in words.
+    weight : str
+        Link weight; ``"quadrature"`` on a line.
+    """
+
+    grid: Grid = field(repr=False)
+    mean: float
+    variance: float
+    log10_mean: float
+    log10_variance: float
+    rate: float
+    log10_rate: float
+    probability: float
+    error: float
+    variance_error: float
+    jumps: float
+    anchors: int
+    log10_times: Array = field(repr=False)
+    start: str
+    target: str
+    weight: str
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<p>from {self.start} to {self.target}</p><table><tr><th>mean time</th><th>log10</th>"
+            "<th>variance / mean^2</th><th>relative error</th></tr>"
+            f"<tr><td>{self.mean:.8g}</td><td>{self.log10_mean:.8g}</td>"
+            f"<td>{10 ** (self.log10_variance - 2 * self.log10_mean):.6g}</td>"
+            f"<td>{self.error:.1e}</td></tr></table>"
+        )
+
+
+def mean_first_passage(
+    problem: Problem,
+    start: PointSet | float | Sequence[float] | ArrayLike,
+    target: PointSet | float | Sequence[float] | ArrayLike | str,
+    *,
+    weight: str = "midpoint",
+) -> Passage:
+    r"""Mean and variance of the time at which a set is first reached.
+
+    The mean time T solves :math:`Q T = -1` outside the target, the second moment
+    :math:`Q M = -2 T`. Where absorbing walls compete with the target, both are conditional on
+    reaching it: :math:`Q (q T) = -q` with q the probability to do so.
+
+    Parameters
+    ----------
+    problem : Problem
+        Overdamped, with noise that does not depend on time.
+    start : PointSet or point
+        A point is interpolated between cells; a set is averaged over the stationary density
+        restricted to it.
+    target : PointSet, point (on a line) or ``"walls"``
+        Where the clock stops; ``"walls"`` means all absorbing walls. Its boundary is where it is,
+        not where cells end.
+    weight : str
+        Link weight in the plane; falls back to ``"fitted"`` where links are steep.
+
+    Returns
+    -------
+    Passage
+
+    Raises
+    ------
+    CaseError
+        If start and target overlap, a set cannot be seen on the grid, or the noise has a schedule.
+    NumericalError
+        If the target cannot be reached, or the answer cannot be vouched for.
+
+    References
+    ----------
+    Pontryagin, Andronov and Vitt, Zh. Eksp. Teor. Fiz. 3, 165 (1933); Gardiner, *Handbook of
+    Stochastic Methods*, section 5.2.7.
+    """
+    begin, sets = start_and_target(problem, start, target)
+    chains = killed_chains(problem, sets, weight=weight, points=[begin])
+    found = [_moments(chain, begin, 0 if sets else -1) for chain in chains]
+    mean, error = extrapolated([f[0] for f in found])
+    variance, variance_error = extrapolated([f[1] for f in found])
+    probability, _ = extrapolated([f[2] for f in found])
+    last = chains[-1]
+    error = max(error, last.error)
+    if not np.isfinite(mean):
+        msg = f"the target, {_words(target, sets)}, cannot be reached from {begin.text}"
+        raise NumericalError(msg)
+    return Passage(
+        problem.grid,
+        *powers_of_ten(mean, variance),
+        *powers_of_ten(-mean),
+        float(np.exp(min(probability, 0.0))),
+        error,
+        max(variance_error, 2 * error),
+        last.jumps,
+        last.anchors,
+        last.on_grid(found[-1][3], -np.inf) / LN10,
+        begin.text,
+        _words(target, sets),
+        last.weight,
+    )
+
+
+def start_and_target(
+    problem: Problem,
+    start: PointSet | float | Sequence[float] | ArrayLike,
+    target: PointSet | float | Sequence[float] | ArrayLike | str,
+) -> tuple[PointSet, list[PointSet]]:
+    """Sets of a passage; no target sets where it is the walls.
+
+    Raises
+    ------
+    CaseError
+        If a point to start from lies in the target, or a point in the plane is the target.
+    """
+    begin = as_set(start)
+    end = target if isinstance(target, str) else as_set(target)
+    sets = check_target(problem, end)
+    begin.check_on(problem.grid)
+    point = begin.representative()
+    for part in sets:
+        part.check_on(problem.grid)
+        single = not begin.shares(problem.grid).any()
+        if single and point is not None and bool(part.contains(point, problem.grid)):
+            msg = f"the start, {begin.text}, lies in the target, {part.text}"
+            raise CaseError(msg, key="from")
+        if problem.grid.dim > 1 and not part.shares(problem.grid).any():
+            msg = f"the target, {part.text}, is a point, which a path in the plane never hits: "
+            msg += "give it a radius"
+            raise CaseError(msg, key="to")
+    return begin, sets
+
+
+def extrapolated(logs: Sequence[float]) -> tuple[float, float]:
+    """Richardson's limit of ln x on chains of twice the nodes each, and its relative error.
+
+    A single value is given back as it is, without any error.
+    """
+    if len(logs) < 3 or not np.isfinite(logs[-3:]).all():
+        return logs[-1], 0.0
+    x = np.exp(np.array(logs[-3:]) - logs[-1])
+    steps = x[1:] + np.diff(x) / 3
+    if not steps[1] > 0:
+        return logs[-1], float(abs(np.diff(x)[-1]))
+    return logs[-1] + float(np.log(steps[1])), float(abs(steps[1] - steps[0]))
+
+
+def powers_of_ten(*logs: float) -> tuple[float, ...]:
+    """Values (inf or 0 out of range) of natural logarithms, then their decimal logarithms."""
+    with np.errstate(over="ignore"):
+        return (*(float(np.exp(x)) for x in logs), *(x / LN10 for x in logs))
+
+
+def _words(target: object, sets: Sequence[PointSet]) -> str:
+    return sets[0].text if sets else str(target)
+
+
+def _moments(chain: KilledChain, start: PointSet, row: int) -> tuple[float, float, float, Array]:
+    """Ln of mean, variance and probability at the start, and of the mean from every state."""
+    others = np.delete(chain.log_absorption, row, axis=0)
+    live = np.where(chain.live, 0.0, -np.inf)
+    reach = chain.solve(chain.log_absorption[row]) if np.isfinite(others).any() else live
+    first = chain.solve(reach)
+    second = chain.solve(first)
+    at = [chain.at(u, start) for u in (reach, first, second)]
+    if not np.isfinite(at).all():
+        return np.inf, np.inf, at[0], first
+    mean = at[1] - at[0]
+    spread = float(np.expm1(np.log(2.0) + at[2] - at[0] - 2 * mean))
+    with np.errstate(invalid="ignore"):
+        times = np.where(chain.live, first - reach, -np.inf)
+    if spread > NARROW:
+        return mean, float(np.log(spread)) + 2 * mean, at[0], times
+    narrow = chain.solve(_scatter(chain, times, reach, row))
+    return mean, chain.at(narrow, start) - at[0], at[0], times
+
+
+def _scatter(chain: KilledChain, times: Array, reach: Array, row: int) -> Array:
+    """Ln of the source of the variance: squared changes of the mean time at jumps.
+
+    ``-Q (q v) = sum_j Q_ij q_j (T_j - T_i)^2 + a_i T_i^2``, free of cancellation where the passage
+    time is sharp.
+    """
+    g = chain.generator
+    top = float(times.max())
+    t, q = np.exp(times - top), np.exp(reach)
+    square = (t[g.tail] - t[g.head]) ** 2
+    source = np.bincount(g.tail, g.forward * q[g.head] * square, t.size)
+    source += np.bincount(g.head, g.backward * q[g.tail] * square, t.size)
+    source += np.exp(chain.log_absorption[row]) * t**2
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(source) + 2 * top)

@@ -1,0 +1,216 @@
+"""Absorbing sets in the plane: cells, links cut by the sets' boundaries, reduction to anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.killed_chain import KilledChain, log_sum
+from fokkerplanck.link_weight import generator_of, too_steep
+from fokkerplanck.sets import PointSet
+from fokkerplanck.solvers.assemble import link_strength
+from fokkerplanck.solvers.reduction import Reduction
+from fokkerplanck.solvers.stationary import log_equilibrium, log_stationary
+from fokkerplanck.solvers.targets import Cut, Killed, absorb
+from fokkerplanck.solvers.weights import jump_weights
+
+if TYPE_CHECKING:
+    from fokkerplanck.grid import Grid
+    from fokkerplanck.problem import Problem
+    from fokkerplanck.solvers.generator import Generator
+    from fokkerplanck.solvers.links import Links
+
+__all__ = ["PlaneChain"]
+
+Array = NDArray[np.float64]
+Strength = tuple[Array, Array]
+
+
+class PlaneChain(KilledChain):
+    """Chain of the cells of a plane; see `KilledChain`.
+
+    Parameters
+    ----------
+    problem : Problem
+    sets : sequence of PointSet
+        Absorbing sets; each must hold the centre of a cell.
+    weight : str
+        Link weight.
+    """
+
+    def __init__(self, problem: Problem, sets: Sequence[PointSet], weight: str) -> None:
+        self.problem, self.sets = problem, tuple(sets)
+        for part in self.sets:
+            if not part.contains(problem.grid.points(), problem.grid).any():
+                msg = f"the {part.text} holds no centre of a cell; take more cells or a larger set"
+                raise CaseError(msg)
+        self.open = generator_of(problem, weight)
+        found = log_equilibrium(self.open)
+        self.reversible = found is not None
+        if found is not None and too_steep(self.open, np.exp(found)):
+            self.open = problem.generator("fitted")
+        self.weight = self.open.weight
+        links = problem.links()
+        self._kill(links, self.open, link_strength(links, problem.noise.kappa))
+
+    def _kill(self, links: Links, generator: Generator, strength: Strength) -> None:
+        self.cuts = [_cut(part, self.problem.grid, links) for part in self.sets]
+        self.killed = _killed(generator, links, strength, self.cuts)
+        self.live = self.killed.live
+        with np.errstate(divide="ignore"):
+            self.log_absorption = np.log(self.killed.absorption)
+
+    @cached_property
+    def reduction(self) -> Reduction:
+        """The chain reduced to its anchors: where the time goes."""
+        return Reduction(self.killed.generator, self.live)
+
+    @property
+    def error(self) -> float:  # type: ignore[override]
+        """Relative rounding error to be expected of the solves."""
+        return self.reduction.error
+
+    @property
+    def jumps(self) -> float:  # type: ignore[override]
+        """Largest mean number of jumps before an anchor or the end is met."""
+        return self.reduction.jumps
+
+    @property
+    def anchors(self) -> int:  # type: ignore[override]
+        """Wells that were split off."""
+        return int(self.reduction.anchors.size)
+
+    @property
+    def generator(self) -> Generator:
+        """Rates between live cells, and absorption."""
+        return self.killed.generator
+
+    def solve(self, log_b: Array) -> Array:
+        """Ln of u, where ``-Q u = b``."""
+        return self.reduction.solve(log_b)
+
+    def solve_transposed(self, log_b: Array) -> Array:
+        """Ln of y, where ``-Q.T y = b``."""
+        return self.reduction.solve_transposed(log_b)
+
+    @cached_property
+    def log_mass(self) -> Array:  # type: ignore[override]
+        """Ln of the stationary masses of the problem without absorption."""
+        closed = replace(self.open, absorption=np.zeros(self.open.cells))
+        return log_stationary(closed)
+
+    @cached_property
+    def reversed(self) -> PlaneChain:
+        """The chain that runs backwards in its stationary state; itself in detailed balance."""
+        if self.reversible:
+            return self
+        g, p = self.open, self.log_mass
+        with np.errstate(divide="ignore", invalid="ignore"):
+            forth = np.log(g.backward) + p[g.head] - p[g.tail]
+            back = np.log(g.forward) + p[g.tail] - p[g.head]
+            climb = np.where((g.backward > 0) & (g.forward > 0), back - forth, 0.0)
+        forward, backward = np.exp(forth), np.exp(back)
+        links = replace(self.problem.links(), first=climb / 2, second=climb / 2)
+        up, down = jump_weights(links.first, links.second, self.weight)
+        made = object.__new__(PlaneChain)
+        made.problem, made.sets, made.weight = self.problem, self.sets, self.weight
+        made.reversible = False
+        made.open = replace(g, forward=forward, backward=backward)
+        made._kill(links, made.open, (forward / up, backward / down))
+        return made
+
+    def at(self, log_u: Array, start: PointSet) -> float:
+        """Ln of u at a point, or of its mean over the stationary density within a set."""
+        shares = start.shares(self.problem.grid).ravel()
+        if not shares.any():
+            point = start.representative()
+            assert point is not None  # only points have no volume
+            return _interpolate(log_u, self.live, self.problem.grid, point)
+        with np.errstate(divide="ignore"):
+            weight = np.where(self.live, self.log_mass + np.log(shares), -np.inf)
+        if not np.isfinite(weight).any():
+            msg = f"the start, {start.text}, lies inside the target"
+            raise CaseError(msg, key="from")
+        return log_sum(weight + log_u) - log_sum(weight)
+
+    def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Values in the cells of the grid, shape (*shape,)."""
+        out = np.array(log_u)
+        values = [inside] * len(self.cuts) if isinstance(inside, int | float) else inside
+        for cut, value in zip(self.cuts, values, strict=True):
+            out[cut.inside] = value
+        return out.reshape(self.problem.grid.shape)
+
+
+def _killed(g: Generator, links: Links, strength: Strength, cuts: Sequence[Cut]) -> Killed:
+    if cuts:
+        return absorb(g, links, strength, cuts)
+    return Killed(g, np.ones(g.cells, dtype=np.bool_), g.absorption[None, :])
+
+
+def _cut(part: PointSet, grid: Grid, links: Links) -> Cut:
+    """Where a set meets cells and links."""
+    centres = grid.points().reshape(-1, grid.dim)
+    inside = part.contains(centres, grid)
+    way = links.offset * np.asarray(grid.spacing)
+
+    def first(cell: NDArray[np.int32], to: Array, reached: NDArray[np.bool_]) -> Array:
+        start = centres[cell]
+        fraction = part.entry(start, start + to, grid)
+        fraction = np.where(reached & ~(fraction <= 1.0), 1.0, fraction)
+        return np.where(inside[cell], np.inf, fraction)
+
+    return Cut(
+        inside,
+        first(links.tail, way, inside[links.head]),
+        first(links.head, -way, inside[links.tail]),
+    )
+
+
+def _interpolate(log_u: Array, live: NDArray[np.bool_], grid: Grid, point: Array) -> float:
+    """Ln of u at a point: cubic through 4 x 4 live cells, else a quadratic fitted to live cells."""
+    window, offset = _window(grid, point, 4)
+    if not live[window].all():
+        window, offset = _window(grid, point, 5)
+    good = live[window]
+    if not good.any():
+        msg = f"the start at {point.tolist()} lies inside the target"
+        raise CaseError(msg, key="from")
+    values = log_u[window][good]
+    top = float(values.max())
+    if not np.isfinite(top):
+        return -np.inf
+    degree = 3 if good.all() and offset.shape[0] == 16 else 2
+    x, y = offset[good].T
+    powers = [(i, j) for i in range(4) for j in range(4) if degree == 3 or i + j <= 2]
+    if len(powers) > values.size:
+        powers = [(0, 0)]
+    basis = np.stack([x**i * y**j for i, j in powers], axis=-1)
+    at_point = np.linalg.lstsq(basis, np.exp(values - top), rcond=None)[0][0]
+    if not at_point > 0:  # next to the target, where u falls to 0
+        nearest = np.argmin(x**2 + y**2)
+        return float(values[nearest])
+    return top + float(np.log(at_point))
+
+
+def _window(grid: Grid, point: Array, size: int) -> tuple[NDArray[np.int64], Array]:
+    """Flat numbers of size x size cells around a point, and their distances in cells."""
+    places, steps = [], []
+    for axis, c in zip(grid.axes, point, strict=True):
+        s = (c - axis.min) / axis.spacing - 0.5
+        first = int(np.floor(s)) - (size // 2 - 1) if size % 2 == 0 else round(s) - size // 2
+        k = np.arange(first, first + size)
+        if not axis.periodic:
+            k = k - max(k[-1] - axis.cells + 1, 0) + max(-k[0], 0)
+            k = k[(k >= 0) & (k < axis.cells)]
+        places.append(k % axis.cells)
+        steps.append(k - s)
+    flat = places[0][:, None] * grid.shape[1] + places[1][None, :]
+    x, y = np.meshgrid(*steps, indexing="ij")
+    return flat.ravel(), np.stack([x.ravel(), y.ravel()], axis=-1)
