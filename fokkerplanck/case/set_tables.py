@@ -23,10 +23,10 @@ TO = f'{FROM}; or "walls", all that absorb'
 
 
 def _lone_interval(value: object) -> object:
-    """A box of the line may stand without the outer brackets."""
-    pair = isinstance(value, (list, tuple)) and len(value) == 2
-    if pair and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value):  # type: ignore[attr-defined]
-        return (tuple(value),)  # type: ignore[arg-type]
+    """Accept a box of the line without its outer brackets."""
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        return (tuple(value),) if numbers else value
     return value
 
 

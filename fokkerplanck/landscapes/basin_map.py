@@ -1,0 +1,243 @@
+"""Which cells and points of a plane belong to which minimum, by following steepest descent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import Grid
+from fokkerplanck.landscapes.base import Array, Landscape
+from fokkerplanck.landscapes.critical import CriticalPoint, critical_points
+from fokkerplanck.landscapes.descent import OPEN, SADDLE, WALL, Codes, Descent
+from fokkerplanck.landscapes.newton import Box
+from fokkerplanck.landscapes.watershed import Cell, Labels, basins, join_to, passes
+
+__all__ = ["BasinMap"]
+
+Mask = NDArray[np.bool_]
+
+#: lattices on which borders are sought, from coarse to single cells
+STRIDES = (16, 8, 4, 2, 1)
+#: part of a well's depth up to which it is taken for sure
+DEPTH = 0.5
+#: offset of the two points that tell which minima a saddle connects, in boxes
+OFF = 1e-5
+
+
+class BasinMap:
+    """Basins of attraction of all minima in the box of a grid.
+
+    Watersheds of the cells only suggest where borders may lie: a path from cell to cell strays
+    from the true one by up to 22 degrees all along. So cells near each border are followed down
+    along -grad L, until the border that this gives is followed everywhere.
+
+    Parameters
+    ----------
+    landscape : Landscape
+        Of two coordinates.
+    grid : Grid
+
+    Raises
+    ------
+    CaseError
+        If there is no minimum.
+    """
+
+    def __init__(self, landscape: Landscape, grid: Grid) -> None:
+        found = critical_points(landscape, grid)
+        self.landscape, self.grid = landscape, grid
+        self.minima = tuple(p for p in found if p.kind == "minimum")
+        self._saddles = tuple(p for p in found if p.kind == "saddle")
+        if not self.minima:
+            msg = "the landscape has no minimum in the grid, and so no basin"
+            raise CaseError(msg)
+        self._descent = Descent(landscape, grid, _places(self.minima), _places(self._saddles))
+        self._exact = np.zeros(grid.shape, dtype=np.bool_)
+        self._members: dict[int, Mask] = {}
+        self._known: dict[int, Codes] = {}
+
+    def nearest(self, point: Array) -> int:
+        """Give the number of the minimum nearest to a point."""
+        box = Box.around(self.grid)
+        return int(np.argmin([box.distance(m.position, point) for m in self.minima]))
+
+    def member(self, basin: int) -> Mask:
+        """Whether the centre of each cell is in a basin or on its border; shape (*shape,)."""
+        if basin not in self._members:
+            self._follow_border(basin)
+            inside = self._is(self._codes, basin)
+            self._members[basin] = inside
+            safe = ~_near(_border(inside, self._wraps), 2, self._wraps)
+            decided = np.where(self._codes == OPEN, WALL, self._codes)
+            self._known[basin] = np.where(safe, decided, self._wells)
+        return self._members[basin]
+
+    def contains(self, points: Array, basin: int) -> Mask:
+        """Whether points, shape (n, dim), are in a basin or on its border."""
+        member, points = self.member(basin), self._descent.inside(points)
+        cell = self._descent.cells(points)
+        inside = member[cell]
+        unsure = np.flatnonzero(self._known[basin][cell] == OPEN)
+        centres = self._centres(np.stack(cell, axis=-1)[unsure])
+        off = np.abs(points[unsure] - centres) > 1e-9 * np.array(self.grid.spacing)
+        unsure = unsure[off.any(axis=-1)]
+        inside[unsure] = self._is(self._ends(points[unsure], self._known[basin]), basin)
+        return np.asarray(inside)
+
+    def border(self, basin: int) -> Mask:
+        """Cells with a neighbour on the other side of a basin's border; shape (*shape,)."""
+        return _border(self.member(basin), self._wraps)
+
+    def _follow_border(self, basin: int) -> None:
+        """Find out the true ends of all cells along a border, and so where it is."""
+        for stride in STRIDES:
+            lattice = np.zeros(self.grid.shape, dtype=np.bool_)
+            lattice[stride // 2 :: stride, stride // 2 :: stride] = True
+            while True:
+                border = _border(self._is(self._codes, basin), self._wraps)
+                todo = lattice & ~self._exact
+                if stride < STRIDES[0]:
+                    todo &= _near(border, stride - 1, self._wraps)
+                if not todo.any():
+                    break
+                self._follow(np.argwhere(todo), stride)
+
+    def _follow(self, cells: Labels, stride: int) -> None:
+        """Set the ends of some cells, and of those around them that are not known better."""
+        ends, where = self._ends(self._centres(cells), self._wells), tuple(cells.T)
+        wrong = ends != self._codes[where]
+        for (i, j), end in zip(cells[wrong] - stride // 2, ends[wrong], strict=True):
+            block = np.s_[max(i, 0) : i + stride, max(j, 0) : j + stride]
+            self._codes[block][~self._exact[block]] = end
+        self._codes[where], self._exact[where] = ends, True
+
+    def _ends(self, points: Array, known: Codes) -> Codes:
+        """Follow paths; one that comes to rest nowhere belongs to the watershed it is in."""
+        ends = self._descent.ends(points, known)
+        lost = np.flatnonzero(ends == OPEN)
+        ends[lost] = self._suggested[self._descent.cells(self._descent.inside(points[lost]))]
+        return ends
+
+    def _is(self, ends: Codes, basin: int) -> Mask:
+        feet = self._feet == basin
+        touches = feet.any(axis=-1) if len(feet) else np.zeros(1, dtype=np.bool_)
+        saddle = np.clip(SADDLE - ends, 0, len(touches) - 1)
+        return np.asarray((ends == basin) | ((ends <= SADDLE) & touches[saddle]))
+
+    @property
+    def _wraps(self) -> tuple[bool, ...]:
+        return tuple(axis.periodic for axis in self.grid.axes)
+
+    def _centres(self, cells: Labels) -> Array:
+        parts = [axis.centres[cells[:, i]] for i, axis in enumerate(self.grid.axes)]
+        return np.stack(parts, axis=-1)
+
+    @cached_property
+    def _loss(self) -> Array:
+        return self.landscape.loss(self.grid.points())
+
+    @cached_property
+    def _sheds(self) -> tuple[Labels, list[Cell]]:
+        return basins(self._loss, self._wraps, self.grid.spacing)
+
+    @cached_property
+    def _joined(self) -> Labels:
+        """Watersheds, each joined to a minimum or to a lowest cell along a wall (the last)."""
+        labels, lowest = self._sheds
+        cells = [self.grid.cell_of(m.position.tolist()) for m in self.minima]
+        taken = {int(labels[cell]) for cell in cells}
+        walls = [c for k, c in enumerate(lowest) if k not in taken and self._at_wall(c)]
+        return join_to(self._loss, labels, self._wraps, [*cells, *walls])
+
+    @cached_property
+    def _suggested(self) -> Codes:
+        count = len(self.minima)
+        return np.where(self._joined < count, self._joined, WALL).astype(np.int32)
+
+    @cached_property
+    def _codes(self) -> Codes:
+        """End of each cell, at first that of the lowest cell of its watershed."""
+        labels, lowest = self._sheds
+        return self._ends(self._centres(np.array(lowest)), self._wells)[labels]
+
+    @cached_property
+    def _wells(self) -> Codes:
+        """Number of the minimum for cells that are deep in its well, `OPEN` for all others.
+
+        A part of the landscape below a level that is lower than every pass belongs to the minimum
+        in it.
+        """
+        from scipy.ndimage import label
+
+        joined, count = self._joined, len(self.minima)
+        floor = np.array([m.loss for m in self.minima])
+        level = self._lowest_exits(joined)[:count]
+        level = np.minimum(level, [self._next_saddle(loss) for loss in floor])
+        cells = tuple(np.array([self.grid.cell_of(m.position.tolist()) for m in self.minima]).T)
+        own, times = np.unique(joined[cells], return_counts=True)
+        alone = np.isin(joined[cells], own[times == 1])
+        level = np.where(alone & (level > floor), floor + DEPTH * (level - floor), -np.inf)
+        level = np.append(level, np.full(int(joined.max()) + 1, -np.inf))
+        parts, _ = label(self._loss < level[joined])
+        home = np.append(parts[cells], np.zeros(int(joined.max()) + 1, dtype=parts.dtype))
+        sure = (parts > 0) & (parts == home[joined])
+        return np.where(sure, joined, OPEN).astype(np.int32)
+
+    def _lowest_exits(self, labels: Labels) -> Array:
+        """Loss of the lowest cell through which each watershed can be left."""
+        exits = np.full(int(labels.max()) + 1 + len(self.minima), np.inf)
+        pairs, heights, _ = passes(self._loss, labels, self._wraps)
+        np.minimum.at(exits, pairs.ravel(), np.repeat(heights, 2))
+        for i, axis in enumerate(self.grid.axes):
+            for wall, end in zip(axis.walls, (0, -1), strict=True):
+                if wall == "absorbing":
+                    edge = np.take(labels, end, axis=i), np.take(self._loss, end, axis=i)
+                    np.minimum.at(exits, *edge)
+        return exits
+
+    def _next_saddle(self, loss: float) -> float:
+        return min((s.loss for s in self._saddles if s.loss > loss), default=np.inf)
+
+    def _at_wall(self, cell: Cell) -> bool:
+        return any(
+            not axis.periodic and c in (0, axis.cells - 1)
+            for axis, c in zip(self.grid.axes, cell, strict=True)
+        )
+
+    @cached_property
+    def _feet(self) -> Codes:
+        """Ends of the paths from the two sides of each saddle, shape (saddles, 2)."""
+        if not self._saddles:
+            return np.empty((0, 2), dtype=np.int32)
+        off = OFF * Box.around(self.grid).size
+        down = [np.linalg.eigh(s.hessian)[1][:, 0] for s in self._saddles]
+        sides = [
+            s.position + side * off * way
+            for s, way in zip(self._saddles, down, strict=True)
+            for side in (-1, 1)
+        ]
+        return self._ends(np.array(sides), self._wells).reshape(-1, 2)
+
+
+def _places(points: Sequence[CriticalPoint]) -> Array:
+    return np.array([p.position for p in points]).reshape(-1, 2)
+
+
+def _border(member: Mask, wraps: tuple[bool, ...]) -> Mask:
+    """Cells with a neighbour, also across a corner, that is on the other side."""
+    return _near(member, 1, wraps) & _near(~member, 1, wraps)
+
+
+def _near(mask: Mask, distance: int, wraps: tuple[bool, ...]) -> Mask:
+    """Cells at most `distance` cells away from one of `mask` along both axes."""
+    from scipy.ndimage import maximum_filter1d
+
+    out = mask.astype(np.uint8)
+    for axis, wrap in enumerate(wraps):
+        size = 2 * distance + 1
+        out = maximum_filter1d(out, size, axis=axis, mode="wrap" if wrap else "nearest")
+    return np.asarray(out, dtype=np.bool_)

@@ -1,0 +1,123 @@
+"""Basins of attraction under -grad L."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import Grid
+from fokkerplanck.landscapes.base import Landscape
+from fokkerplanck.landscapes.basin_line import basin_on_line
+from fokkerplanck.landscapes.basin_map import BasinMap
+from fokkerplanck.sets.base import Array, Mask, PointSet, coordinates, snapped, words
+from fokkerplanck.sets.box import box_contains, box_entry, box_shares
+
+__all__ = ["Basin"]
+
+#: part of a segment to which the border is found on it
+PRECISION = 1e-6
+#: points per axis that tell the share of a cell on the border
+SAMPLES = 4
+#: maps of the basins last asked for: a passage has two of them on one landscape
+_MAPS: deque[tuple[Landscape, Grid, BasinMap]] = deque(maxlen=4)
+
+
+@dataclass(frozen=True, init=False, eq=False)
+class Basin(PointSet):
+    """All points from which steepest descent leads to one minimum, and their border.
+
+    Parameters
+    ----------
+    point : sequence of float, shape (dim,)
+        The minimum nearest to this point is meant.
+    landscape : Landscape
+
+    Notes
+    -----
+    On a line the basin lies between the neighbouring maxima, or reaches to a wall. In the plane
+    its border is found by following -grad L, to 1e-6 of a segment; paths slide along
+    reflecting walls and end at absorbing ones.
+    """
+
+    point: tuple[float, ...]
+    landscape: Landscape
+
+    def __init__(self, point: float | Sequence[float] | Array, landscape: Landscape) -> None:
+        object.__setattr__(self, "point", coordinates(point, "basin"))
+        object.__setattr__(self, "landscape", landscape)
+        if len(self.point) != landscape.dim:
+            msg = f"the landscape is {landscape.dim}-D, but the point is {words(self.point)}"
+            raise CaseError(msg, key="basin")
+
+    @property
+    def dim(self) -> int:  # type: ignore[override]
+        """Number of coordinates."""
+        return len(self.point)
+
+    @property
+    def text(self) -> str:  # type: ignore[override]
+        """A few words for tables."""
+        return f"basin of the minimum nearest to {words(self.point)}"
+
+    def contains(self, points: ArrayLike, grid: Grid) -> Mask:
+        """See `PointSet.contains`."""
+        self.check_dim(grid)
+        points = np.asarray(points, dtype=np.float64)
+        if self.dim == 1:
+            return box_contains(*self._ends(grid), points, grid)
+        basins = _map(self.landscape, grid)
+        inside = basins.contains(points.reshape(-1, 2), self._number(basins))
+        return inside.reshape(points.shape[:-1])
+
+    def shares(self, grid: Grid) -> Array:
+        """See `PointSet.shares`; exact on a line."""
+        self.check_dim(grid)
+        if self.dim == 1:
+            return box_shares(*self._ends(grid), grid)
+        basins = _map(self.landscape, grid)
+        shares = basins.member(self._number(basins)).astype(np.float64)
+        cut = basins.border(self._number(basins))
+        within = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
+        offsets = np.stack(np.meshgrid(within, within), -1).reshape(1, -1, 2) * grid.spacing
+        points = (grid.points()[cut][:, None, :] + offsets).reshape(-1, 2)
+        inside = basins.contains(points, self._number(basins))
+        shares[cut] = inside.reshape(-1, SAMPLES**2).mean(axis=-1)
+        return snapped(shares)
+
+    def representative(self) -> Array | None:
+        """Point that the basin was named by."""
+        return np.array(self.point)
+
+    def _first(self, start: Array, end: Array, grid: Grid) -> Array:
+        if self.dim == 1:
+            return box_entry(*self._ends(grid), start, end, grid)
+        fraction = np.full(len(start), np.inf)
+        enters = np.flatnonzero(self.contains(end, grid) & ~self.contains(start, grid))
+        first, way = start[enters], (end - start)[enters]
+        low, high = np.zeros(enters.size), np.ones(enters.size)
+        while enters.size and (high - low).max() > PRECISION:
+            middle = (low + high) / 2
+            inside = self.contains(first + middle[:, None] * way, grid)
+            low, high = np.where(inside, low, middle), np.where(inside, middle, high)
+        fraction[enters] = (low + high) / 2
+        return fraction
+
+    def _ends(self, grid: Grid) -> tuple[Array, Array]:
+        low, high = basin_on_line(self.landscape, grid, self.point[0])
+        return np.array([low]), np.array([high])
+
+    def _number(self, basins: BasinMap) -> int:
+        return basins.nearest(np.array(self.point))
+
+
+def _map(landscape: Landscape, grid: Grid) -> BasinMap:
+    for known, where, basins in _MAPS:
+        if known is landscape and where == grid:
+            return basins
+    _MAPS.append((landscape, grid, BasinMap(landscape, grid)))
+    return _MAPS[-1][2]
