@@ -139,7 +139,7 @@ def killed_chains(
 
 
 def check_target(problem: Problem, target: PointSet | str) -> list[PointSet]:
-    """Sets of a target that may be ``"walls"``; raises `CaseError` where no wall absorbs."""
+    """List the sets of a target; none for ``"walls"``, where some wall must absorb."""
     if isinstance(target, PointSet):
         return [target]
     if target != "walls":

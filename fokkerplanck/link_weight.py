@@ -1,4 +1,4 @@
-"""Which link weight suits a problem: midpoint where links are gentle, fitted where they are steep."""
+"""Which link weight suits a problem: midpoint on gentle links, fitted on steep ones."""
 
 from __future__ import annotations
 

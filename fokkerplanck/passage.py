@@ -160,7 +160,7 @@ def start_and_target(
     start: PointSet | float | Sequence[float] | ArrayLike,
     target: PointSet | float | Sequence[float] | ArrayLike | str,
 ) -> tuple[PointSet, list[PointSet]]:
-    """Sets of a passage; no target sets where it is the walls.
+    """Make the sets of a passage; no target sets where it is the walls.
 
     Raises
     ------
