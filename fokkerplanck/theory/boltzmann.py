@@ -17,6 +17,7 @@ __all__ = [
     "Boltzmann",
     "LineDensity",
     "boltzmann_density",
+    "laplace_masses",
     "quartic_partition",
     "zero_current_line",
 ]
@@ -108,6 +109,21 @@ def quartic_partition(temperature: float) -> float:
     """
     a = 1 / (8 * temperature)
     return float(0.5 * np.pi * (ive(-0.25, a) + ive(0.25, a)))
+
+
+def laplace_masses(losses: Array, determinants: Array, temperature: float) -> Array:
+    """Masses of basins with a normal law in each: ``p ~ e^{-L / T} / sqrt(det H)``.
+
+    Parameters
+    ----------
+    losses, determinants : ndarray, shape (n,)
+        Loss and determinant of the Hessian at every minimum.
+    temperature : float
+        T; the relative error is of order T over the barriers.
+    """
+    logs = -np.asarray(losses) / temperature - 0.5 * np.log(determinants)
+    weights = np.exp(logs - logs.max())
+    return np.asarray(weights / weights.sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp, inf, log, pi
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.theory.quadrature import panel_rule
 
-__all__ = ["TwoWells", "kramers_correction", "kramers_time", "two_wells"]
+__all__ = [
+    "TwoWells",
+    "derivatives",
+    "kramers_correction",
+    "kramers_log_time",
+    "kramers_time",
+    "two_wells",
+]
 
 #: Gauss-Legendre points in a panel
 NODES = 8
+#: Exponentials beyond this are infinite.
+OVERFLOW = 709.7
 
 Array = NDArray[np.float64]
 
@@ -37,7 +47,13 @@ def kramers_time(well: float, top: float, barrier: float, diffusion: float) -> f
     ----------
     H. A. Kramers, Physica 7 (1940) 284, equation 17.
     """
-    return float(2 * np.pi / np.sqrt(well * abs(top)) * np.exp(barrier / diffusion))
+    log_time = kramers_log_time(well, top, barrier, diffusion)
+    return exp(log_time) if log_time < OVERFLOW else inf
+
+
+def kramers_log_time(well: float, top: float, barrier: float, diffusion: float) -> float:
+    """Natural logarithm of `kramers_time`, which may overflow."""
+    return barrier / diffusion + log(2 * pi) - 0.5 * log(well * abs(top))
 
 
 def kramers_correction(well: tuple[float, float, float], top: tuple[float, float, float]) -> float:
@@ -50,8 +66,8 @@ def kramers_correction(well: tuple[float, float, float], top: tuple[float, float
 
     Notes
     -----
-    The next order of Laplace's method at both ends,
-    ``5 L3^2 / (24 |L2|^3) -+ L4 / (8 L2^2)`` with - at the minimum and + at the top.
+    It belongs to the time to cross to well beyond the top. The next order of Laplace's method at
+    both ends: ``5 L3^2 / (24 |L2|^3) -+ L4 / (8 L2^2)`` with - at the minimum and + at the top.
     """
 
     def end(derivatives: tuple[float, float, float], sign: float) -> float:
@@ -59,6 +75,26 @@ def kramers_correction(well: tuple[float, float, float], top: tuple[float, float
         return 5 * third**2 / (24 * abs(second) ** 3) + sign * fourth / (8 * second**2)
 
     return end(well, -1.0) + end(top, 1.0)
+
+
+def derivatives(
+    curvature: Callable[[Array], Array], point: float, reach: float
+) -> tuple[float, float, float]:
+    """Second, third and fourth derivative of a loss, from its second on a short interval.
+
+    Parameters
+    ----------
+    curvature : callable
+        L'' at points of shape (n,).
+    point, reach : float
+        Where, and half the length of the interval, over which L'' is nearly a polynomial.
+    """
+    legendre = np.polynomial.legendre
+    nodes, _ = legendre.leggauss(NODES + 1)
+    at = curvature(point + reach * nodes)
+    values = np.linalg.solve(legendre.legvander(nodes, NODES), at)
+    slopes = [float(legendre.legval(0.0, legendre.legder(values, k))) / reach**k for k in range(3)]
+    return slopes[0], slopes[1], slopes[2]
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,6 +94,14 @@ class LineProcess:
         inside = [b for b in self.breaks if min(marks) < b < max(marks)]
         return resolve(self.potential, np.array([*marks, *inside]))
 
+    def climb(self, start: float, end: float) -> float:
+        """``Phi(end) - Phi(start)``: the barrier in units of the noise on the way."""
+        if start == end:
+            return 0.0
+        panels = self.panels(start, end)
+        _, _, climb, _ = self.potential.sample(panels.edges[:-1], panels.edges[1:])
+        return float(climb.sum()) * (1 if end > start else -1)
+
     def floor(self, start: float, unit: float) -> float:
         """Point on the left of `start` beyond which the stationary weight can be left out.
 

@@ -168,8 +168,9 @@ def exit_passage(
     if first == last and first in ends:
         absorbed = side is None or first == high
         return LinePassage(-inf, -inf, 0.0 if absorbed else -inf, 0.0)
-    found, error = _twice(process, process.panels(low, first, last, high), compute)
-    return LinePassage(*found, error)
+    panels = process.panels(low, first, last, high)
+    (mean, variance, probability), error = _twice(process, panels, compute)
+    return LinePassage(mean, variance, probability, error)
 
 
 def line_committor(
