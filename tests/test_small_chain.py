@@ -60,10 +60,39 @@ def test_solves_of_more_states(seed, n, make):
 
 
 @pytest.mark.slow
-@given(SEEDS, st.integers(40, 60), MAKERS, st.sampled_from([10, 150]))
-@settings(max_examples=10, deadline=None)
-def test_solves_of_sixty_states(seed, n, make, spread):
-    check_solves(seed, n, make, spread)
+@given(SEEDS, st.integers(30, 40), MAKERS)
+@settings(max_examples=3, deadline=None)
+def test_solves_of_forty_states(seed, n, make):
+    check_solves(seed, n, make, 30)
+
+
+def eliminated(rates, absorption, b):
+    """``(-Q)^-1 b`` in the digits of the context, without subtraction, the first state first."""
+    n = len(absorption)
+    a, d, x = [exact(row) for row in rates], exact(absorption), exact(b)
+    total = [mp.mpf(0)] * n
+    for k in range(n):
+        total[k] = d[k] + mp.fsum(a[k][k + 1 :])
+        for i in range(k + 1, n):
+            f = a[i][k] / total[k]
+            if f:
+                d[i] += f * d[k]
+                x[i] += f * x[k]
+                a[i] = [u + f * v for u, v in zip(a[i], a[k], strict=True)]
+                a[i][i] = mp.mpf(0)
+    for k in reversed(range(n)):
+        x[k] = (x[k] + mp.fdot(a[k][k + 1 :], x[k + 1 :])) / total[k]
+    return x
+
+
+@given(SEEDS, st.integers(21, 60), MAKERS)
+@settings(max_examples=8, deadline=None)
+def test_solves_of_sixty_states(seed, n, make):
+    """Plain elimination would take 20 000 digits here."""
+    rng, a, d = random_chain(seed, n, make, 150)
+    b = 10.0 ** rng.uniform(-150, 150, n)
+    with mp.workdps(100):
+        assert largest_error(SmallChain(a, d).solve(b), eliminated(a, d, b)) < TOLERANCE
 
 
 @given(SEEDS, st.integers(2, 9), st.sampled_from([0, 3, 150]))
