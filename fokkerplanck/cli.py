@@ -89,6 +89,9 @@ def run(
     set_: Set = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     force: Force = False,
+    refine: Annotated[
+        bool, typer.Option("--refine", help="Passages and spectrum on finer grids, too.")
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -101,7 +104,8 @@ def run(
     path = output or Path(f"{case.stem}.h5")
     check_output(path, case)
     with Progress(build.times(loaded), quiet=quiet or json) as progress:
-        result = run_case(loaded, path, resume=resume, force=force, progress=progress)
+        options = {"resume": resume, "force": force, "refine": refine}
+        result = run_case(loaded, path, progress=progress, **options)
     if json:
         _print_json(result.json())
     elif not quiet:
@@ -184,7 +188,15 @@ def plot(
     ] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic densities.")] = False,
     what: Annotated[
-        str | None, typer.Option("--what", help="density, current or stationary.")
+        str | None,
+        typer.Option(
+            "--what",
+            help="density, current, stationary; passage, committor, reactive, survival, "
+            "spectrum, rates.",
+        ),
+    ] = None,
+    passage: Annotated[
+        str | None, typer.Option("--passage", help="Only the passage of this name.")
     ] = None,
     dpi: Annotated[int, typer.Option("--dpi", min=20, max=2000, help="Dots per inch.")] = 200,
     force: Force = False,
@@ -196,7 +208,8 @@ def plot(
     path = output or Path(f"{result.stem}.png")
     with read(result) as a:
         if other is None:
-            plot_result(a, path, at=at, log=log, what=what, dpi=dpi, force=force)
+            options = {"at": at, "log": log, "what": what, "name": passage}
+            plot_result(a, path, dpi=dpi, force=force, **options)
         else:
             from fokkerplanck.compare import snapshot
 

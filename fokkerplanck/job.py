@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck import expect
 from fokkerplanck.case import build
+from fokkerplanck.escape import Escape
 from fokkerplanck.layout import SCALARS, Group, Header
 from fokkerplanck.provenance import provenance
 from fokkerplanck.record import Record, plain, wells
@@ -58,6 +59,8 @@ class Job:
         Density at the start; None without [evolve].
     record : Record
         Observables of the snapshots so far.
+    escape : Escape
+        Passages, spectrum and rates.
     mass : ndarray, shape (cells,), or None
         Cell masses of the last snapshot, once there is one.
     """
@@ -67,16 +70,18 @@ class Job:
     times: Array
     initial: Array | None
     record: Record
+    escape: Escape
     mass: Array | None = None
     stationary: Stationary | None = None
 
     @classmethod
-    def of(cls, case: Case) -> Job:
+    def of(cls, case: Case, *, refine: bool = False) -> Job:
         """Build everything that a case describes; raises `CaseError` where it cannot."""
         problem = build.problem(case)
         problem.fields()
+        escape = Escape.of(case, problem, refine=refine)
         initial = build.initial(case, problem) if case.evolve else None
-        return cls(case, problem, build.times(case), initial, Record.of(problem))
+        return cls(case, problem, build.times(case), initial, Record.of(problem), escape)
 
     @cached_property
     def header(self) -> Header:
@@ -136,6 +141,20 @@ class Job:
 
             self.stationary = stationary(self.problem, self.case.stationary.weight)
 
+    def find_escape(self, progress: Progress | None) -> None:
+        """Solve for passages, spectrum and rates, if the case asks for them."""
+        self.escape.find(progress.tell if progress is not None else _tell_nobody)
+
+    def found(self, saved: int) -> str:
+        """Say what has been found; `saved` snapshots are in the file."""
+        planned, ways = len(self.times), self.escape.ways
+        parts = [f"{saved} of {planned} snapshots"] if planned else []
+        if self.stationary is not None:
+            parts.append("the stationary density")
+        if done := sum(way.passage is not None for way in ways):
+            parts.append(f"{done} of {len(ways)} passages")
+        return ", ".join(parts) or "nothing"
+
     def summary(self, output: str | None, begin: float) -> dict[str, Any]:
         """Return the JSON object of the run, expectations judged."""
         found, case = self.stationary, self.case
@@ -149,8 +168,7 @@ class Job:
             "landscape": wells(self.problem),
             "evolve": self.record.evolve(case.evolve.weight) if case.evolve else None,
             "stationary": None if found is None else self.record.stationary(found),
-            "passage": {},
-            "spectrum": [],
+            **self.escape.json(),
             "expect": [],
         }
         result = plain(result)
@@ -176,7 +194,7 @@ class Job:
                     "mean_climb": found.mean_climb,
                 },
             )
-        return groups
+        return groups | self.escape.groups()
 
     def _snapshot(self, step: Step, base: dict[str, Any]) -> Snapshot:
         """Observe a step; `base` holds the totals an interrupted run had reached."""
@@ -211,6 +229,10 @@ class Job:
     @property
     def _weight(self) -> str:
         return self.case.evolve.weight if self.case.evolve else "fitted"
+
+
+def _tell_nobody(what: str) -> None:
+    pass
 
 
 def _python(value: Any) -> Any:

@@ -34,7 +34,7 @@ class Progress:
 
     def __init__(self, times: NDArray[np.float64], *, quiet: bool = False) -> None:
         self.times = times
-        self.shown = not quiet and len(times) > 1 and sys.stderr.isatty()
+        self.shown = not quiet and sys.stderr.isatty()
         self._begin = time.monotonic()
         self._first: float | None = None
         self._shown_at = -math.inf
@@ -54,7 +54,7 @@ class Progress:
 
     def advance(self, t: float, mass_error: float | None) -> None:
         """Say that the density at time `t` is saved."""
-        if not self.shown:
+        if not self.shown or len(self.times) < 2:
             return
         done = fraction_done(self.times, t)
         elapsed = time.monotonic() - self._begin
@@ -67,16 +67,25 @@ class Progress:
         self._shown_at = elapsed
         self._update(done, t, mass_error, elapsed)
 
+    def tell(self, what: str) -> None:
+        """Say what has been begun, where there is nothing to count."""
+        if self.shown:
+            self._show(f"{what} ...")
+
     def _update(self, done: float, t: float, mass_error: float | None, elapsed: float) -> None:
+        gained = done - (self._first or 0.0)
+        left = elapsed * (1.0 - done) / gained if gained > 0 else math.nan
+        error = "" if mass_error is None else f"  mass error {mass_error:.0e}"
+        self._show(f"{_bar(done)} {done:4.0%}  t = {t:.3g}{error}  {_clock(left)} left")
+
+    def _show(self, text: str) -> None:
         from rich.live import Live
+        from rich.text import Text
 
         if self._live is None:
             self._live = Live(console=_console(), transient=True, auto_refresh=False)
             self._live.start()
-        gained = done - (self._first or 0.0)
-        left = elapsed * (1.0 - done) / gained if gained > 0 else math.nan
-        error = "" if mass_error is None else f"  mass error {mass_error:.0e}"
-        self._live.update(f"{_bar(done)} {done:4.0%}  t = {t:.3g}{error}  {_clock(left)} left")
+        self._live.update(Text(text))
         self._live.refresh()
 
 

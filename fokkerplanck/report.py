@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from fokkerplanck.escape_report import escape_tables
+from fokkerplanck.terminal import number, place, plain_table, short, table
 
 if TYPE_CHECKING:
     from fokkerplanck.store import StoredResult
@@ -31,14 +32,15 @@ def print_run(result: Mapping[str, Any]) -> None:
     console = Console()
     if result["title"]:
         console.print(f"\n[bold]{escape(result['title'])}[/bold]")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    facts = plain_table()
     for name, value in [*_grid_rows(result), *_evolve_rows(result), *_stationary_rows(result)]:
-        table.add_row(name, escape(value))
-    console.print(table)
+        facts.add_row(name, escape(value))
+    console.print(facts)
     if result["landscape"]["minima"]:
         console.print(_wells(result))
+    for found in escape_tables(result):
+        console.print()
+        console.print(found)
     if result["expect"]:
         console.print(_expectations(result["expect"]))
         if failed := sum(not row["pass"] for row in result["expect"]):
@@ -69,12 +71,10 @@ def print_info(stored: StoredResult) -> None:
     from fokkerplanck.describe import datasets
 
     console = Console()
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    facts = plain_table()
     for name, value in _info_rows(stored):
-        table.add_row(name, escape(value))
-    console.print(table)
+        facts.add_row(name, escape(value))
+    console.print(facts)
     console.print("\n[bold]arrays[/bold]")
     arrays = Table(box=None, show_header=False, padding=(0, 1, 0, 1), highlight=False)
     for name, (dims, about) in datasets(stored).items():
@@ -112,8 +112,8 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not found:
         return []
     rows = [
-        ("entropy production", _number(found["entropy_production"])),
-        ("irreversibility", _number(found["irreversibility"])),
+        ("entropy production", number(found["entropy_production"])),
+        ("irreversibility", number(found["irreversibility"])),
         ("residual", f"{found['residual']:.1e} ({found['weight']} weights)"),
     ]
     if found["mean_climb"] > COARSE:
@@ -124,7 +124,7 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _wells(result: Mapping[str, Any]) -> Table:
     """Tabulate where each well is, and the probability in it at the end and for ever."""
-    table = _table(("well", "left"), ("loss", "right"))
+    made = table(("well", "left"), ("loss", "right"))
     columns = []
     if result["evolve"]:
         last = result["evolve"]["times"][-1]
@@ -132,20 +132,18 @@ def _wells(result: Mapping[str, Any]) -> Table:
     if result["stationary"]:
         columns.append(("stationary mass", result["stationary"]["basin_masses"]))
     for name, _ in columns:
-        table.add_column(name, justify="right")
+        made.add_column(name, justify="right")
     minima = result["landscape"]["minima"]
     for k, well in enumerate(minima[:WELLS]):
-        place = ", ".join(f"{_clean(c):.4g}" for c in well["position"])
-        table.add_row(
-            f"({place})", _number(_clean(well["loss"])), *(_number(m[k]) for _, m in columns)
-        )
+        loss = number(0.0 if abs(well["loss"]) < 1e-14 else well["loss"])
+        made.add_row(place(well["position"]), loss, *(number(m[k]) for _, m in columns))
     if len(minima) > WELLS:
-        table.add_row(f"... {len(minima) - WELLS} more", "")
-    return table
+        made.add_row(f"... {len(minima) - WELLS} more", "")
+    return made
 
 
 def _expectations(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table(
+    made = table(
         ("expected", "left"),
         ("computed", "right"),
         ("predicted", "right"),
@@ -156,22 +154,15 @@ def _expectations(rows: Sequence[Mapping[str, Any]]) -> Table:
     for row in rows:
         name = row["quantity"] + (f"\n  {row['prediction']}" if row["prediction"] else "")
         note = "" if row["valid"] else " [yellow](outside its range)[/yellow]"
-        table.add_row(
+        made.add_row(
             escape(name),
-            _number(row["computed"], 5),
-            _number(row["predicted"], 5),
-            _short(row["relative_error"]),
+            number(row["computed"], 5),
+            number(row["predicted"], 5),
+            short(row["relative_error"]),
             _tolerance(row),
             VERDICT[row["pass"]] + note,
         )
-    return table
-
-
-def _table(*columns: tuple[str, Any]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for name, justify in columns:
-        table.add_column(name, justify=justify, overflow="fold")
-    return table
+    return made
 
 
 def _tolerance(row: Mapping[str, Any]) -> str:
@@ -206,16 +197,3 @@ def _times(times: Sequence[float]) -> str:
     if len(shown) > TIMES:
         shown = [*shown[: TIMES // 2], "...", *shown[-TIMES // 2 :]]
     return f"{len(times)}: {', '.join(shown)}" if times else "none"
-
-
-def _number(value: float | None, digits: int = 6) -> str:
-    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
-
-
-def _clean(value: float) -> float:
-    """Leave out rounding beside 1."""
-    return 0.0 if abs(value) < 1e-14 else value
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1e}"

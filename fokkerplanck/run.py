@@ -41,11 +41,13 @@ class Interrupted(KeyboardInterrupt):
         The file.
     saved, planned : int
         Snapshots in it, and those there would have been.
+    found : str
+        All that is in it, in words.
     """
 
-    def __init__(self, path: Path | None, saved: int, planned: int) -> None:
+    def __init__(self, path: Path | None, saved: int, planned: int, found: str) -> None:
         self.path, self.saved, self.planned = path, saved, planned
-        super().__init__(f"interrupted after {saved} of {planned} snapshots")
+        super().__init__(f"interrupted after {found}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,7 @@ def run_case(
     *,
     resume: bool = False,
     force: bool = False,
+    refine: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Compute all that a case asks for.
@@ -138,6 +141,8 @@ def run_case(
         Go on from the last snapshot of an interrupted run.
     force : bool
         Replace an existing file, once the new one is whole.
+    refine : bool
+        Solve passages and spectrum with half and twice the cells, too, and extrapolate.
     progress : Progress, optional
         Told of every snapshot.
 
@@ -161,7 +166,7 @@ def run_case(
         if not (force or resume):
             refuse_existing(path)
     expect.check(case)
-    job = Job.of(case)
+    job = Job.of(case, refine=refine)
     if path is None:
         return _run_in_memory(job, begin, progress)
     writer, replaces = _open_writer(path, job, resume=resume, force=force)
@@ -169,6 +174,7 @@ def run_case(
         job.evolve(writer, progress)
         writer.close()
         job.find_stationary()
+        job.find_escape(progress)
         summary = job.summary(str(path), begin)
         text = json.dumps(summary, allow_nan=False)
         writer.finish("complete", groups=job.groups(), summary=text, attributes={"end_time": now()})
@@ -182,6 +188,7 @@ def judge_case(case: Case) -> dict[str, Any]:
     job = Job.of(case)
     job.evolve(_Nowhere(), None)
     job.find_stationary()
+    job.find_escape(None)
     return job.summary(None, begin)
 
 
@@ -196,6 +203,7 @@ def _run_in_memory(job: Job, begin: float, progress: Progress | None) -> RunResu
     memory = _Memory()
     job.evolve(memory, progress)
     job.find_stationary()
+    job.find_escape(progress)
     summary = job.summary(None, begin)
     return RunResult(job.case, None, summary, job.stationary, tuple(memory.snapshots))
 
@@ -241,7 +249,8 @@ def _saving(writer: Writer, job: Job, replaces: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(keep("interrupted"), writer.saved, planned) from None
+        path, saved = keep("interrupted"), writer.saved
+        raise Interrupted(path, saved, planned, job.found(saved)) from None
     except DataError as error:
         with suppress(DataError):
             writer.close()
@@ -251,7 +260,7 @@ def _saving(writer: Writer, job: Job, replaces: bool) -> Iterator[None]:
         raise DataError(msg) from error
     except NumericalError as error:
         path = keep("failed")
-        msg = f"{error}; what was found before ({writer.saved} of {planned} snapshots) is in {path}"
+        msg = f"{error}; what was found before ({job.found(writer.saved)}) is in {path}"
         raise NumericalError(msg) from error
     except CaseError:
         keep("failed")

@@ -221,9 +221,12 @@ class StoredResult:
 
     @cached_property
     def passages(self) -> tuple[str, ...]:
-        """Names of the passages that were computed."""
+        """Names of the passages that were computed, in the order of the case."""
+        if "passage" not in self.file:
+            return ()
         with _reading(self.path):
-            return tuple(self.file["passage"]) if "passage" in self.file else ()
+            group = self.file["passage"]
+            return tuple(sorted(group, key=lambda name: int(group[name].attrs["index"])))
 
     def passage(self, name: str) -> StoredPassage:
         """Read the passage of that name; `CaseError` when there is none."""

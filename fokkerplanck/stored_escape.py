@@ -32,8 +32,8 @@ class StoredPassage:
         Probability to reach the target before the source; and to have come from the source last.
     current : ndarray, shape (*shape, dim), or None
         Reactive current per unit of flux.
-    times, survival : ndarray, shape (n,), or None
-        Probability not to have arrived by each time.
+    times, survival, arrival : ndarray, shape (n,), or None
+        Probability not to have arrived by each time, and the density of the time of arrival.
     """
 
     name: str
@@ -46,6 +46,7 @@ class StoredPassage:
     current: Array | None = field(repr=False)
     times: Array | None = field(repr=False)
     survival: Array | None = field(repr=False)
+    arrival: Array | None = field(repr=False)
 
     @classmethod
     def of(cls, name: str, group: Any, facts: Mapping[str, Any]) -> StoredPassage:
@@ -62,6 +63,7 @@ class StoredPassage:
             found("reactive_current"),
             found("passage_time"),
             found("survival"),
+            found("arrival"),
         )
 
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from fokkerplanck.compare import Comparison, Snapshot, snapshot
 from fokkerplanck.errors import CaseError
 from fokkerplanck.plot.comparison import comparison_figure
+from fokkerplanck.plot.escape import ESCAPE, escape_figure, has_escape_only, material
 from fokkerplanck.plot.line_figure import CURVES, line_figure
 from fokkerplanck.plot.movie import MOVIE_DPI, write_movie
 from fokkerplanck.plot.output import MOVIES, PICTURES, PRINT_DPI, check_output, save
@@ -46,6 +47,7 @@ def plot_result(
     at: float | None = None,
     log: bool = False,
     what: str | None = None,
+    name: str | None = None,
     dpi: int | None = None,
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -62,8 +64,12 @@ def plot_result(
         Only the snapshot at this time.
     log : bool
         Logarithmic densities, down to 1e-6 of the peak.
-    what : {"density", "current", "stationary"}, optional
-        Only this; without it the figure shows whatever the result has.
+    what : str, optional
+        Only this: ``"density"``, ``"current"``, ``"stationary"``, or of escape ``"passage"``,
+        ``"committor"``, ``"reactive"``, ``"survival"``, ``"spectrum"``, ``"rates"``. Without it
+        the figure shows densities where the result has any, else what it has of escape.
+    name : str, optional
+        Only the passage of this name.
     dpi : int, optional
         Dots per inch, also of the images in PDF; 200 for pictures and 130 for movies.
     force : bool
@@ -85,12 +91,13 @@ def plot_result(
     """
     path = check_output(output, force=force)
     if path.suffix.lower() in MOVIES:
-        if at is not None or what == "stationary":
-            msg = f"a movie ({path.suffix}) shows all times: leave out --at and --what stationary"
+        if at is not None or what == "stationary" or what in ESCAPE:
+            shown = f"--what {what}" if what in ESCAPE else "--at and --what stationary"
+            msg = f"a movie ({path.suffix}) shows all times: leave out {shown}"
             raise CaseError(msg, key="output")
         write_movie(result, path, log=log, what=what, dpi=dpi or MOVIE_DPI, progress=progress)
     else:
-        figure = figure_of(result, at=at, log=log, what=what)
+        figure = figure_of(result, at=at, log=log, what=what, name=name)
         save(figure, path, dpi=dpi or PRINT_DPI, title=result.title)
     return path
 
@@ -101,8 +108,17 @@ def figure_of(
     at: float | None = None,
     log: bool = False,
     what: str | None = None,
+    name: str | None = None,
 ) -> Figure:
     """Draw a result and give back the figure; options as in `plot_result`."""
+    if name is not None and what is None:
+        what = "passage"
+    if what in ESCAPE or (what is None and at is None and has_escape_only(result)):
+        if at is not None:
+            msg = f"{what} has no time: leave out --at {at:g}"
+            raise CaseError(msg, file=str(result.path), key="at")
+        with styled():
+            return escape_figure(material(result, what, name), what)
     line = result.grid.dim == 1
     subject = gather(result, count=CURVES if line else PANELS, at=at, what=what)
     with styled():

@@ -26,11 +26,13 @@ __all__ = [
     "critical_marks",
     "density_image",
     "extent",
+    "frame",
     "landscape_image",
     "loss_contours",
     "loss_levels",
     "shape_ratio",
     "streamlines",
+    "thinned",
 ]
 
 Array = NDArray[np.float64]
@@ -83,7 +85,7 @@ def density_image(
         cmap=density_map(),
         norm=norm if norm is not None else Normalize(0.0, float(values.max()) or 1.0),
     )
-    _frame(ax, grid)
+    frame(ax, grid)
     return image
 
 
@@ -102,7 +104,7 @@ def loss_contours(
     levels = loss_levels(loss)
     if not len(levels):
         return None
-    x, y, thin = _thinned(loss, grid)
+    x, y, thin = thinned(loss, grid)
     contours = ax.contour(
         x,
         y,
@@ -114,7 +116,7 @@ def loss_contours(
         alpha=0.5,
         zorder=2,
     )
-    _frame(ax, grid)
+    frame(ax, grid)
     return contours
 
 
@@ -126,7 +128,7 @@ def landscape_image(
     levels = loss_levels(loss, 12)
     contours = None
     if len(levels) > 1:
-        x, y, thin = _thinned(loss, grid)
+        x, y, thin = thinned(loss, grid)
         greys = [str(g) for g in np.linspace(0.99, 0.55, len(levels) + 1)]
         ax.contourf(x, y, thin.T, levels=[loss.min(), *levels], colors=greys, extend="max")
         contours = ax.contour(
@@ -134,7 +136,7 @@ def landscape_image(
         )
     if wells is not None:
         critical_marks(wells, ax, coloured=True)
-    _frame(ax, grid)
+    frame(ax, grid)
     return contours
 
 
@@ -210,7 +212,7 @@ def streamlines(
         x, y, u, v, density=density, color="white", linewidth=width.T, arrowsize=0.6, zorder=4
     )
     arrows = tuple(p for p in ax.patches if p not in before and isinstance(p, FancyArrowPatch))
-    _frame(ax, grid)
+    frame(ax, grid)
     return Streams(drawn.lines, _rim(drawn.lines, ax), arrows)
 
 
@@ -237,7 +239,7 @@ def _blocks(field: Array, grid: Grid) -> tuple[Array, Array, Array]:
     return x, y, means
 
 
-def _thinned(loss: Array, grid: Grid) -> tuple[Array, Array, Array]:
+def thinned(loss: Array, grid: Grid) -> tuple[Array, Array, Array]:
     """Every so many cells of a smooth field: contours of more points are not finer in print.
 
     The outermost values are repeated at the walls, so that no rim is left white.
@@ -250,7 +252,8 @@ def _thinned(loss: Array, grid: Grid) -> tuple[Array, Array, Array]:
     return x, y, np.pad(loss[:: steps[0], :: steps[1]], 1, mode="edge")
 
 
-def _frame(ax: Axes, grid: Grid) -> None:
+def frame(ax: Axes, grid: Grid) -> None:
+    """Let axes run from wall to wall, in equal units, with ticks outside of the picture."""
     left, right, bottom, top = extent(grid)
     ax.set_xlim(left, right)
     ax.set_ylim(bottom, top)

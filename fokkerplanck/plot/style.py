@@ -21,9 +21,11 @@ __all__ = [
     "WELLS",
     "WIDTH",
     "density_map",
+    "large_number",
     "letter",
     "new_axes",
     "number",
+    "plain",
     "styled",
     "time_label",
 ]
@@ -112,6 +114,19 @@ def number(value: float, digits: int = 3) -> str:
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     times = {"1": "", "-1": "-"}.get(mantissa, rf"{mantissa}\times")
     return f"{times}10^{{{int(power)}}}"
+
+
+def large_number(log10: float, digits: int = 3) -> str:
+    """Write a number as mathtext that may be too large for a float, from its logarithm."""
+    if -300 < log10 < 300 or not np.isfinite(log10):
+        return number(float(10.0**log10), digits)
+    power = int(np.floor(log10))
+    return rf"{10 ** (log10 - power):.{digits - 1}f}\times10^{{{power}}}"
+
+
+def plain(text: str) -> str:
+    """Text of a user as it is: dollars in it begin no formula."""
+    return text.replace("$", r"\$")
 
 
 def time_label(time: float | None, digits: int = 2) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
+from fokkerplanck.plot.escape import ESCAPE
 from fokkerplanck.plot.select import Shot, Survey, choose, shot, stationary_shot, survey
 from fokkerplanck.plot.wells import Wells, find_wells
 
@@ -86,7 +87,7 @@ def gather(
         Unknown `what`; a time that was not saved; a state or a current that the result lacks.
     """
     if what is not None and what not in WHAT:
-        msg = f"cannot plot {what!r}: allowed are {', '.join(WHAT)}"
+        msg = f"cannot plot {what!r}: allowed are {', '.join((*WHAT, *ESCAPE))}"
         raise CaseError(msg, key="what")
     state, overview = stationary_shot(result), None
     shots: tuple[Shot, ...] = ()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Axis, Grid
 from fokkerplanck.plot.select import LOG_FLOOR, Shot
-from fokkerplanck.plot.subject import Subject
 
-__all__ = ["crop"]
+if TYPE_CHECKING:
+    from fokkerplanck.plot.subject import Subject
+
+__all__ = ["crop", "part_of", "window"]
 
 Array = NDArray[np.float64]
 
@@ -29,20 +32,26 @@ def crop(subject: Subject, *, log: bool = False) -> Subject:
     Walls are set far from the density, where they do no harm; a figure does not need them. All
     minima and passes stay inside. Labels of wells and the survey are those of the whole grid.
     """
-    seen = _seen(subject, LOG_FLOOR if log else VISIBLE)
-    slices = tuple(
-        _needed(axis, where)
-        for axis, where in zip(subject.grid.axes, np.nonzero(seen), strict=True)
-    )
-    axes = tuple(_part(axis, s) for axis, s in zip(subject.grid.axes, slices, strict=True))
+    slices = window(_seen(subject, LOG_FLOOR if log else VISIBLE), subject.grid)
     steady = subject.stationary
     return replace(
         subject,
-        grid=Grid(axes),
+        grid=part_of(subject.grid, slices),
         loss=subject.loss[slices],
         shots=tuple(_cut(s, slices) for s in subject.shots),
         stationary=None if steady is None else _cut(steady, slices),
     )
+
+
+def window(seen: NDArray[np.bool_], grid: Grid) -> tuple[slice, ...]:
+    """Slices of the axes that hold all cells to be seen, and some room around them."""
+    where = np.nonzero(seen)
+    return tuple(_needed(axis, w) for axis, w in zip(grid.axes, where, strict=True))
+
+
+def part_of(grid: Grid, slices: tuple[slice, ...]) -> Grid:
+    """Return the part of a grid that slices of its axes leave."""
+    return Grid(tuple(_part(axis, s) for axis, s in zip(grid.axes, slices, strict=True)))
 
 
 def _seen(subject: Subject, floor: float) -> NDArray[np.bool_]:

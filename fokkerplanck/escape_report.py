@@ -1,0 +1,123 @@
+"""Tables of passages, slow modes and rates between wells, from the JSON object of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from fokkerplanck.terminal import large, number, place, short, table
+
+__all__ = ["escape_tables"]
+
+#: most wells whose rates are shown
+WELLS = 5
+
+
+def escape_tables(result: Mapping[str, Any]) -> Iterator[Table]:
+    """Tables of whatever a run has found of escape."""
+    if result["passage"]:
+        yield _passages(result["passage"])
+    if result["spectrum"]:
+        yield _modes(result["spectrum"], result["spectrum_modes"])
+    if result["rates"]:
+        yield _rates(result["rates"])
+    rows = [*_refined_rows(result)]
+    if rows:
+        yield _refinement(rows)
+
+
+def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Mean times; the spread is 1 for an exponential law."""
+    made = table(("passage", "left"), ("mean time", "right"), ("spread", "right"))
+    reactive = any(p["reactive"] for p in passages.values())
+    lost = any(p["probability"] < 1.0 for p in passages.values())
+    for shown, name in ((reactive, "reactive flux"), (lost, "probability"), (True, "error")):
+        if shown:
+            made.add_column(name, justify="right")
+    for name, p in passages.items():
+        way = f"{escape(name)}\n[dim]  {escape(p['from'])}\n  to {escape(p['to'])}[/dim]"
+        row = [way, large(p["mean"], p["log10_mean"]), _spread(p)]
+        if reactive:
+            flux = p["reactive"] or {"flux": None, "log10_flux": None}
+            row.append(large(flux["flux"], flux["log10_flux"], 5))
+        if lost:
+            row.append(number(p["probability"]))
+        made.add_row(*row, short(p["error"]))
+    return made
+
+
+def _spread(passage: Mapping[str, Any]) -> str:
+    """Divide standard deviation by mean, by their logarithms: neither need fit a float."""
+    if passage["log10_variance"] is None or passage["log10_mean"] is None:
+        return "-"
+    return number(10 ** (passage["log10_variance"] / 2 - passage["log10_mean"]), 4)
+
+
+def _modes(rates: list[float], modes: Mapping[str, Any]) -> Table:
+    made = table(("mode", "right"), ("rate", "right"), ("time scale", "right"))
+    turns = any(modes["frequencies"])
+    if turns:
+        made.add_column("frequency", justify="right")
+    made.add_column("error", justify="right")
+    made.add_column("found by")
+    for k, rate in enumerate(rates):
+        log10 = modes["log10_rates"][k]
+        row = [str(k), large(rate, log10), large(modes["time_scales"][k], -log10)]
+        if turns:
+            row.append(number(modes["frequencies"][k]))
+        made.add_row(*row, short(modes["errors"][k]), modes["methods"][k])
+    return made
+
+
+def _rates(found: Mapping[str, Any]) -> Table:
+    wells = found["wells"]
+    shown = range(min(len(wells), WELLS))
+    made = table(("rates from well", "left"), ("population", "right"))
+    for k in shown:
+        made.add_column(f"to {place(wells[k])}", justify="right")
+    for i in shown:
+        rates = [
+            "" if i == j else large(found["rates"][i][j], found["log10_rates"][i][j], 5)
+            for j in shown
+        ]
+        made.add_row(place(wells[i]), number(found["populations"][i], 5), *rates)
+    if len(wells) > WELLS:
+        made.add_row(f"... {len(wells) - WELLS} more", "")
+    return made
+
+
+def _refined_rows(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, passage in result["passage"].items():
+        for what, refined in (passage["refined"] or {}).items():
+            yield f"{what}, {name}", refined
+    modes = result["spectrum_modes"] or {}
+    for k, refined in enumerate(modes.get("refined") or ()):
+        yield f"rate of mode {k}", refined
+
+
+def _refinement(rows: list[tuple[str, Mapping[str, Any]]]) -> Table:
+    """Tabulate what solutions on several grids tend to; the middle one is that of the case."""
+    made = table(
+        ("refined", "left"),
+        ("as it is", "right"),
+        ("extrapolated", "right"),
+        ("order", "right"),
+        ("error", "right"),
+    )
+    for name, found in rows:
+        middle = len(found["values"]) // 2
+        logs = found.get("log10_values", [None] * len(found["values"]))
+        made.add_row(
+            escape(name),
+            large(found["values"][middle], logs[middle], 8),
+            large(found["extrapolated"], found.get("log10_extrapolated"), 8),
+            "-"
+            if found["order"] is None or math.isnan(found["order"])
+            else f"{found['order']:.2f}",
+            short(found["error"]),
+        )
+    return made

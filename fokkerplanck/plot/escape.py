@@ -1,0 +1,159 @@
+"""The material of figures about escape, and which figure it deserves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import Grid
+from fokkerplanck.plot.wells import Wells, find_wells
+from fokkerplanck.plot.window import part_of, window
+from fokkerplanck.stored_escape import StoredPassage, StoredRates, StoredSpectrum
+
+if TYPE_CHECKING:
+    from fokkerplanck.store import StoredResult
+
+__all__ = ["ESCAPE", "Material", "escape_figure", "has_escape_only", "material"]
+
+Array = NDArray[np.float64]
+
+#: what can be asked for, beside `fokkerplanck.plot.subject.WHAT`
+ESCAPE = ("passage", "committor", "reactive", "survival", "spectrum", "rates")
+#: most passages in one figure
+MOST = 4
+#: current above this part of its maximum is to be seen
+VISIBLE = 0.01
+#: slopes are shown up to this part of the highest barrier above it
+ABOVE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a figure about escape is made of.
+
+    Parameters
+    ----------
+    grid : Grid
+    loss : ndarray, shape (*shape)
+    wells : Wells or None
+        None where the landscape is flat.
+    passages : tuple of StoredPassage
+    spectrum : StoredSpectrum or None
+    rates : StoredRates or None
+    """
+
+    grid: Grid
+    loss: Array
+    wells: Wells | None
+    passages: tuple[StoredPassage, ...]
+    spectrum: StoredSpectrum | None
+    rates: StoredRates | None
+
+
+def has_escape_only(result: StoredResult) -> bool:
+    """Whether a result holds something about escape, and no density to draw."""
+    found = result.passages or result.spectrum is not None or result.rates is not None
+    return bool(found) and not len(result.times) and result.stationary is None
+
+
+def material(result: StoredResult, what: str | None, name: str | None = None) -> Material:
+    """Read what a figure needs.
+
+    Parameters
+    ----------
+    what : str or None
+        One of `ESCAPE`.
+    name : str, optional
+        Only the passage of this name.
+
+    Raises
+    ------
+    CaseError
+        When the result does not hold what is asked for.
+    """
+    names = result.passages if name is None else (name,)
+    passages = tuple(result.passage(n) for n in names)
+    if what in ("committor", "reactive"):
+        passages = tuple(p for p in passages if p.committor is not None)
+    if what == "survival":
+        passages = tuple(p for p in passages if p.survival is not None)
+    found = Material(
+        result.grid,
+        result.loss,
+        find_wells(result.loss, result.grid),
+        passages[:MOST],
+        result.spectrum,
+        result.rates,
+    )
+    _require(found, what, str(result.path))
+    return found if found.grid.dim == 1 else _cropped(found)
+
+
+def escape_figure(found: Material, what: str | None) -> Figure:
+    """Draw passages, the spectrum or the rates; without `what` all of which there is something."""
+    from fokkerplanck.plot.passage_figure import line_passages, plane_passages, survival_figure
+    from fokkerplanck.plot.rates_figure import rates_figure
+    from fokkerplanck.plot.spectrum_figure import spectrum_figure
+
+    if what == "spectrum" or (what is None and not found.passages and found.spectrum):
+        return spectrum_figure(found)
+    if what == "rates" or (what is None and not found.passages):
+        return rates_figure(found)
+    if what == "survival":
+        return survival_figure(found)
+    draw = line_passages if found.grid.dim == 1 else plane_passages
+    return draw(found, what)
+
+
+def _cropped(found: Material) -> Material:
+    """Cut off the slopes that no passage sees."""
+    seen = _below_passes(found)
+    for p in found.passages:
+        seen |= (p.source > 0.0) & (p.source < 1.0) | (p.target > 0.0) & (p.target < 1.0)
+        if p.current is not None:
+            size = np.linalg.norm(p.current, axis=-1)
+            seen |= size > VISIBLE * size.max()
+    slices = window(seen if seen.any() else ~seen, found.grid)
+    passages = tuple(_cut(p, slices) for p in found.passages)
+    spectrum = found.spectrum
+    if spectrum is not None:
+        modes = (slice(None), *slices)
+        spectrum = replace(spectrum, right=spectrum.right[modes], left=spectrum.left[modes])
+    grid, loss = part_of(found.grid, slices), found.loss[slices]
+    return replace(found, grid=grid, loss=loss, passages=passages, spectrum=spectrum)
+
+
+def _below_passes(found: Material) -> NDArray[np.bool_]:
+    """Cells where the loss is no higher above the highest pass than that above the minimum."""
+    loss, wells = found.loss, found.wells
+    if wells is None or not wells.passes:
+        return np.ones(loss.shape, dtype=bool)
+    top = max(float(loss[cell]) for cell in wells.passes)
+    return np.asarray(loss < top + ABOVE * (top - float(loss.min())))
+
+
+def _cut(p: StoredPassage, slices: tuple[slice, ...]) -> StoredPassage:
+    fields = ("log10_time", "source", "target", "committor", "committor_backward", "current")
+    values = {name: getattr(p, name) for name in fields}
+    return replace(p, **{k: None if v is None else v[slices] for k, v in values.items()})
+
+
+def _require(found: Material, what: str | None, file: str) -> None:
+    """Say what the case lacks where there is nothing to draw."""
+    key = "reactive = true" if what in ("committor", "reactive") else "survival = true"
+    missing = {
+        "spectrum": ("spectrum", found.spectrum, "the table [spectrum]"),
+        "rates": ("rates between wells", found.rates, "the table [rates]"),
+        "passage": ("passage", found.passages, "a table [[passage]]"),
+    }
+    name, there, remedy = missing.get(
+        what or "", (f"{what} of a passage", found.passages, f"{key} to a table [[passage]]")
+    )
+    if what is not None and not there:
+        msg = f"holds no {name}: add {remedy} to the case and run it again"
+        raise CaseError(msg, file=file, key=what)

@@ -1,0 +1,171 @@
+"""Figures of passages: on a line committor and survival, in the plane the paths they take."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fokkerplanck.plot.escape import Material
+from fokkerplanck.plot.line import landscape_strip
+from fokkerplanck.plot.passage import (
+    STREAMS,
+    backdrop,
+    committor_curve,
+    committor_map,
+    current_map,
+    reactive_streams,
+    set_outlines,
+    set_spans,
+    side_bar,
+    survival_curve,
+    time_map,
+)
+from fokkerplanck.plot.plane import critical_marks, shape_ratio
+from fokkerplanck.plot.spectrum import ladder
+from fokkerplanck.plot.style import WELLS, WIDTH, large_number, letter, plain
+from fokkerplanck.stored_escape import StoredPassage
+
+__all__ = ["line_passages", "plane_passages", "survival_figure"]
+
+#: colours of several passages, none of them that of a set
+COLOURS = ("#1c1c2b", *WELLS[2:])
+
+
+def line_passages(found: Material, what: str | None) -> Figure:
+    """Draw loss and committor on the left; on the right survival and the ladder of times."""
+    survival = what != "committor" and what != "reactive"
+    survival = survival and any(p.survival is not None for p in found.passages)
+    steps = what is None and found.spectrum is not None
+    right = [survival, steps].count(True)
+    figure = Figure((WIDTH if right else 3.7, 3.7), layout="constrained")
+    columns = figure.add_gridspec(1, 2 if right else 1)
+    left = columns[0].subgridspec(2, 1, height_ratios=(1, 1.9))
+    main = figure.add_subplot(left[1])
+    strip = figure.add_subplot(left[0], sharex=main)
+    landscape_strip(found.loss, found.grid, strip, found.wells)
+    strip.tick_params(labelbottom=False)
+    strip.set_xlabel("")
+    axes = [strip, main]
+    for p, colour in zip(found.passages, COLOURS, strict=False):
+        if p.committor is not None:
+            committor_curve(p, found.grid, main, colour=colour)
+        else:
+            _times_curve(p, found, main, colour)
+    for p in found.passages[:1] if len(found.passages) == 1 else ():
+        set_spans(p, found.grid, [strip, main])
+    if len(found.passages) > 1:
+        main.legend(loc="best")
+    if right:
+        rows = columns[1].subgridspec(right, 1)
+        if survival:
+            axes.append(figure.add_subplot(rows[0]))
+            _draw_survival(axes[-1], found)
+        if steps and found.spectrum is not None:
+            axes.append(figure.add_subplot(rows[right - 1]))
+            ladder(found.spectrum, axes[-1])
+    for k, ax in enumerate(axes):
+        letter(ax, k)
+    return figure
+
+
+def plane_passages(found: Material, what: str | None) -> Figure:
+    """Draw committor and paths of each passage; below survival and the ladder of times."""
+    grid, n = found.grid, len(found.passages)
+    below = []
+    if what in (None, "passage") and any(p.survival is not None for p in found.passages):
+        below.append("survival")
+    if what is None and found.spectrum is not None:
+        below.append("ladder")
+    times = what in (None, "passage") and n == 1
+    columns = 2 if times or n in (2, 4) else min(n, 3)
+    rows = -(-n // columns)
+    side = (WIDTH - 1.0) / columns if columns > 1 else 4.2
+    height = rows * (side / shape_ratio(grid) + 0.55)
+    low_height = (1.7 if "survival" in below else 0.75) * bool(below)
+    figure = Figure((side * columns + 0.9, height + low_height), layout="compressed")
+    ratios = [height] + [low_height] * bool(below)
+    outer = figure.add_gridspec(1 + bool(below), 1, height_ratios=ratios)
+    panels = outer[0].subgridspec(rows, columns)
+    axes = []
+    for k, p in enumerate(found.passages):
+        axes.append(figure.add_subplot(panels[k // columns, k % columns]))
+        _draw_way(axes[-1], p, found, what)
+    if times:
+        axes.append(figure.add_subplot(panels[0, 1]))
+        _draw_times(axes[-1], found.passages[0], found)
+    if below:
+        low = outer[1].subgridspec(1, len(below))
+        for k, name in enumerate(below):
+            axes.append(figure.add_subplot(low[k]))
+            if name == "survival":
+                _draw_survival(axes[-1], found)
+            elif found.spectrum is not None:
+                ladder(found.spectrum, axes[-1], flat=True)
+    for k, ax in enumerate(axes):
+        letter(ax, k)
+    return figure
+
+
+def survival_figure(found: Material) -> Figure:
+    """Draw the probability not to have arrived, and below the density of arrivals."""
+    figure = Figure((4.2, 4.2), layout="constrained")
+    top, low = figure.subplots(2, 1, sharex=True, height_ratios=(1.4, 1))
+    _draw_survival(top, found)
+    top.set_xlabel("")
+    for p, colour in zip(found.passages, COLOURS, strict=False):
+        if p.times is not None and p.arrival is not None:
+            low.plot(p.times, p.times * p.arrival, color=colour)
+    low.set_xlabel("time $t$")
+    low.set_ylabel("arrivals, $-\\mathrm{d}S/\\mathrm{d}\\ln t$")
+    low.set_ylim(bottom=0.0)
+    for k, ax in enumerate((top, low)):
+        letter(ax, k)
+    return figure
+
+
+def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> None:
+    """Draw one passage in the plane: committor or current, with streamlines and sets."""
+    if p.committor is None or p.current is None:
+        _draw_times(ax, p, found)
+        return
+    grid = found.grid
+    if what == "reactive":
+        filled = current_map(p, grid, ax)
+        label = "reactive current $|J_{AB}|\\,/\\,\\nu$"
+    else:
+        filled = committor_map(p, grid, ax)
+        label = "committor $q$"
+    dark = what == "reactive"
+    backdrop(found.loss, grid, ax, colour="0.7" if dark else "0.35")
+    if what != "committor":
+        colour = "white" if dark else COLOURS[0]
+        reactive_streams(p, grid, ax, count=STREAMS, colour=colour)
+    set_outlines(p, grid, ax)
+    if found.wells is not None:
+        critical_marks(found.wells, ax)
+    ax.set_title(plain(p.name))
+    side_bar(filled, ax, label)
+
+
+def _draw_times(ax: Axes, p: StoredPassage, found: Material) -> None:
+    filled = time_map(p, found.grid, ax)
+    backdrop(found.loss, found.grid, ax)
+    set_outlines(p, found.grid, ax, colour="white", filled=False)
+    ax.set_title(f"$\\tau = {large_number(p.facts['log10_mean'], 4)}$")
+    side_bar(filled, ax, "mean time to the target, over $\\tau$")
+
+
+def _times_curve(p: StoredPassage, found: Material, ax: Axes, colour: str) -> None:
+    """Where there is no committor, draw the mean time from each place."""
+    ratio = 10.0 ** (p.log10_time - p.facts["log10_mean"])
+    ax.plot(found.grid.axes[0].centres, ratio, color=colour, label=plain(p.name))
+    ax.set_ylabel("mean time to the target, over $\\tau$")
+    ax.set_xlim(found.grid.axes[0].min, found.grid.axes[0].max)
+    ax.set_xlabel(f"${found.grid.names[0]}$")
+
+
+def _draw_survival(ax: Axes, found: Material) -> None:
+    for p, colour in zip(found.passages, COLOURS, strict=False):
+        if p.survival is not None:
+            survival_curve(p, ax, colour=colour)
+    ax.legend(loc="lower left")

@@ -1,0 +1,78 @@
+"""The figure of a spectrum: the ladder of time scales, and the slowest modes."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import CenteredNorm
+from matplotlib.figure import Figure
+
+from fokkerplanck.plot.escape import Material
+from fokkerplanck.plot.passage import COMMITTOR
+from fokkerplanck.plot.plane import shape_ratio
+from fokkerplanck.plot.spectrum import ladder, mode_curves, mode_image
+from fokkerplanck.plot.style import WIDTH, large_number, letter
+
+__all__ = ["spectrum_figure"]
+
+#: most modes that are drawn
+CURVES, MAPS = 4, 4
+
+
+def spectrum_figure(found: Material) -> Figure:
+    """Draw the ladder of time scales beside the slowest modes."""
+    return _line(found) if found.grid.dim == 1 else _plane(found)
+
+
+def _line(found: Material) -> Figure:
+    assert found.spectrum is not None
+    spectrum, n = found.spectrum, min(CURVES, len(found.spectrum.rates))
+    figure = Figure((WIDTH, 3.6), layout="constrained")
+    columns = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
+    steps = figure.add_subplot(columns[0])
+    ladder(spectrum, steps)
+    rows = columns[1].subgridspec(2, 1)
+    top = figure.add_subplot(rows[0])
+    low = figure.add_subplot(rows[1], sharex=top)
+    mode_curves(spectrum.right[:n], found.grid, top)
+    mode_curves(spectrum.left[:n], found.grid, low)
+    top.set_ylabel("observable $\\psi_k$")
+    top.tick_params(labelbottom=False)
+    top.set_xlabel("")
+    top.legend(loc="best", ncols=2)
+    low.set_ylabel("density $\\phi_k$")
+    figure.align_ylabels([top, low])
+    for k, ax in enumerate((steps, top, low)):
+        letter(ax, k)
+    return figure
+
+
+def _plane(found: Material) -> Figure:
+    assert found.spectrum is not None
+    spectrum, n = found.spectrum, min(MAPS, len(found.spectrum.rates))
+    columns = 2 if n > 1 else 1
+    rows = -(-n // columns)
+    side = (WIDTH - 2.9) / 2
+    height = max(rows * (0.8 * side / shape_ratio(found.grid) + 0.35) + 0.3, 2.6)
+    figure = Figure((WIDTH - (2 - columns) * side, height), layout="compressed")
+    outer = figure.add_gridspec(1, 2, width_ratios=(1.9, columns * side))
+    steps = figure.add_subplot(outer[0])
+    ladder(spectrum, steps)
+    inner = outer[1].subgridspec(rows, columns)
+    axes = [figure.add_subplot(inner[k // columns, k % columns]) for k in range(n)]
+    for k, ax in enumerate(axes):
+        mode_image(np.asarray(spectrum.right[k]), found.loss, found.grid, ax)
+        ax.set_title(f"$\\lambda_{k} = {large_number(float(spectrum.log10_rates[k]))}$")
+        if k % columns:
+            ax.set_ylabel("")
+            ax.tick_params(labelleft=False)
+        if k + columns < n:
+            ax.set_xlabel("")
+            ax.tick_params(labelbottom=False)
+    bar = figure.colorbar(
+        ScalarMappable(CenteredNorm(0.0, 1.0), COMMITTOR), ax=axes, pad=0.02, aspect=28
+    )
+    bar.set_label("mode $\\psi_k$, observable")
+    for k, ax in enumerate((steps, *axes)):
+        letter(ax, k)
+    return figure
