@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class KilledChain(ABC):
         Rates into each set and, in the last row, through the walls.
     live : ndarray of bool, shape (states,)
         States outside the sets.
+    open : Generator
+        Rates between all states, as if no set absorbed.
     error : float
         Relative rounding error to be expected of the solves.
     jumps : float
@@ -46,6 +48,7 @@ class KilledChain(ABC):
     problem: Problem
     log_absorption: Array
     live: NDArray[np.bool_]
+    open: Generator
     error: float
     jumps: float
     anchors: int
@@ -79,16 +82,29 @@ class KilledChain(ABC):
     def at(self, log_u: Array, start: PointSet) -> float:
         """Ln of u at a point, or of its mean over the stationary density within a set."""
 
+    @property
+    @abstractmethod
+    def reversed(self) -> KilledChain | None:
+        """The chain that runs backwards in its stationary state; itself in detailed balance.
+
+        None where absorbing walls leave no stationary state.
+        """
+
+    @abstractmethod
+    def filled(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Return values on all states, with `inside` (one for each set) in those of the sets."""
+
     @abstractmethod
     def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
-        """Values in the cells of the grid, shape (*shape,).
+        """Return values in the cells of the grid, shape (*shape,); `inside` as in `filled`."""
 
-        Parameters
-        ----------
-        log_u : ndarray, shape (states,)
-        inside : float, or one per set
-            What stands in the cells of the sets.
-        """
+    @abstractmethod
+    def per_volume(self, mass: NDArray[Any]) -> NDArray[Any]:
+        """Densities of masses of the states, up to a common factor."""
+
+    @abstractmethod
+    def current(self, net: Array) -> Array:
+        """Current density in the cells, shape (*shape, dim), of net fluxes on links of `open`."""
 
 
 def killed_chains(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,17 +121,23 @@ class LineChain(KilledChain):
         return Generator((n,), h, tail, head, one, up[tail], down[head], absorption, self.weight)
 
     @cached_property
+    def open(self) -> Generator:  # type: ignore[override]
+        """Rates between all nodes, as if no set absorbed."""
+        return self._generator(self.rates.up, self.rates.down, np.zeros(self.live.size))
+
+    @cached_property
     def log_mass(self) -> Array:  # type: ignore[override]
         """Ln of the stationary masses of the nodes of the problem without absorption."""
         if self.nodes.ring:
-            closed = self._generator(self.rates.up, self.rates.down, np.zeros(self.live.size))
-            return log_stationary(closed)
+            return log_stationary(self.open)
         log = np.r_[0.0, np.cumsum(np.log(self.rates.up[:-1]) - np.log(self.rates.down[1:]))]
         return log - log_sum(log)
 
     @cached_property
-    def reversed(self) -> LineChain:
+    def reversed(self) -> LineChain | None:  # type: ignore[override]
         """The chain that runs backwards in its stationary state."""
+        if self.ends[-1].any():
+            return None
         if not self.nodes.ring:
             return self
         p = self.log_mass
@@ -167,10 +173,30 @@ class LineChain(KilledChain):
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(part))
 
-    def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
-        """Values in the cells of the grid, shape (*shape,)."""
+    def filled(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Return values on all nodes, with `inside` (one for each set) in those of the sets."""
         out = np.array(log_u)
         values = [inside] * len(self.sets) if isinstance(inside, int | float) else inside
         for part, value in zip(self.ends, values, strict=False):
             out[part] = value
-        return out[self.nodes.centres]
+        return out
+
+    def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Return values in the cells of the grid, shape (*shape,)."""
+        return self.filled(log_u, inside)[self.nodes.centres]
+
+    def per_volume(self, mass: NDArray[Any]) -> NDArray[Any]:
+        """Densities of masses of the nodes, which stand for half of both neighbouring panels."""
+        x = self.nodes.x
+        if self.nodes.ring:
+            axis = self.problem.grid.axes[0]
+            ahead = np.append(np.diff(x), x[0] + axis.max - axis.min - x[-1])
+            return mass / (ahead + np.roll(ahead, 1))
+        gap = np.diff(x)
+        return mass / (np.append(gap, 0.0) + np.append(0.0, gap))
+
+    def current(self, net: Array) -> Array:
+        """Probability current in the cells of net fluxes on links, the mean of both sides."""
+        before = np.roll(net, 1) if self.nodes.ring else np.append(net[0], net)
+        after = net if self.nodes.ring else np.append(net, net[-1])
+        return ((before + after) / 2)[self.nodes.centres][:, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from fokkerplanck.killed_chain import KilledChain, log_sum
 from fokkerplanck.link_weight import generator_of, too_steep
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.assemble import link_strength
+from fokkerplanck.solvers.current import current_of_fluxes
 from fokkerplanck.solvers.reduction import Reduction
 from fokkerplanck.solvers.stationary import log_equilibrium, log_stationary
 from fokkerplanck.solvers.targets import Cut, Killed, absorb
@@ -106,8 +107,10 @@ class PlaneChain(KilledChain):
         return log_stationary(closed)
 
     @cached_property
-    def reversed(self) -> PlaneChain:
+    def reversed(self) -> PlaneChain | None:  # type: ignore[override]
         """The chain that runs backwards in its stationary state; itself in detailed balance."""
+        if not self.open.conservative:
+            return None
         if self.reversible:
             return self
         g, p = self.open, self.log_mass
@@ -139,13 +142,25 @@ class PlaneChain(KilledChain):
             raise CaseError(msg, key="from")
         return log_sum(weight + log_u) - log_sum(weight)
 
-    def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
-        """Values in the cells of the grid, shape (*shape,)."""
+    def filled(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Return values on all cells, with `inside` (one for each set) in those of the sets."""
         out = np.array(log_u)
         values = [inside] * len(self.cuts) if isinstance(inside, int | float) else inside
         for cut, value in zip(self.cuts, values, strict=True):
             out[cut.inside] = value
-        return out.reshape(self.problem.grid.shape)
+        return out
+
+    def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
+        """Return values in the cells of the grid, shape (*shape,)."""
+        return self.filled(log_u, inside).reshape(self.problem.grid.shape)
+
+    def per_volume(self, mass: NDArray[Any]) -> NDArray[Any]:
+        """Densities of masses of the cells, up to a common factor."""
+        return mass
+
+    def current(self, net: Array) -> Array:
+        """Current density in the cells of net fluxes on links."""
+        return current_of_fluxes(self.open, net)
 
 
 def _killed(g: Generator, links: Links, strength: Strength, cuts: Sequence[Cut]) -> Killed:

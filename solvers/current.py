@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 
-__all__ = ["cell_current", "divergence", "entropy_production"]
+__all__ = ["cell_current", "current_of_fluxes", "divergence", "entropy_production"]
 
 Array = NDArray[np.float64]
 
@@ -20,7 +20,12 @@ def cell_current(generator: Generator, mass: Array) -> Array:
     that the volume integral of J is exactly the rate of change of the mean position.
     Flux into an absorbing wall is not part of it.
     """
-    moved = 0.5 * generator.flux(mass)[:, None] * generator.link_vectors()
+    return current_of_fluxes(generator, generator.flux(mass))
+
+
+def current_of_fluxes(generator: Generator, flux: Array) -> Array:
+    """Current density at cell centres of net fluxes on links, shape (*shape, dim)."""
+    moved = 0.5 * flux[:, None] * generator.link_vectors()
     current = np.stack(
         [
             np.bincount(generator.tail, component, generator.cells)

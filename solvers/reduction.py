@@ -34,6 +34,7 @@ MAX_ANCHORS = 64
 #: Probability to be killed at a jump while anchors are searched: keeps every number finite.
 KILLING = 1e-9
 ROUNDING = np.finfo(float).eps
+TINY = np.finfo(float).tiny
 
 
 class Reduction:
@@ -48,6 +49,8 @@ class Reduction:
         Rates between cells, and absorption.
     live : ndarray of bool, shape (cells,), optional
         Cells that take part; the others have no links.
+    anchors : ndarray of int, optional
+        Where to begin with; otherwise the bottoms of all wells.
 
     Attributes
     ----------
@@ -66,7 +69,9 @@ class Reduction:
     Meyer, SIAM Rev. 31, 240 (1989).
     """
 
-    def __init__(self, generator: Generator, live: Mask | None = None) -> None:
+    def __init__(
+        self, generator: Generator, live: Mask | None = None, anchors: Cells | None = None
+    ) -> None:
         self.generator = generator
         self.live = np.ones(generator.cells, dtype=np.bool_) if live is None else live
         out = generator.exit_rate
@@ -75,7 +80,7 @@ class Reduction:
             msg = f"cell {_place(generator, int(np.argmax(stuck)))} can never be left: "
             msg += "every jump rate out of it is 0"
             raise NumericalError(msg)
-        self._split()
+        self._split(_lowest(generator, self.live) if anchors is None else anchors)
 
     @property
     def error(self) -> float:
@@ -101,11 +106,11 @@ class Reduction:
         if self.anchors.size == 0:
             u[self.rest] = shift + _log(near)
             return u
-        source = b[self.anchors] + self._leaving @ near
-        at_anchors = self._chain.solve(source).log()
+        source = b[self.anchors] + self.leaving @ near
+        at_anchors = self.chain.solve(source).log()
         u[self.anchors] = shift + at_anchors
         top = max(float(at_anchors.max()), 0.0)
-        rest = self._hits @ np.exp(at_anchors - top) + near * np.exp(-top)
+        rest = self.hits @ np.exp(at_anchors - top) + near * np.exp(-top)
         u[self.rest] = shift + top + _log(rest)
         return u
 
@@ -115,32 +120,31 @@ class Reduction:
         shift, b = _scaled(np.where(self.live, log_b, -np.inf))
         y = np.full(self.generator.cells, -np.inf)
         if self.anchors.size == 0:
-            y[self.rest] = shift + _log(self._back(b[self.rest]))
+            y[self.rest] = shift + _log(self.back(b[self.rest]))
             return y
-        source = b[self.anchors] + self._hits.T @ b[self.rest]
-        at_anchors = self._chain.solve_transposed(source).log()
+        source = b[self.anchors] + self.hits.T @ b[self.rest]
+        at_anchors = self.chain.solve_transposed(source).log()
         y[self.anchors] = shift + at_anchors
         top = max(float(at_anchors.max()), 0.0)
-        entering = np.exp(at_anchors - top) @ self._leaving + b[self.rest] * np.exp(-top)
-        y[self.rest] = shift + top + _log(self._back(entering))
+        entering = np.exp(at_anchors - top) @ self.leaving + b[self.rest] * np.exp(-top)
+        y[self.rest] = shift + top + _log(self.back(entering))
         return y
 
     @one_blas_thread
     def stationary(self) -> Array:
         """Natural logarithms of the stationary masses, shape (cells,), of a conservative chain."""
-        at_anchors = self._chain.stationary().log()
+        at_anchors = self.chain.stationary().log()
         at_anchors -= at_anchors.max()
         p = np.full(self.generator.cells, -np.inf)
         p[self.anchors] = at_anchors
-        p[self.rest] = _log(self._back(np.exp(at_anchors) @ self._leaving))
+        p[self.rest] = _log(self.back(np.exp(at_anchors) @ self.leaving))
         top = p.max()
         return p - top - np.log(np.exp(p - top).sum())
 
     # ---------------------------------------------------------------- the split
 
     @one_blas_thread
-    def _split(self) -> None:
-        anchors = _lowest(self.generator, self.live)
+    def _split(self, anchors: Cells) -> None:
         if anchors.size > MAX_ANCHORS:
             anchors = anchors[:0]
         if not anchors.size and self.generator.conservative:
@@ -163,7 +167,7 @@ class Reduction:
                     "that does not resolve the roughness of the landscape"
                 )
                 raise NumericalError(msg)
-            occupation = self._back(np.ones(self.rest.size))
+            occupation = self.back(np.ones(self.rest.size))
             long = jumps > jumps.max() / 2
             anchors.append(int(self.rest[np.argmax(np.where(long, occupation, 0.0))]))
         self._factorise(np.array(anchors, dtype=np.int64), 0.0)
@@ -195,35 +199,71 @@ class Reduction:
             self._jumps = np.full(n, np.inf)
             if killing:
                 raise
-        for name in ("_hits", "_leaving", "_chain"):
+        for name in ("hits", "leaving", "chain", "relaxation"):
             self.__dict__.pop(name, None)
 
-    def _back(self, b: Array) -> Array:
-        """Solve the transposed system of the rest."""
+    def back(self, b: Array) -> Array:
+        """Solve ``-Q.T y = b`` among the rest alone: mean times spent there before an anchor."""
         y = self._lu.solve(b, trans="T")  # type: ignore[call-overload]
         return np.asarray(y / self._out[self.rest])
 
+    def forward(self, b: Array) -> Array:
+        """Solve ``-Q u = b`` among the rest alone, for b of shape (rest,) or (rest, n)."""
+        out = self._out[self.rest]
+        return np.asarray(self._lu.solve(b / (out if b.ndim == 1 else out[:, None])))
+
     @cached_property
-    def _hits(self) -> Array:
+    def relaxation(self) -> float:
+        """Largest mean time from any cell until an anchor or the end is met."""
+        return float(self.forward(np.ones(self.rest.size)).max(initial=0.0))
+
+    def deep(self, factor: float) -> Mask:
+        """Anchors of wells that hold mass for more than `factor` times the relaxation outside.
+
+        The shallowest is eliminated first, which prolongs the stay in its neighbours, and so on.
+        """
+        rates = self.chain.rates.value()
+        ends = self.chain.total_absorption.value()
+        stay = 1.0 + self.leaving @ self.forward(np.ones(self.rest.size))
+        kept = np.ones(stay.size, dtype=np.bool_)
+        relaxation = self.relaxation
+        while kept.sum() > (1 if self.generator.conservative else 0):
+            out = rates.sum(axis=1) + ends
+            leave = np.full(stay.size, np.inf)
+            np.divide(stay, out, out=leave, where=kept & (out > TINY))
+            a = int(np.argmin(leave))
+            if leave[a] > factor * relaxation:
+                break
+            kept[a] = False
+            share = rates[:, a] / out[a]
+            stay, ends = stay + share * stay[a], ends + share * ends[a]
+            rates = rates + share[:, None] * rates[a]
+            rates[:, a] = rates[a] = 0.0
+            np.fill_diagonal(rates, 0.0)
+            relaxation = max(relaxation, leave[a])
+        return kept
+
+    @cached_property
+    def hits(self) -> Array:
         """Probability to meet each anchor first, from every cell of the rest."""
         n = self.rest.size
         into = np.asarray(self._rates[:n, n:].todense()) / self._out[self.rest][:, None]
         return np.asarray(self._lu.solve(into))
 
     @cached_property
-    def _leaving(self) -> sp.csr_array:
+    def leaving(self) -> sp.csr_array:
         """Rates from the anchors into the rest."""
         n = self.rest.size
         return self._rates[n:, :n]
 
     @cached_property
-    def _chain(self) -> SmallChain:
+    def chain(self) -> SmallChain:
         """The chain of the anchors alone."""
         n = self.rest.size
         absorption = self.generator.absorption
         ends = self._lu.solve(absorption[self.rest] / self._out[self.rest])
-        rates = np.asarray(self._rates[n:, n:].todense()) + self._leaving @ self._hits
-        return SmallChain(rates, absorption[self.anchors] + self._leaving @ ends)
+        rates = np.asarray(self._rates[n:, n:].todense()) + self.leaving @ self.hits
+        return SmallChain(rates, absorption[self.anchors] + self.leaving @ ends)
 
 
 def _lu(matrix: sp.csc_array) -> SuperLU:
@@ -250,7 +290,7 @@ def _lowest(g: Generator, live: Mask) -> Cells:
     low[g.tail[ends[g.head]]] = False
     low[g.head[ends[g.tail]]] = False
     low[g.tail[g.forward > g.backward]] = False
-    low[g.head[g.backward > g.forward]] = False
+    low[g.head[g.backward >= g.forward]] = False  # of two cells equally low one is enough
     return np.flatnonzero(low)
 
 
