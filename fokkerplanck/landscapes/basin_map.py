@@ -14,7 +14,8 @@ from fokkerplanck.landscapes.base import Array, Landscape
 from fokkerplanck.landscapes.critical import CriticalPoint, critical_points
 from fokkerplanck.landscapes.descent import OPEN, SADDLE, WALL, Codes, Descent
 from fokkerplanck.landscapes.newton import Box
-from fokkerplanck.landscapes.watershed import Cell, Labels, basins, join_to, passes
+from fokkerplanck.landscapes.watershed import Labels
+from fokkerplanck.landscapes.wells import Watersheds
 
 __all__ = ["BasinMap"]
 
@@ -22,8 +23,8 @@ Mask = NDArray[np.bool_]
 
 #: lattices on which borders are sought, from coarse to single cells
 STRIDES = (16, 8, 4, 2, 1)
-#: part of a well's depth up to which it is taken for sure
-DEPTH = 0.5
+#: points per axis that tell the share of a cell on a border
+SAMPLES = 4
 #: offset of the two points that tell which minima a saddle connects, in boxes
 OFF = 1e-5
 
@@ -56,9 +57,13 @@ class BasinMap:
             msg = "the landscape has no minimum in the grid, and so no basin"
             raise CaseError(msg)
         self._descent = Descent(landscape, grid, _places(self.minima), _places(self._saddles))
+        minima = [(self.grid.cell_of(m.position.tolist()), m.loss) for m in self.minima]
+        self._sheds = Watersheds(landscape, grid, minima)
+        self._wells = self._sheds.deep([s.loss for s in self._saddles])
         self._exact = np.zeros(grid.shape, dtype=np.bool_)
         self._members: dict[int, Mask] = {}
         self._known: dict[int, Codes] = {}
+        self._shares: dict[int, Array] = {}
 
     def nearest(self, point: Array) -> int:
         """Give the number of the minimum nearest to a point."""
@@ -88,9 +93,18 @@ class BasinMap:
         inside[unsure] = self._is(self._ends(points[unsure], self._known[basin]), basin)
         return np.asarray(inside)
 
-    def border(self, basin: int) -> Mask:
-        """Cells with a neighbour on the other side of a basin's border; shape (*shape,)."""
-        return _border(self.member(basin), self._wraps)
+    def shares(self, basin: int) -> Array:
+        """Share of each cell that is in a basin, told by points in the cells that are cut."""
+        if basin not in self._shares:
+            shares = self.member(basin).astype(np.float64)
+            cut = _border(self.member(basin), self._wraps)
+            within = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
+            offsets = np.stack(np.meshgrid(within, within), -1) * self.grid.spacing
+            points = self.grid.points()[cut][:, None, :] + offsets.reshape(1, -1, 2)
+            inside = self.contains(points.reshape(-1, 2), basin)
+            shares[cut] = inside.reshape(-1, SAMPLES**2).mean(axis=-1)
+            self._shares[basin] = shares
+        return self._shares[basin]
 
     def _follow_border(self, basin: int) -> None:
         """Find out the true ends of all cells along a border, and so where it is."""
@@ -119,7 +133,7 @@ class BasinMap:
         """Follow paths; one that comes to rest nowhere belongs to the watershed it is in."""
         ends = self._descent.ends(points, known)
         lost = np.flatnonzero(ends == OPEN)
-        ends[lost] = self._suggested[self._descent.cells(self._descent.inside(points[lost]))]
+        ends[lost] = self._sheds.suggested[self._descent.cells(self._descent.inside(points[lost]))]
         return ends
 
     def _is(self, ends: Codes, basin: int) -> Mask:
@@ -137,76 +151,10 @@ class BasinMap:
         return np.stack(parts, axis=-1)
 
     @cached_property
-    def _loss(self) -> Array:
-        return self.landscape.loss(self.grid.points())
-
-    @cached_property
-    def _sheds(self) -> tuple[Labels, list[Cell]]:
-        return basins(self._loss, self._wraps, self.grid.spacing)
-
-    @cached_property
-    def _joined(self) -> Labels:
-        """Watersheds, each joined to a minimum or to a lowest cell along a wall (the last)."""
-        labels, lowest = self._sheds
-        cells = [self.grid.cell_of(m.position.tolist()) for m in self.minima]
-        taken = {int(labels[cell]) for cell in cells}
-        walls = [c for k, c in enumerate(lowest) if k not in taken and self._at_wall(c)]
-        return join_to(self._loss, labels, self._wraps, [*cells, *walls])
-
-    @cached_property
-    def _suggested(self) -> Codes:
-        count = len(self.minima)
-        return np.where(self._joined < count, self._joined, WALL).astype(np.int32)
-
-    @cached_property
     def _codes(self) -> Codes:
         """End of each cell, at first that of the lowest cell of its watershed."""
-        labels, lowest = self._sheds
-        return self._ends(self._centres(np.array(lowest)), self._wells)[labels]
-
-    @cached_property
-    def _wells(self) -> Codes:
-        """Number of the minimum for cells that are deep in its well, `OPEN` for all others.
-
-        A part of the landscape below a level that is lower than every pass belongs to the minimum
-        in it.
-        """
-        from scipy.ndimage import label
-
-        joined, count = self._joined, len(self.minima)
-        floor = np.array([m.loss for m in self.minima])
-        level = self._lowest_exits(joined)[:count]
-        level = np.minimum(level, [self._next_saddle(loss) for loss in floor])
-        cells = tuple(np.array([self.grid.cell_of(m.position.tolist()) for m in self.minima]).T)
-        own, times = np.unique(joined[cells], return_counts=True)
-        alone = np.isin(joined[cells], own[times == 1])
-        level = np.where(alone & (level > floor), floor + DEPTH * (level - floor), -np.inf)
-        level = np.append(level, np.full(int(joined.max()) + 1, -np.inf))
-        parts, _ = label(self._loss < level[joined])
-        home = np.append(parts[cells], np.zeros(int(joined.max()) + 1, dtype=parts.dtype))
-        sure = (parts > 0) & (parts == home[joined])
-        return np.where(sure, joined, OPEN).astype(np.int32)
-
-    def _lowest_exits(self, labels: Labels) -> Array:
-        """Loss of the lowest cell through which each watershed can be left."""
-        exits = np.full(int(labels.max()) + 1 + len(self.minima), np.inf)
-        pairs, heights, _ = passes(self._loss, labels, self._wraps)
-        np.minimum.at(exits, pairs.ravel(), np.repeat(heights, 2))
-        for i, axis in enumerate(self.grid.axes):
-            for wall, end in zip(axis.walls, (0, -1), strict=True):
-                if wall == "absorbing":
-                    edge = np.take(labels, end, axis=i), np.take(self._loss, end, axis=i)
-                    np.minimum.at(exits, *edge)
-        return exits
-
-    def _next_saddle(self, loss: float) -> float:
-        return min((s.loss for s in self._saddles if s.loss > loss), default=np.inf)
-
-    def _at_wall(self, cell: Cell) -> bool:
-        return any(
-            not axis.periodic and c in (0, axis.cells - 1)
-            for axis, c in zip(self.grid.axes, cell, strict=True)
-        )
+        lowest = self._centres(np.array(self._sheds.lowest))
+        return self._ends(lowest, self._wells)[self._sheds.labels]
 
     @cached_property
     def _feet(self) -> Codes:

@@ -25,14 +25,12 @@ WALL = np.int32(-2)
 #: it ends at saddle j: ``SADDLE - j``
 SADDLE = np.int32(-3)
 
-#: error allowed in one step, in cells
+#: error allowed in one step, in cells; near a resting place paths dance about by this much
 TOLERANCE = 1e-7
 #: a path this near to a saddle, in boxes, ends there
 ON_SADDLE = 1e-9
 #: arrival at a minimum, in boxes, and in distances to the next critical point
 ARRIVED = (1e-3, 0.1)
-#: a speed below this part of the fastest is rest
-REST = 1e-13
 MOST_STEPS = 3000
 
 # Dormand and Prince, J. Comput. Appl. Math. 6, 19 (1980), table 2: RK5(4)7M
@@ -91,13 +89,11 @@ class Descent:
         size = np.hypot.reduce(speed, axis=-1)
         with np.errstate(divide="ignore"):
             dt = min(self.grid.spacing) / size
-        rest = REST * float(size.max(initial=0.0))
         for _ in range(MOST_STEPS):
-            code = self._arrival(x, known)
-            still = self._held(x, speed) <= rest
-            code[still & (code == OPEN)] = np.where(self._at_wall(x), WALL, OPEN)[
-                still & (code == OPEN)
-            ]
+            code, critical = self._arrival(x, known)
+            shortest = np.where(critical, TOLERANCE / 100, 10 * TOLERANCE)
+            still = (code == OPEN) & (self._progress(x, speed, dt) <= shortest)
+            code[still & self._at_wall(x)] = WALL
             ends[live] = code
             go = (code == OPEN) & ~still
             live, x, speed, dt = live[go], x[go], speed[go], dt[go]
@@ -159,26 +155,28 @@ class Descent:
     def _at_wall(self, x: Array) -> Mask:
         return self._beyond(x, ("reflecting", "absorbing"), touching=True)
 
-    def _held(self, x: Array, speed: Array) -> Array:
-        """Speed without what walls hold back."""
+    def _progress(self, x: Array, speed: Array, dt: Array) -> Array:
+        """Length of the next step in cells, without what walls hold back."""
         speed = speed.copy()
         for i, axis in enumerate(self.grid.axes):
             if not axis.periodic:
                 pressed = (x[:, i] <= axis.min) & (speed[:, i] < 0.0)
                 pressed |= (x[:, i] >= axis.max) & (speed[:, i] > 0.0)
                 speed[pressed, i] = 0.0
-        return np.asarray(np.hypot.reduce(speed, axis=-1))
+        held = np.hypot.reduce(speed, axis=-1)
+        moving = np.where(held > 0.0, dt, 0.0)
+        return np.asarray(held * moving / min(self.grid.spacing))
 
-    def _arrival(self, x: Array, known: Codes) -> Codes:
-        """End of each path that has arrived, `OPEN` for the others."""
-        code = known[self.cells(x)]
-        tree, codes, radii = self._targets
-        if len(codes):
-            away, which = tree.query(x, distance_upper_bound=float(radii.max()))
-            near = np.flatnonzero(np.isfinite(away))
-            near = near[away[near] <= radii[which[near]]]
-            code[near] = codes[which[near]]
-        return code
+    def _arrival(self, x: Array, known: Codes) -> tuple[Codes, Mask]:
+        """End of each path, `OPEN` where it has not arrived; is it near a critical point."""
+        code, (tree, codes, radii) = known[self.cells(x)], self._targets
+        bound = max(float(radii.max(initial=0.0)), min(self.grid.spacing))
+        away, which = tree.query(x, distance_upper_bound=bound)
+        critical = np.isfinite(away)
+        near = np.flatnonzero(critical)
+        near = near[away[near] <= radii[which[near]]]
+        code[near] = codes[which[near]]
+        return code, critical
 
     @cached_property
     def _targets(self) -> tuple[Any, Codes, Array]:

@@ -107,8 +107,12 @@ class Ball(PointSet):
             best[near] = np.minimum(best[near], met)
         return best
 
-    def _is_point(self) -> bool:
-        return self.radius == 0.0
+    def _point_on(self, grid: Grid) -> bool:
+        between = [
+            axis.periodic or axis.min <= c <= axis.max
+            for axis, c in zip(grid.axes, self.centre, strict=True)
+        ]
+        return self.radius == 0.0 and all(between)
 
     def _ends(self) -> tuple[Array, Array]:
         """Bound the interval that the ball is on a line."""
@@ -152,7 +156,7 @@ def _chord(start: Array, way: Array, radius: float) -> Array:
     square, along, across = u * u + v * v, x * u + y * v, x * v - y * u
     under = square * radius**2 - across * across
     meets = (along < 0.0) & (under >= 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         root = power / (np.sqrt(np.maximum(under, 0.0)) - along)
     return np.where(meets, root, np.inf)
 

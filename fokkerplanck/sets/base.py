@@ -92,17 +92,19 @@ class PointSet(ABC):
         return fraction
 
     def check_on(self, grid: Grid) -> None:
-        """Raise `CaseError` unless the set can be seen on a grid: a cell's centre lies inside.
+        """Raise `CaseError` unless the set can be seen on a grid.
 
-        On a line it is enough that part of the set lies between the walls.
+        In the plane it must hold the centre of a cell, or be a point; on a line it is enough that
+        part of it lies between the walls.
         """
         self.check_dim(grid)
-        shares = self.shares(grid)
-        if not shares.any() and not self._touches(grid):
+        if self.contains(grid.points(), grid).any() or self._point_on(grid):
+            return
+        if not self.shares(grid).any():
             box = " x ".join(f"[{a.min:g}, {a.max:g}]" for a in grid.axes)
             msg = f"the {self.text} lies outside the grid {box}"
             raise CaseError(msg)
-        if grid.dim > 1 and not self.contains(grid.points(), grid).any() and not self._is_point():
+        if grid.dim > 1:
             widths = " x ".join(f"{h:.3g}" for h in grid.spacing)
             msg = f"the {self.text} holds no centre of a cell of {widths}; take more cells"
             raise CaseError(msg)
@@ -113,18 +115,9 @@ class PointSet(ABC):
             msg = f"the {self.text} is {self.dim}-D, but the grid is {grid.dim}-D"
             raise CaseError(msg)
 
-    def _is_point(self) -> bool:
+    def _point_on(self, grid: Grid) -> bool:
+        """Whether the set is a single point, and that on the grid."""
         return False
-
-    def _touches(self, grid: Grid) -> bool:
-        """Whether a set without volume lies on the grid."""
-        point = self.representative()
-        if not self._is_point() or point is None:
-            return False
-        return all(
-            axis.periodic or axis.min <= c <= axis.max
-            for axis, c in zip(grid.axes, point, strict=True)
-        )
 
     def _repr_html_(self) -> str:
         return f"<p>{self.text}</p>"

@@ -14,17 +14,17 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.landscapes.base import Landscape
 from fokkerplanck.landscapes.basin_line import basin_on_line
 from fokkerplanck.landscapes.basin_map import BasinMap
-from fokkerplanck.sets.base import Array, Mask, PointSet, coordinates, snapped, words
+from fokkerplanck.sets.base import Array, Mask, PointSet, coordinates, words
 from fokkerplanck.sets.box import box_contains, box_entry, box_shares
 
 __all__ = ["Basin"]
 
 #: part of a segment to which the border is found on it
 PRECISION = 1e-6
-#: points per axis that tell the share of a cell on the border
-SAMPLES = 4
 #: maps of the basins last asked for: a passage has two of them on one landscape
 _MAPS: deque[tuple[Landscape, Grid, BasinMap]] = deque(maxlen=4)
+#: the same on lines: ends of the basin of the minimum nearest to a point
+_ENDS: deque[tuple[Landscape, Grid, float, tuple[float, float]]] = deque(maxlen=16)
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -80,14 +80,7 @@ class Basin(PointSet):
         if self.dim == 1:
             return box_shares(*self._ends(grid), grid)
         basins = _map(self.landscape, grid)
-        shares = basins.member(self._number(basins)).astype(np.float64)
-        cut = basins.border(self._number(basins))
-        within = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
-        offsets = np.stack(np.meshgrid(within, within), -1).reshape(1, -1, 2) * grid.spacing
-        points = (grid.points()[cut][:, None, :] + offsets).reshape(-1, 2)
-        inside = basins.contains(points, self._number(basins))
-        shares[cut] = inside.reshape(-1, SAMPLES**2).mean(axis=-1)
-        return snapped(shares)
+        return basins.shares(self._number(basins)).copy()
 
     def representative(self) -> Array | None:
         """Point that the basin was named by."""
@@ -108,7 +101,7 @@ class Basin(PointSet):
         return fraction
 
     def _ends(self, grid: Grid) -> tuple[Array, Array]:
-        low, high = basin_on_line(self.landscape, grid, self.point[0])
+        low, high = _line_ends(self.landscape, grid, self.point[0])
         return np.array([low]), np.array([high])
 
     def _number(self, basins: BasinMap) -> int:
@@ -121,3 +114,11 @@ def _map(landscape: Landscape, grid: Grid) -> BasinMap:
             return basins
     _MAPS.append((landscape, grid, BasinMap(landscape, grid)))
     return _MAPS[-1][2]
+
+
+def _line_ends(landscape: Landscape, grid: Grid, point: float) -> tuple[float, float]:
+    for known, where, near, ends in _ENDS:
+        if known is landscape and where == grid and near == point:
+            return ends
+    _ENDS.append((landscape, grid, point, basin_on_line(landscape, grid, point)))
+    return _ENDS[-1][3]

@@ -138,7 +138,7 @@ def _slabs(start: Array, way: Array, low: Array, high: Array) -> Array:
     first, last = np.zeros(len(start)), np.full(len(start), np.inf)
     for i in range(start.shape[1]):
         begin, step = start[:, i], way[:, i]
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             a, b = (low[i] - begin) / step, (high[i] - begin) / step
         still = step == 0.0
         if still.any():

@@ -84,7 +84,7 @@ class HalfPlane(PointSet):
 
     def _first(self, start: Array, end: Array, grid: Grid) -> Array:
         before, after = self._height(start), self._height(end)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return np.where(after >= 0.0, before / (before - after), np.inf)
 
     def _height(self, points: Array) -> Array:
