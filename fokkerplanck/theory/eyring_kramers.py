@@ -12,11 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
 
-__all__ = ["EscapeRate", "eyring_kramers", "langer", "over_paths"]
+__all__ = ["EscapeRate", "eyring_kramers", "high_enough", "langer", "over_paths"]
 
 Array = NDArray[np.float64]
 #: Barriers below this many temperatures are outside of the range of rate theory.
 LEAST_BARRIER = 5.0
+#: Rounding of a barrier that is 5 temperatures.
+ROUNDING = 1e-9
 
 
 class Critical(Protocol):
@@ -70,12 +72,17 @@ class EscapeRate:
     @property
     def valid(self) -> bool:
         """Whether the barrier is at least 5 temperatures."""
-        return self.barrier >= LEAST_BARRIER
+        return high_enough(self.barrier)
 
     @property
     def note(self) -> str:
         """Why it is not valid; empty if it is."""
         return "" if self.valid else f"barrier / T = {self.barrier:.3g} is below {LEAST_BARRIER:g}"
+
+
+def high_enough(barrier: float) -> bool:
+    """Whether a barrier in temperatures is in the range of rate theory."""
+    return barrier >= LEAST_BARRIER * (1 - ROUNDING)
 
 
 def eyring_kramers(minimum: Critical, saddle: Critical, temperature: float) -> EscapeRate:

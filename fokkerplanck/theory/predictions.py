@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.errors import CaseError
 from fokkerplanck.theory.boltzmann import boltzmann_density
+from fokkerplanck.theory.escape_predictions import ESCAPES
 from fokkerplanck.theory.kramers import two_wells
 from fokkerplanck.theory.linear import initial_moments, linear_process, snapshot_times
+from fokkerplanck.theory.prediction import Prediction, entry, is_index, pick, unknown
+from fokkerplanck.theory.quadrature_predictions import QUADRATURES
 from fokkerplanck.theory.ring import driven_ring
 
 if TYPE_CHECKING:
@@ -31,14 +33,6 @@ LATE = 1e3
 WALLS = 5.0
 
 
-class Prediction(NamedTuple):
-    """What a closed form says: the value, whether its range of validity is met, and why not."""
-
-    value: float
-    valid: bool = True
-    note: str = ""
-
-
 def _boltzmann(problem: Problem, case: Any, quantity: str) -> Prediction:
     """``exp(-L / T) / Z`` inside the walls, for constant isotropic noise and no extra force."""
     temperature, fault = _temperature(problem)
@@ -55,7 +49,7 @@ def _boltzmann(problem: Problem, case: Any, quantity: str) -> Prediction:
         "entropy_production": lambda: 0.0,
         "log_partition": lambda: found.log_partition,
     }
-    return Prediction(_pick(quantity, "boltzmann", "stationary", known))
+    return Prediction(pick(quantity, "boltzmann", "stationary", known))
 
 
 def _ornstein_uhlenbeck(problem: Problem, case: Any, quantity: str) -> Prediction:
@@ -72,17 +66,17 @@ def _ornstein_uhlenbeck(problem: Problem, case: Any, quantity: str) -> Predictio
             "covariance": lambda: process.stationary_covariance,
             "entropy_production": lambda: process.entropy_production,
         }
-        value = _pick(quantity, "ornstein-uhlenbeck", "stationary", known)
+        value = pick(quantity, "ornstein-uhlenbeck", "stationary", known)
         return _inside(problem, value, process.centre, process.stationary_covariance)
     name, k, *indices = [*rest.split("."), ""]
     times = snapshot_times(case)
-    if head != "evolve" or name not in ("mean", "covariance") or not _is_index(k, len(times)):
-        raise _unknown(quantity, "ornstein-uhlenbeck", _OU_QUANTITIES)
+    if head != "evolve" or name not in ("mean", "covariance") or not is_index(k, len(times)):
+        raise unknown(quantity, "ornstein-uhlenbeck", _OU_QUANTITIES)
     mean, covariance = initial_moments(case, process.dim)
     time = float(times[int(k)])
     mean, covariance = process.mean(time, mean), process.covariance(time, covariance)
     chosen = mean if name == "mean" else covariance
-    value = _entry(chosen, indices[:-1], quantity, "ornstein-uhlenbeck", _OU_QUANTITIES)
+    value = entry(chosen, indices[:-1], quantity, "ornstein-uhlenbeck", _OU_QUANTITIES)
     return _inside(problem, value, mean, covariance)
 
 
@@ -118,7 +112,7 @@ def _driven_ring(problem: Problem, case: Any, quantity: str) -> Prediction:
         "velocity": lambda: found.velocity,
         "entropy_production": lambda: found.entropy_production,
     }
-    return Prediction(_pick(quantity, "driven-ring", "stationary", known))
+    return Prediction(pick(quantity, "driven-ring", "stationary", known))
 
 
 def _kramers_relaxation(problem: Problem, case: Any, quantity: str) -> Prediction:
@@ -128,8 +122,8 @@ def _kramers_relaxation(problem: Problem, case: Any, quantity: str) -> Predictio
         return Prediction(nan, False, fault or "needs a line with reflecting walls")
     parts, times = quantity.split("."), snapshot_times(case)
     fits = len(parts) == 4 and parts[:2] == ["evolve", "basin_masses"]
-    if not (fits and _is_index(parts[2], len(times)) and _is_index(parts[3], 2)):
-        raise _unknown(quantity, "kramers-relaxation", ("evolve.basin_masses.k.j",))
+    if not (fits and is_index(parts[2], len(times)) and is_index(parts[3], 2)):
+        raise unknown(quantity, "kramers-relaxation", ("evolve.basin_masses.k.j",))
     wells = _line_wells(problem)
     if wells is None:
         return Prediction(nan, False, "needs exactly two minima and one saddle")
@@ -205,40 +199,12 @@ def _inside(problem: Problem, value: float, mean: Array, covariance: Array) -> P
     return Prediction(value)
 
 
-def _pick(quantity: str, name: str, head: str, known: dict[str, Callable[[], Any]]) -> float:
-    first, *rest = quantity.split(".")
-    if first != head or not rest or rest[0] not in known:
-        raise _unknown(quantity, name, [f"{head}.{k}" for k in known])
-    return _entry(known[rest[0]](), rest[1:], quantity, name, [f"{head}.{k}" for k in known])
-
-
-def _entry(
-    value: Any, indices: Sequence[str], quantity: str, name: str, known: Sequence[str]
-) -> float:
-    at = np.asarray(value, dtype=np.float64)
-    for k in indices:
-        if at.ndim == 0 or not _is_index(k, len(at)):
-            raise _unknown(quantity, name, known)
-        at = at[int(k)]
-    if at.ndim:
-        raise _unknown(quantity, name, known)
-    return float(at)
-
-
-def _is_index(text: str, count: int) -> bool:
-    digits = text.removeprefix("-")
-    return digits.isdecimal() and len(digits) < 10 and -count <= int(text) < count
-
-
-def _unknown(quantity: str, name: str, known: Sequence[str]) -> CaseError:
-    msg = f'"{name}" does not predict "{quantity}"; it knows {", ".join(known)}'
-    return CaseError(msg, key="expect.quantity")
-
-
 #: Name in a case file -> closed form, called with (problem, case, quantity).
 PREDICTIONS: dict[str, Callable[[Any, Any, str], Prediction]] = {
     "boltzmann": _boltzmann,
     "driven-ring": _driven_ring,
     "kramers-relaxation": _kramers_relaxation,
     "ornstein-uhlenbeck": _ornstein_uhlenbeck,
+    **ESCAPES,
+    **QUADRATURES,
 }
