@@ -19,13 +19,28 @@ from numpy.typing import NDArray
 
 from fokkerplanck.solvers.scaled import Scaled
 
-__all__ = ["dense_factors", "dense_solve", "dense_solve_transposed", "narrow", "wide"]
+__all__ = [
+    "count_below",
+    "count_below_wide",
+    "dense_factors",
+    "dense_solve",
+    "dense_solve_transposed",
+    "line_factors",
+    "line_mode",
+    "line_products",
+    "line_resolvent",
+    "line_solve",
+    "narrow",
+    "wide",
+]
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 UP, DOWN = 2.0**512, 2.0**-512
 HIGH, LOW = 2.0**256, 2.0**-256
+#: What a pivot that came out 0 is taken for, relative to what it was the difference of.
+TINY = 2.0**-60
 
 
 def wide(number: Scaled) -> tuple[Array, Integers]:
@@ -141,3 +156,181 @@ def dense_solve_transposed(a, ka, s, ks, b, kb, start):  # type: ignore[no-untyp
                 for c in range(m):
                     z, kz = _times(a[i, k], ka[i, k], b[i, c], kb[i, c])
                     b[k, c], kb[k, c] = _plus(b[k, c], kb[k, c], z, kz)
+
+
+@njit(cache=True)
+def line_factors(up, ku, down, kd, a, ka, s, ks, p, kp, f, kf, g, kg):  # type: ignore[no-untyped-def]
+    """Eliminate the states 0, 1, ... of a line of n states, each linked to the next.
+
+    ``p_i = s_i + up_i`` is the total rate of state i once all before it are gone, s_i the part
+    of it that is absorbed, ``s_i+1 = a_i+1 + down_i+1 s_i / p_i``; ``f_i = up_i / p_i`` and
+    ``g_i = down_i+1 / p_i``. Where p_i = 0, nothing is ever absorbed and f_i = g_i = 0.
+    """
+    n = a.size
+    t, kt = a[0], ka[0]
+    for i in range(n):
+        s[i], ks[i] = t, kt
+        p[i], kp[i] = _plus(t, kt, up[i], ku[i])
+        if i == n - 1:
+            return
+        if p[i] == 0.0:
+            t, kt = 1.0, 0  # what falls back to state i never returns
+        else:
+            f[i], kf[i] = _over(up[i], ku[i], p[i], kp[i])
+            g[i], kg[i] = _over(down[i + 1], kd[i + 1], p[i], kp[i])
+            t, kt = _over(t, kt, p[i], kp[i])
+        t, kt = _times(down[i + 1], kd[i + 1], t, kt)
+        t, kt = _plus(a[i + 1], ka[i + 1], t, kt)
+
+
+@njit(cache=True)
+def line_solve(p, kp, f, kf, g, kg, b, kb):  # type: ignore[no-untyped-def]
+    """Turn b, shape (n, m), into the solution of -Q x = b; with f and g exchanged, of -Q.T."""
+    n, m = b.shape
+    for i in range(n - 1):
+        for c in range(m):
+            z, kz = _times(g[i], kg[i], b[i, c], kb[i, c])
+            b[i + 1, c], kb[i + 1, c] = _plus(b[i + 1, c], kb[i + 1, c], z, kz)
+    for i in range(n - 1, -1, -1):
+        for c in range(m):
+            x, kx = _over(b[i, c], kb[i, c], p[i], kp[i])
+            if i < n - 1:
+                z, kz = _times(f[i], kf[i], b[i + 1, c], kb[i + 1, c])
+                x, kx = _plus(x, kx, z, kz)
+            b[i, c], kb[i, c] = x, kx
+
+
+@njit(cache=True)
+def line_products(ratio, kr, x, kx):  # type: ignore[no-untyped-def]
+    """``x_i+1 = ratio_i x_i``, from x_0 on."""
+    for i in range(ratio.size):
+        x[i + 1], kx[i + 1] = _times(ratio[i], kr[i], x[i], kx[i])
+
+
+@njit(cache=True)
+def count_below(q, e, shift, count):  # type: ignore[no-untyped-def]
+    """How many eigenvalues lie below each shift: pivots < 0 of L D L.T - shift.
+
+    ``q_i = D_i`` and ``e_i = D_i L_i^2``, floats of at most 1. The differential stationary qd
+    transform is exact for q and e changed by some roundings each, which changes no eigenvalue
+    by more than their number.
+    """
+    s = np.empty(8)
+    below = np.empty(8)
+    x = np.empty(8)
+    for first in range(0, shift.size, 8):
+        for c in range(8):
+            x[c] = shift[min(first + c, shift.size - 1)]
+            s[c] = -x[c]
+            below[c] = 0.0
+        for i in range(q.size):
+            for c in range(8):
+                d = q[i] + s[c]
+                d = -(q[i] * TINY + 1e-300) if d == 0.0 else d
+                below[c] += 1.0 if d < 0.0 else 0.0
+                s[c] = s[c] / d * e[i] - x[c]
+        for c in range(min(8, shift.size - first)):
+            count[first + c] = int(below[c])
+
+
+@njit(cache=True)
+def _signed(x, kx, y, ky):  # type: ignore[no-untyped-def]
+    """Sum of numbers of any sign."""
+    if y == 0.0:
+        return x, kx
+    if x == 0.0:
+        return y, ky
+    if kx < ky:
+        x, kx, y, ky = y, ky, x, kx
+    z = x
+    if kx == ky:
+        z = x + y
+    elif kx == ky + 1:
+        z = x + y * DOWN
+    size = abs(z)
+    if size >= HIGH:
+        return z * DOWN, kx + 1
+    if size < LOW and size > 0.0:
+        return z * UP, kx - 1
+    return z, kx
+
+
+@njit(cache=True)
+def _signed_times(x, kx, y, ky):  # type: ignore[no-untyped-def]
+    z, kz = _normal(abs(x * y), kx + ky)
+    return (-z if (x < 0.0) != (y < 0.0) else z), kz
+
+
+@njit(cache=True)
+def _signed_over(x, kx, y, ky):  # type: ignore[no-untyped-def]
+    z, kz = _normal(abs(x / y), kx - ky)
+    return (-z if (x < 0.0) != (y < 0.0) else z), kz
+
+
+@njit(cache=True)
+def _stationary_step(q, kq, e, ke, s, ks, x, kx):  # type: ignore[no-untyped-def]
+    """Return pivot ``d = q + s`` and the next ``s = e s / d - x``."""
+    d, kd = _signed(q, kq, s, ks)
+    if d == 0.0:
+        d, kd = _normal(abs(s) * TINY, ks)
+        d = -d
+    s, ks = _signed_over(s, ks, d, kd)
+    s, ks = _signed_times(s, ks, e, ke)
+    s, ks = _signed(s, ks, -x, kx)
+    return d, kd, s, ks
+
+
+@njit(cache=True)
+def count_below_wide(q, kq, e, ke, shift, kshift, count):  # type: ignore[no-untyped-def]
+    """As `count_below`, for numbers of any size."""
+    for c in range(shift.size):
+        s, ks = -shift[c], kshift[c]
+        below = 0
+        for i in range(q.size):
+            x, kx = shift[c], kshift[c]
+            d, _, s, ks = _stationary_step(q[i], kq[i], e[i], ke[i], s, ks, x, kx)
+            if d < 0.0:
+                below += 1
+        count[c] = below
+
+
+@njit(cache=True)
+def line_resolvent(left, right, up, ku, x, kx, d, kd, r, kr, g, kg):  # type: ignore[no-untyped-def]
+    """Pivots of -Q - x from both ends, d and r, and inverse diagonal entries g of its inverse.
+
+    `left` and `right` hold q, e and the absorbed parts s of both eliminations. State k between
+    what was eliminated on both sides keeps ``g_k = (s_k + t_k) + up_k (s'_k+1 + t'_k+1) / r_k+1``,
+    t the shifted part of the absorption.
+    """
+    q, kq, e, ke, a, ka = left
+    q2, kq2, e2, ke2, a2, ka2 = right
+    n = q.size
+    t, kt = -x, kx
+    for i in range(n):
+        g[i], kg[i] = _signed(t, kt, a[i], ka[i])
+        d[i], kd[i], t, kt = _stationary_step(q[i], kq[i], e[i], ke[i], t, kt, x, kx)
+    t, kt = -x, kx
+    y, ky = 0.0, 0
+    for i in range(n - 1, -1, -1):
+        if i < n - 1:
+            z, kz = _signed_times(up[i], ku[i], y, ky)
+            g[i], kg[i] = _signed(g[i], kg[i], z, kz)
+        y, ky = _signed(t, kt, a2[i], ka2[i])
+        r[i], kr[i], t, kt = _stationary_step(q2[i], kq2[i], e2[i], ke2[i], t, kt, x, kx)
+        y, ky = _signed_over(y, ky, r[i], kr[i])
+
+
+@njit(cache=True)
+def line_mode(up, ku, down, kd, d, kdd, r, kr, k, x, kx):  # type: ignore[no-untyped-def]
+    """Column k of the inverse of -Q - x over its entry k: an eigenvector beside an eigenvalue.
+
+    With the rates ``down_i+1`` for up_i and ``up_i-1`` for down_i, the row.
+    """
+    n = x.size
+    x[k], kx[k] = 1.0, 0
+    for i in range(k - 1, -1, -1):
+        z, kz = _signed_times(up[i], ku[i], x[i + 1], kx[i + 1])
+        x[i], kx[i] = _signed_over(z, kz, d[i], kdd[i])
+    for i in range(k + 1, n):
+        z, kz = _signed_times(down[i], kd[i], x[i - 1], kx[i - 1])
+        x[i], kx[i] = _signed_over(z, kz, r[i], kr[i])
