@@ -154,6 +154,16 @@ def verify(
         typer.Option("--only", help="Predictions (I.6) or expectations with this in their name."),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list the predictions.")] = False,
+    plot_: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="PNG|PDF",
+            help="Only draw passage times against the barrier, with Kramers' law and what is left "
+            "of it: of the quartic well, or of CASE at the temperatures of the sweep.",
+        ),
+    ] = None,
+    force: Force = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -164,6 +174,9 @@ def verify(
     if list_:
         entries = check.listing(only)
         _print_json({"predictions": entries}) if json else verdicts.print_listing(entries)
+        return
+    if plot_ is not None:
+        _plot_sweep(plot_, cases or (), force=force, json=json)
         return
     outcome = check.verify(cases or (), everything=all_, only=only, tell=not (quiet or json))
     if json:
@@ -266,6 +279,20 @@ def new(
         typer.echo(template(kind), nl=False)
     else:
         write_template(kind, output, force=force)
+
+
+def _plot_sweep(output: Path, cases: Sequence[Path], *, force: bool, json: bool) -> None:
+    from fokkerplanck.plot.kramers import plot_kramers
+    from fokkerplanck.plot.output import PICTURES, check_output
+    from fokkerplanck.verify import sweep
+
+    check_output(output, force=force, allowed=PICTURES)
+    found = sweep(cases)
+    plot_kramers(found, output, force=force)
+    if json:
+        _print_json({"plot": str(output), **found.json()})
+    else:
+        typer.echo(output)
 
 
 def _usage(message: str) -> NoReturn:

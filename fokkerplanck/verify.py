@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fokkerplanck.case import load_case
+from fokkerplanck.case import build, load_case
 from fokkerplanck.errors import CaseError, DataError, NumericalError
 from fokkerplanck.expect import check
 from fokkerplanck.run import judge_case
 
 if TYPE_CHECKING:
+    from fokkerplanck.barrier_sweep import BarrierSweep
     from fokkerplanck.case import Case
 
-__all__ = ["Verification", "find_cases", "listing", "verify"]
+__all__ = ["Verification", "find_cases", "listing", "sweep", "verify"]
 
 #: Folder that ``--all`` means, from the current one.
 CASES = Path("cases")
@@ -105,6 +106,36 @@ def verify(
         raise CaseError(msg)
     rows = check_predictions(entries, tell=tell)
     return Verification(rows + _check_cases(cases, only, tell=tell))
+
+
+def sweep(paths: Sequence[Path] = ()) -> BarrierSweep:
+    """Passage times against the barrier, for the quartic well or the one case that is given.
+
+    Of a case the landscape, the grid and the first ``[[passage]]`` count; its temperature is
+    replaced by those of the sweep.
+
+    Raises
+    ------
+    CaseError
+        More than one case, or one without white noise and two wells.
+    """
+    from fokkerplanck.barrier_sweep import quartic_sweep, sweep_barriers
+
+    if not paths:
+        return quartic_sweep()
+    if len(paths) > 1:
+        msg = f"one case is swept at a time, got {len(paths)}"
+        raise CaseError(msg, key="--plot")
+    case = load_case(paths[0])
+    problem = build.problem(case)
+    passages = build.passages(case, problem)
+    if not passages:
+        return sweep_barriers(problem)
+    start, target = passages[0]
+    if isinstance(target, str):
+        msg = "the barrier of a passage to the walls is not known; give it a set"
+        raise CaseError(msg, file=str(paths[0]), key="passage.0.to")
+    return sweep_barriers(problem, start, target)
 
 
 def listing(only: str | None = None) -> list[dict[str, str]]:

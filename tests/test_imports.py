@@ -24,6 +24,7 @@ ROWS = [
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"},
     {"theory"},
+    {"barrier_sweep"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fokkerplanck.errors import NumericalError
-from fokkerplanck.verification import flows, laws, masses
+from fokkerplanck.verification import disc, flows, laws, masses, passages, sgd
 from fokkerplanck.verification.rows import Entry
 
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
+
+
+FAMILIES = (masses, passages, sgd, flows, laws, disc)
 
 
 def _number(entry: Entry) -> int:
@@ -19,7 +22,7 @@ def _number(entry: Entry) -> int:
 
 #: Every prediction that the solvers of overdamped problems are checked against, by number.
 ENTRIES: tuple[Entry, ...] = tuple(
-    sorted((*masses.ENTRIES, *flows.ENTRIES, *laws.ENTRIES), key=_number)
+    sorted((entry for family in FAMILIES for entry in family.ENTRIES), key=_number)
 )
 
 
