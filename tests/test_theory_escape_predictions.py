@@ -144,6 +144,14 @@ def test_around_a_ring():
     found = value(predict("passage-quadrature", problem, "mean", point(2.0), across))
     exact = exit_passage(process, 2.0, (7.0 - 2 * pi, 6.0)).mean
     assert found == pytest.approx(exact, rel=1e-12)
+    wide = predict("passage-quadrature", problem, "mean", region(box=((2.0, 2.5),)), across)
+    assert "driven ring" in wide.note
+    assert not wide.valid
+    still = Problem(ring, wave, noise.white(0.5))
+    wide = value(predict("passage-quadrature", still, "mean", region(box=((2.0, 2.5),)), across))
+    process = LineProcess(0.5, drift=np.sin)
+    exact = exit_passage(process, (2.0, 2.5), (7.0 - 2 * pi, 6.0)).mean
+    assert wide == pytest.approx(exact, rel=1e-12)
     assert "ring" in predict("relaxation-quadrature", problem, "spectrum.0").note
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["LineWay", "line_process", "line_way", "passage_by_quadrature", "set_of"]
 
 Array = NDArray[np.float64]
+#: Change of Phi around a ring that is rounding.
+UNDRIVEN = 1e-9
 
 
 class LineWay(NamedTuple):
@@ -120,6 +122,8 @@ def _around(process: LineProcess, way: LineWay, axis: Axis) -> LinePassage | str
     first, last = first + turns, last + turns
     if last > near + period:
         return "start and target overlap"
+    if last > first and abs(process.climb(near, near + period)) > UNDRIVEN:
+        return "a start of some extent on a driven ring: its density there carries a current"
     return exit_passage(process, (first, last), (far, near + period))
 
 
