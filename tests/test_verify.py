@@ -12,6 +12,8 @@ from fokkerplanck.errors import NumericalError
 from fokkerplanck.verification import Entry, Row, deviation, from_log10, registry
 from fokkerplanck.verification.registry import ENTRIES, chosen
 
+#: entries of more than two seconds
+SLOW = {"I.18", "I.19", "I.20", "I.21"}
 KEYS = {
     *("case", "source", "name", "quantity", "computed", "predicted", "relative_error"),
     *("rtol", "atol", "tolerance", "prediction", "valid", "pass", "note"),
@@ -24,6 +26,25 @@ def ask(capsys, *arguments):
     captured = capsys.readouterr()
     assert "Traceback" not in captured.err
     return left.value.code or 0, captured
+
+
+def test_every_overdamped_prediction_has_an_entry():
+    wanted = [*range(1, 23), *range(33, 37)]
+    assert [entry.number for entry in ENTRIES] == [f"I.{n}" for n in wanted]
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in ENTRIES if e.number not in SLOW], ids=lambda e: e.number
+)
+def test_predictions_hold(entry):
+    failed = [row for row in entry.rows() if not row.passed]
+    assert failed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.number in SLOW], ids=lambda e: e.number)
+def test_predictions_in_the_plane_hold(entry):
+    assert [row for row in entry.rows() if not row.passed] == []
 
 
 def test_numbers_names_and_descriptions_are_unique_and_in_order():
@@ -95,6 +116,19 @@ def test_a_wrong_closed_form_fails_with_status_4(capsys, monkeypatch):
     assert status == 4
     assert "FAIL" in said.out
     assert "4 passed, 2 failed" in said.out
+
+
+def test_a_wrong_solver_fails_with_status_4(capsys, monkeypatch):
+    from fokkerplanck.verification import passages
+
+    right = passages.quartic
+    monkeypatch.setattr(passages, "quartic", lambda t: right(t * (1 + 1e-9)))
+    status, said = ask(capsys, "--only", "I.6", "--json")
+    assert status == 4
+    rows = json.loads(said.out)["results"]
+    # the time grows like e^(barrier/T), so the deepest barrier shows it most
+    assert [row["pass"] for row in rows][-1] is False
+    assert rows[-1]["relative_error"] == pytest.approx(600e-9, rel=1e-3)
 
 
 def test_what_cannot_be_computed_ends_with_status_3(capsys, monkeypatch):

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fokkerplanck.errors import NumericalError
-from fokkerplanck.verification import disc, flows, laws, masses, passages, sgd
+from fokkerplanck.verification import disc, flows, laws, masses, passages, sgd, spectra
 from fokkerplanck.verification.rows import Entry
 
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
 
 
-FAMILIES = (masses, passages, sgd, flows, laws, disc)
+FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc)
 
 
 def _number(entry: Entry) -> int:
