@@ -207,7 +207,7 @@ def line_products(ratio, kr, x, kx):  # type: ignore[no-untyped-def]
         x[i + 1], kx[i + 1] = _times(ratio[i], kr[i], x[i], kx[i])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def count_below(q, e, shift, count):  # type: ignore[no-untyped-def]
     """How many eigenvalues lie below each shift: pivots < 0 of L D L.T - shift.
 
@@ -272,8 +272,8 @@ def _stationary_step(q, kq, e, ke, s, ks, x, kx):  # type: ignore[no-untyped-def
     """Return pivot ``d = q + s`` and the next ``s = e s / d - x``."""
     d, kd = _signed(q, kq, s, ks)
     if d == 0.0:
-        d, kd = _normal(abs(s) * TINY, ks)
-        d = -d
+        d, kd = _plus(abs(s), ks, x, kx)
+        d, kd = _signed_times(d, kd, -TINY, 0)
     s, ks = _signed_over(s, ks, d, kd)
     s, ks = _signed_times(s, ks, e, ke)
     s, ks = _signed(s, ks, -x, kx)

@@ -156,6 +156,15 @@ class Scaled:
         m = _shift(self.mantissa, self.exponent - top)
         return Scaled.normal(np.asarray(m.sum(axis=axis)), top.reshape(m.sum(axis=axis).shape))
 
+    def argmax(self) -> int:
+        """Where the largest number stands, in the array made flat."""
+        rank = _rank(self)
+        return int(np.argmax(np.where(rank == rank.max(), self.mantissa, -1.0)))
+
+    def max(self) -> Scaled:
+        """Return the largest number."""
+        return self.reshape(-1)[self.argmax()]
+
     def __matmul__(self, other: ArrayLike | Scaled) -> Scaled:
         """Product of matrices, or of a matrix (..., n) and a vector (n,)."""
         y = Scaled.of(other)
