@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fokkerplanck import initial as initial
     from fokkerplanck import landscapes as landscapes
     from fokkerplanck import noise as noise
+    from fokkerplanck import sets as sets
     from fokkerplanck import theory as theory
     from fokkerplanck.case import Case as Case
     from fokkerplanck.case import load_case as load_case
@@ -25,9 +26,16 @@ if TYPE_CHECKING:
     from fokkerplanck.errors import NumericalError as NumericalError
     from fokkerplanck.grid import Axis as Axis
     from fokkerplanck.grid import Grid as Grid
+    from fokkerplanck.metastability import quasi_stationary as quasi_stationary
+    from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.problem import Problem as Problem
+    from fokkerplanck.relaxation import spectrum as spectrum
     from fokkerplanck.steady_state import stationary as stationary
     from fokkerplanck.store import read as read
+    from fokkerplanck.survival import first_passage_distribution as first_passage_distribution
+    from fokkerplanck.transitions import committor as committor
+    from fokkerplanck.transitions import reactive_current as reactive_current
+    from fokkerplanck.well_rates import rate_matrix as rate_matrix
 
 #: public name -> module that defines it ("" for a submodule)
 _HOME = {
@@ -46,6 +54,14 @@ _HOME = {
     "evolve": "density",
     "stationary": "steady_state",
     "current": "currents",
+    "sets": "",
+    "mean_first_passage": "passage",
+    "committor": "transitions",
+    "reactive_current": "transitions",
+    "first_passage_distribution": "survival",
+    "spectrum": "relaxation",
+    "rate_matrix": "well_rates",
+    "quasi_stationary": "metastability",
     "read": "store",
 }
 

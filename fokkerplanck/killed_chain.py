@@ -91,6 +91,10 @@ class KilledChain(ABC):
         """
 
     @abstractmethod
+    def start_mass(self, start: PointSet) -> Array:
+        """Masses of the states to start from: a point, or the stationary density within a set."""
+
+    @abstractmethod
     def filled(self, log_u: Array, inside: float | Sequence[float]) -> Array:
         """Return values on all states, with `inside` (one for each set) in those of the sets."""
 
@@ -104,7 +108,7 @@ class KilledChain(ABC):
 
     @abstractmethod
     def current(self, net: Array) -> Array:
-        """Current density in the cells, shape (*shape, dim), of net fluxes on links of `open`."""
+        """Turn net fluxes on links of `open` into current densities in cells, (*shape, dim)."""
 
 
 def killed_chains(

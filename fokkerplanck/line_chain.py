@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,16 @@ __all__ = ["LEVELS", "LineChain"]
 Array = NDArray[np.float64]
 #: How many chains answers are extrapolated from, each with twice the nodes of the one before.
 LEVELS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class NodeModes:
+    """Modes on nodes: ln of the rates (count,), eigenfunctions and -masses (count, nodes)."""
+
+    log_rates: Array
+    right: Array
+    left: Array
+    errors: Array
 
 
 class LineChain(KilledChain):
@@ -107,6 +118,16 @@ class LineChain(KilledChain):
         out[k] = solve(self.up[k], self.down[k], self.absorption[k], log_b[k], log=True)
         return out
 
+    def modes(self, count: int) -> NodeModes:
+        """Slowest nonzero modes of the chain between live nodes, exact however slow."""
+        from fokkerplanck.solvers.line_modes import modes
+
+        k = self._order
+        found = modes(self.up[k], self.down[k], self.absorption[k], count)
+        right, left = np.zeros((2, len(found.rates), self.live.size))
+        right[:, k], left[:, k] = found.right, found.left
+        return NodeModes(found.rates.log(), right, left, found.errors)
+
     @cached_property
     def generator(self) -> Generator:  # type: ignore[override]
         """Rates between live nodes, and absorption."""
@@ -150,18 +171,29 @@ class LineChain(KilledChain):
 
     def at(self, log_u: Array, start: PointSet) -> float:
         """Ln of u at a point, or of its mean over the stationary density within a set."""
+        inside, weight = self._log_start(start)
+        if inside.sum() == 1:
+            return float(log_u[inside][0])
+        return log_sum(weight + log_u) - log_sum(weight)
+
+    def start_mass(self, start: PointSet) -> Array:
+        """Masses of the nodes to start from."""
+        inside, weight = self._log_start(start)
+        return inside.astype(np.float64) if inside.sum() == 1 else np.exp(weight - log_sum(weight))
+
+    def _log_start(self, start: PointSet) -> tuple[NDArray[np.bool_], Array]:
+        """Nodes within a set, and ln of the stationary masses within it."""
         k = len(self.sets) + self.points.index(start)
         inside = np.zeros(self.live.size, dtype=np.bool_)
         inside[self.nodes.at_edges(k)] = True
         inside |= start.contains(self.nodes.x[:, None], self.problem.grid)
         if inside.sum() == 1:
-            return float(log_u[inside][0])
-        weight = self.log_mass + self._log_part(inside)
-        weight = np.where(self.live, weight, -np.inf)
+            return inside, np.where(inside, 0.0, -np.inf)
+        weight = np.where(self.live, self.log_mass + self._log_part(inside), -np.inf)
         if not np.isfinite(weight).any():
             msg = f"the start, {start.text}, lies inside the target"
             raise CaseError(msg, key="from")
-        return log_sum(weight + log_u) - log_sum(weight)
+        return inside, weight
 
     def _log_part(self, inside: NDArray[np.bool_]) -> Array:
         """Ln of the part of each node's mass that comes from panels within a set."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.errors import CaseError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.line import LineRates, gauss_rule, line_rates
 
@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 #: Nodes nearer than this part of a cell to a special one are left out.
 NEAR = 1e-6
+#: Largest climb of Phi between two nodes of the coarsest chain, and most nodes there may be.
+MOST_CLIMB, MOST_NODES = 3.0, 2e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,11 @@ def line_nodes(problem: Problem, sets: Sequence[PointSet], level: int) -> Nodes:
         Their edges become nodes, or the point itself where a set is one.
     level : int
         How many times distances are halved.
+
+    Raises
+    ------
+    NumericalError
+        If the potential is so steep that more than two million nodes would be needed.
     """
     grid = problem.grid
     axis = grid.axes[0]
@@ -71,10 +78,13 @@ def line_nodes(problem: Problem, sets: Sequence[PointSet], level: int) -> Nodes:
     seen = _merged(base, np.concatenate([jumps, *inner]), axis)
     edges = tuple(_edges(part, seen, grid) for part in sets)
     x = _merged(base, np.concatenate([jumps, *edges]), axis)
-    for _ in range(level):
-        after = np.append(x[1:], x[0] + _period(axis)) if axis.periodic else x[1:]
-        middle = (x[: after.size] + after) / 2
-        x = np.sort(np.append(x, np.where(middle >= axis.max, middle - _period(axis), middle)))
+    steep = np.ceil(np.abs(_panels(problem, x)[2]) / MOST_CLIMB)
+    parts = np.maximum(steep, 1.0) * 2.0**level
+    if not parts.sum() < MOST_NODES:
+        msg = f"the potential climbs by {steep.sum() * MOST_CLIMB:.3g} times the noise strength "
+        msg += f"along the line: more than {MOST_NODES:.0e} nodes would be needed"
+        raise NumericalError(msg)
+    x = _split(x, parts.astype(np.int64), axis)
     return Nodes(x, axis.periodic, _nearest(x, axis.centres), edges)
 
 
@@ -86,10 +96,15 @@ def chain_rates(problem: Problem, x: Array) -> LineRates:
     CaseError
         If D is not positive at a point in between.
     """
+    width, phi, climb, d = _panels(problem, x)
+    return line_rates(width, phi, climb, d, problem.noise.kappa, ring=problem.grid.axes[0].periodic)
+
+
+def _panels(problem: Problem, x: Array) -> tuple[Array, Array, Array, Array]:
+    """Widths, Phi at Gauss points from the left node on, climbs, and D at Gauss points."""
     grid = problem.grid
     axis = grid.axes[0]
-    end = np.append(x[1:], x[0] + _period(axis)) if axis.periodic else x[1:]
-    begin = x[: end.size]
+    begin, end = _ends(x, axis)
     width = end - begin
     at, weights, running = gauss_rule()
     z = begin[:, None] + width[:, None] * at
@@ -108,7 +123,23 @@ def chain_rates(problem: Problem, x: Array) -> LineRates:
         push = problem.force.values(points, grid.names)[..., 0] / d
         phi = phi - width[:, None] * (push @ running.T)
         climb = climb - width * (push @ weights)
-    return line_rates(width, phi, climb, d, problem.noise.kappa, ring=axis.periodic)
+    return width, phi, climb, d
+
+
+def _ends(x: Array, axis: Axis) -> tuple[Array, Array]:
+    """Both ends of the panels between neighbouring nodes."""
+    end = np.append(x[1:], x[0] + _period(axis)) if axis.periodic else x[1:]
+    return x[: end.size], end
+
+
+def _split(x: Array, parts: Places, axis: Axis) -> Array:
+    """Cut each panel into equal parts."""
+    begin, end = _ends(x, axis)
+    panel = np.repeat(np.arange(parts.size), parts)
+    first = np.repeat(np.cumsum(parts) - parts, parts)
+    fraction = (np.arange(panel.size) - first) / parts[panel]
+    nodes = begin[panel] + fraction * (end - begin)[panel]
+    return np.sort(_wrapped(nodes, axis)) if axis.periodic else np.append(nodes, x[-1])
 
 
 def _nearest(x: Array, places: Array) -> Places:

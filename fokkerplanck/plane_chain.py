@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.interpolate import around, interpolate
 from fokkerplanck.killed_chain import KilledChain, log_sum
 from fokkerplanck.link_weight import generator_of, too_steep
 from fokkerplanck.sets import PointSet
@@ -130,17 +131,29 @@ class PlaneChain(KilledChain):
 
     def at(self, log_u: Array, start: PointSet) -> float:
         """Ln of u at a point, or of its mean over the stationary density within a set."""
+        weight = self._log_start(start)
+        if weight is None:
+            return interpolate(log_u, self.live, self.problem.grid, _point(start))
+        return log_sum(weight + log_u) - log_sum(weight)
+
+    def start_mass(self, start: PointSet) -> Array:
+        """Masses of the cells to start from."""
+        weight = self._log_start(start)
+        if weight is None:
+            return around(self.live, self.problem.grid, _point(start))
+        return np.exp(weight - log_sum(weight))
+
+    def _log_start(self, start: PointSet) -> Array | None:
+        """Ln of the stationary masses within a set; None for a point."""
         shares = start.shares(self.problem.grid).ravel()
         if not shares.any():
-            point = start.representative()
-            assert point is not None  # only points have no volume
-            return _interpolate(log_u, self.live, self.problem.grid, point)
+            return None
         with np.errstate(divide="ignore"):
             weight = np.where(self.live, self.log_mass + np.log(shares), -np.inf)
         if not np.isfinite(weight).any():
             msg = f"the start, {start.text}, lies inside the target"
             raise CaseError(msg, key="from")
-        return log_sum(weight + log_u) - log_sum(weight)
+        return weight
 
     def filled(self, log_u: Array, inside: float | Sequence[float]) -> Array:
         """Return values on all cells, with `inside` (one for each set) in those of the sets."""
@@ -159,7 +172,7 @@ class PlaneChain(KilledChain):
         return mass
 
     def current(self, net: Array) -> Array:
-        """Current density in the cells of net fluxes on links."""
+        """Turn net fluxes on links into current densities in cells."""
         return current_of_fluxes(self.open, net)
 
 
@@ -188,44 +201,7 @@ def _cut(part: PointSet, grid: Grid, links: Links) -> Cut:
     )
 
 
-def _interpolate(log_u: Array, live: NDArray[np.bool_], grid: Grid, point: Array) -> float:
-    """Ln of u at a point: cubic through 4 x 4 live cells, else a quadratic fitted to live cells."""
-    window, offset = _window(grid, point, 4)
-    if not live[window].all():
-        window, offset = _window(grid, point, 5)
-    good = live[window]
-    if not good.any():
-        msg = f"the start at {point.tolist()} lies inside the target"
-        raise CaseError(msg, key="from")
-    values = log_u[window][good]
-    top = float(values.max())
-    if not np.isfinite(top):
-        return -np.inf
-    degree = 3 if good.all() and offset.shape[0] == 16 else 2
-    x, y = offset[good].T
-    powers = [(i, j) for i in range(4) for j in range(4) if degree == 3 or i + j <= 2]
-    if len(powers) > values.size:
-        powers = [(0, 0)]
-    basis = np.stack([x**i * y**j for i, j in powers], axis=-1)
-    at_point = np.linalg.lstsq(basis, np.exp(values - top), rcond=None)[0][0]
-    if not at_point > 0:  # next to the target, where u falls to 0
-        nearest = np.argmin(x**2 + y**2)
-        return float(values[nearest])
-    return top + float(np.log(at_point))
-
-
-def _window(grid: Grid, point: Array, size: int) -> tuple[NDArray[np.int64], Array]:
-    """Flat numbers of size x size cells around a point, and their distances in cells."""
-    places, steps = [], []
-    for axis, c in zip(grid.axes, point, strict=True):
-        s = (c - axis.min) / axis.spacing - 0.5
-        first = int(np.floor(s)) - (size // 2 - 1) if size % 2 == 0 else round(s) - size // 2
-        k = np.arange(first, first + size)
-        if not axis.periodic:
-            k = k - max(k[-1] - axis.cells + 1, 0) + max(-k[0], 0)
-            k = k[(k >= 0) & (k < axis.cells)]
-        places.append(k % axis.cells)
-        steps.append(k - s)
-    flat = places[0][:, None] * grid.shape[1] + places[1][None, :]
-    x, y = np.meshgrid(*steps, indexing="ij")
-    return flat.ravel(), np.stack([x.ravel(), y.ravel()], axis=-1)
+def _point(start: PointSet) -> Array:
+    point = start.representative()
+    assert point is not None  # only points have no volume
+    return point

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,11 +16,10 @@ from fokkerplanck.passage import LN10, extrapolated
 
 if TYPE_CHECKING:
     from fokkerplanck.line_chain import LineChain
-    from fokkerplanck.plane_chain import PlaneChain
     from fokkerplanck.problem import Problem
     from fokkerplanck.solvers.generator import Generator
 
-__all__ = ["MOST", "Spectrum", "spectrum"]
+__all__ = ["MOST", "Spectrum", "modes_of", "spectrum"]
 
 Array = NDArray[np.float64]
 #: Most modes that are found.
@@ -116,16 +116,21 @@ def spectrum(problem: Problem, count: int = 4, *, weight: str = "midpoint") -> S
     if not 1 <= count <= min(MOST, cells - 2):
         msg = f"count is an integer from 1 to {min(MOST, cells - 2)} here, got {count}"
         raise CaseError(msg, key="spectrum.count")
-    chains = killed_chains(problem, [], weight=weight)
-    if problem.grid.dim == 1 and not problem.grid.axes[0].periodic:
-        return _line(problem, cast("list[LineChain]", chains), count)
-    if problem.grid.dim == 1:
-        return _ring(problem, cast("list[LineChain]", chains), count)
-    chain = cast("PlaneChain", chains[0])
-    return _general(problem, chain, chain.generator, count)
+    return modes_of(problem, killed_chains(problem, [], weight=weight), count)
 
 
-def _line(problem: Problem, chains: list[LineChain], count: int) -> Spectrum:
+def modes_of(problem: Problem, chains: Sequence[KilledChain], count: int) -> Spectrum:
+    """Find the slowest modes of chains as `killed_chains` makes them; see `spectrum`."""
+    if problem.grid.dim == 2:
+        chain = chains[0]
+        return _general(problem, chain, chain.generator, count)
+    lines = cast("Sequence[LineChain]", chains)
+    if problem.grid.axes[0].periodic and lines[0].live.all():
+        return _ring(problem, lines, count)
+    return _line(problem, lines, count)
+
+
+def _line(problem: Problem, chains: Sequence[LineChain], count: int) -> Spectrum:
     found = [chain.modes(count) for chain in chains]
     values = [extrapolated([f.log_rates[k] for f in found]) for k in range(count)]
     last, modes = chains[-1], found[-1]
@@ -143,7 +148,7 @@ def _line(problem: Problem, chains: list[LineChain], count: int) -> Spectrum:
     )
 
 
-def _ring(problem: Problem, chains: list[LineChain], count: int) -> Spectrum:
+def _ring(problem: Problem, chains: Sequence[LineChain], count: int) -> Spectrum:
     """Extrapolate the modes of rings of more and more nodes."""
     found = [_general(problem, chain, chain.generator, count) for chain in chains]
     logs = [[f.log10_rates[k] * LN10 for f in found] for k in range(count)]

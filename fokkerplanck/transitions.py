@@ -19,7 +19,7 @@ from fokkerplanck.solvers.generator import Generator
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
 
-__all__ = ["Committor", "ReactiveCurrent", "committor", "reactive_current"]
+__all__ = ["Committor", "ReactiveCurrent", "committor", "flux_between", "reactive_current"]
 
 Array = NDArray[np.float64]
 Place = PointSet | float | Sequence[float] | ArrayLike
@@ -128,7 +128,7 @@ def committor(
 def reactive_current(
     problem: Problem, source: Place, target: Place, *, weight: str = "midpoint"
 ) -> ReactiveCurrent:
-    r"""Current and rate of transitions from one set to another.
+    r"""Find the current and rate of transitions from one set to another.
 
     On a link from i to j the reactive flux is
     :math:`\pi_i q^-_i Q_{ij} q^+_j - \pi_j q^-_j Q_{ji} q^+_i`. The total is taken through the
@@ -156,7 +156,7 @@ def reactive_current(
         msg = "a reactive current needs a stationary state, but a wall of the grid is absorbing"
         raise CaseError(msg, key="grid")
     chains = _chains(problem, source, target, weight)
-    found = [_flux(chain) for chain in chains]
+    found = [flux_between(chain) for chain in chains]
     log_flux, error = extrapolated([f[0] for f in found])
     log_population, _ = extrapolated([f[1] for f in found])
     last = chains[-1]
@@ -208,27 +208,57 @@ def _committor(chain: KilledChain, source: Place, target: Place) -> Committor:
     )
 
 
-def _flux(chain: KilledChain) -> tuple[float, float, Array, float]:
-    """Ln of the flux and of the population of the source, net fluxes on links, relative spread.
+def flux_between(
+    chain: KilledChain, source: int = SOURCE, target: int = TARGET
+) -> tuple[float, float, Array, float]:
+    """Count the transitions between two of the sets of a chain, none of the others in between.
 
-    The fluxes on the links of the chain without absorption are divided by the total.
+    Parameters
+    ----------
+    chain : KilledChain
+    source, target : int
+        Numbers of the sets.
+
+    Returns
+    -------
+    log_flux : float
+        Ln of the transitions per unit of time.
+    log_population : float
+        Ln of the probability to have come last from the source.
+    net : ndarray, shape (links,)
+        Reactive fluxes on the links of ``chain.open``, divided by the total.
+    spread : float
+        Relative difference of the flux between dividing lines.
+
+    Raises
+    ------
+    NumericalError
+        If there is no stationary state, or the flux is below the range of numbers.
     """
     back = chain.reversed
     if back is None:
         msg = "there is no stationary state, so there is no reactive current"
         raise NumericalError(msg)
-    ahead = chain.filled(chain.solve(chain.log_absorption[TARGET]), [-np.inf, 0.0])
-    behind = chain.filled(back.solve(back.log_absorption[SOURCE]), [0.0, -np.inf])
+    sets = range(len(chain.log_absorption) - 1)
+    ahead = chain.filled(
+        chain.solve(chain.log_absorption[target]), [0.0 if k == target else -np.inf for k in sets]
+    )
+    behind = chain.filled(
+        back.solve(back.log_absorption[source]), [0.0 if k == source else -np.inf for k in sets]
+    )
     g, p = chain.open, chain.log_mass
     with np.errstate(divide="ignore"):
         forth = np.log(g.forward) + p[g.tail] + behind[g.tail] + ahead[g.head]
         over = np.log(g.backward) + p[g.head] + behind[g.head] + ahead[g.tail]
     scale = max(float(forth.max()), float(over.max()))
+    if not np.isfinite(scale):
+        msg = "no reactive flux is left between the two sets: it is below the smallest number"
+        raise NumericalError(msg)
     net = np.exp(forth - scale) - np.exp(over - scale)
     q = np.exp(np.minimum(ahead, 0.0))
     totals = [_through(g, net, q, level) for level in (0.5, *LEVELS)]
     if not min(totals) > 0:
-        msg = "no reactive flux is left between the two sets: it is below the smallest number"
+        msg = "no reactive flux is left between the two sets: it is lost in rounding"
         raise NumericalError(msg)
     spread = (max(totals) - min(totals)) / totals[0]
     return scale + float(np.log(totals[0])), log_sum(p + behind), net / totals[0], spread

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 SHALLOW = 20.0
 #: Terms of the series in (relaxation time x eigenvalue), and the largest value that they are for.
 TERMS, CONVERGENT = 8, 0.05
+#: Powers of e by which fast modes may be larger than the density at the start.
+MARGIN = 5.0
 #: Bits beyond those that the spread of the time scales takes.
 GUARD = 160
 #: Relative size of an imaginary part that is rounding of the digits carried.
@@ -30,11 +32,12 @@ REAL = 1e-20
 
 def metastable(reduction: Reduction) -> Reduction:
     """Reduce a chain again without the anchors of wells that are left at once."""
-    while True:
+    while reduction.anchors.size:
         deep = reduction.deep(SHALLOW)
         if deep.all():
-            return reduction
+            break
         reduction = Reduction(reduction.generator, reduction.live, reduction.anchors[deep])
+    return reduction
 
 
 @dataclass(eq=False)
@@ -48,8 +51,8 @@ class AnchorModes:
         M_0 = 1 + Q_{AR} R^2 Q_{RA}, \quad M_k = Q_{AR} R^{k+2} Q_{RA},
 
     where G is the generator of the anchor chain. All sums have terms of one sign, and the small
-    problem is solved in as many digits as its time scales are apart, so that an eigenvalue of 1e-100
-    is as exact as one of 1e-1.
+    problem is solved in as many digits as its time scales are apart, so that an eigenvalue of
+    1e-100 is as exact as one of 1e-1.
 
     Parameters
     ----------
@@ -66,6 +69,7 @@ class AnchorModes:
     reduction: Reduction
 
     def __post_init__(self) -> None:
+        self._left_out = 0.0  # longest time scale that is not in `values`, in relaxation times
         self.values, self._right, self._left = self._solve()
 
     @property
@@ -106,6 +110,8 @@ class AnchorModes:
         import mpmath as mp
 
         r = self.reduction
+        if not r.anchors.size:
+            return np.zeros(r.generator.cells)
         with mp.workprec(self._bits):
             start = [mp.mpf(float(p)) for p in mass[r.anchors]]
             moments = [[mp.mpf(float(c)) for c in mass[r.rest] @ h] for h in self._series]
@@ -131,12 +137,14 @@ class AnchorModes:
         return out
 
     def settled(self, tolerance: float) -> float:
-        """Time after which the fast modes are below `tolerance`, per unit mass.
+        """Time after which all other modes are below `tolerance`, per unit mass.
 
-        From any cell, the chance to have met no anchor yet falls by e at least every
-        ``e * relaxation``, by Markov's inequality.
+        Away from the anchors the chance to have met none yet falls by e every ``e * relaxation``
+        (Markov's inequality); modes of the anchors that are too fast for the series decay at
+        least at 0.05 / relaxation.
         """
-        return float(np.e * self.reduction.relaxation * (np.log(1.0 / tolerance) + 1.0))
+        slowest = max(np.e, self._left_out) * self.reduction.relaxation
+        return slowest * (float(np.log(1.0 / tolerance)) + MARGIN)
 
     # ------------------------------------------------------------------
 
@@ -176,7 +184,9 @@ class AnchorModes:
             for place, k in enumerate(order):
                 lam = mp.mpf(0) if zero and place == 0 else values[k]
                 x, y = right[k], left[k]
-                if mp.re(lam) * self.reduction.relaxation > CONVERGENT:
+                pace = float(mp.re(lam) * self.reduction.relaxation)
+                if pace > CONVERGENT:
+                    self._left_out = max(self._left_out, 1.0 / pace)
                     continue
                 if lam:
                     lam, x, y = self._polished(g, lam, x, y)

@@ -11,6 +11,7 @@ from fokkerplanck.solvers.chebyshev import Chebyshev
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.late import Late
 from fokkerplanck.solvers.poles import STRICTEST
 from fokkerplanck.solvers.propagator import CLIP, Advance, Propagator, clip_rounding
 from fokkerplanck.solvers.rational import MOST_PIECES, Rational
@@ -34,7 +35,8 @@ class Automatic(Propagator):
     (Chebyshev, or the Poisson sum where that takes fewer products) while its products cost less
     than the factorisations of a rational step, or a fifth of them on a driven chain. Where a
     rational step is refused by its error estimate or bound, because the density is still far from
-    equilibrium, an explicit stretch of about the same cost goes first.
+    equilibrium, an explicit stretch of about the same cost goes first. Once the fast modes have
+    died out, the slow ones alone are summed.
     """
 
     name = "auto"
@@ -55,7 +57,13 @@ class Automatic(Propagator):
         """Return ``exp(dt Q.T) mass`` to within `tolerance` in L1."""
         if self._line is not None:
             return self._on_the_line(self._line, mass, dt, tolerance)
-        if self._explicit_cost(dt) <= self._rational.cost(dt) * self._patience:
+        explicit = self._explicit_cost(dt)
+        dear = self._rational.cost(dt) * self._patience
+        if explicit > min(self._late.cost(dt), dear):
+            late = self._late
+            if dt >= late.earliest(tolerance / float(mass.sum())):
+                return late.advance(mass, dt, tolerance)
+        if explicit <= dear:
             return self._explicit(mass, dt, tolerance)
         return self._mixed(mass, dt, tolerance)
 
@@ -165,6 +173,10 @@ class Automatic(Propagator):
     @cached_property
     def _uniform(self) -> Uniformisation:
         return Uniformisation(self.generator, self.fields, self._chebyshev.jump)
+
+    @cached_property
+    def _late(self) -> Late:
+        return Late(self.generator, self.fields)
 
     @cached_property
     def _rational(self) -> Rational:

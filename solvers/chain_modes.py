@@ -16,7 +16,7 @@ from fokkerplanck.solvers.small_chain import SmallChain
 if TYPE_CHECKING:
     import mpmath
 
-__all__ = ["ChainModes", "slow_modes"]
+__all__ = ["ChainModes", "in_many_digits", "slow_modes", "spread_bits"]
 
 Array = NDArray[np.float64]
 #: Binary digits beyond those that the spread of the eigenvalues takes.
@@ -150,12 +150,7 @@ def _general(chain: SmallChain) -> tuple[list[Any], Any, Any, list[Any]]:
     import mpmath as mp
 
     n = chain.states
-    a = mp.zeros(n)
-    for i in range(n):
-        a[i, i] = _mpf(chain.total_absorption, i)
-        for j in np.flatnonzero(chain.rates.mantissa[i]).tolist():
-            a[i, j] = -_mpf(chain.rates, (i, j))
-            a[i, i] -= a[i, j]
+    a = -in_many_digits(chain)
     values, right = mp.eig(a)
     try:
         left = right**-1
@@ -164,6 +159,20 @@ def _general(chain: SmallChain) -> tuple[list[Any], Any, Any, list[Any]]:
     loss = 4 * n * mp.eps * mp.mnorm(a, "f")
     condition = [mp.norm(right[:, k]) * mp.norm(left[k, :]) for k in range(n)]
     return values, right, left, [loss * c for c in condition]
+
+
+def in_many_digits(chain: SmallChain) -> Any:
+    """Make the generator of a chain a matrix of mpmath, its diagonal summed in many digits."""
+    import mpmath as mp
+
+    n = chain.states
+    q = mp.zeros(n)
+    for i in range(n):
+        q[i, i] = -_mpf(chain.total_absorption, i)
+        for j in np.flatnonzero(chain.rates.mantissa[i]).tolist():
+            q[i, j] = _mpf(chain.rates, (i, j))
+            q[i, i] -= q[i, j]
+    return q
 
 
 def _never_absorbed(chain: SmallChain) -> list[int]:
@@ -178,6 +187,11 @@ def _never_absorbed(chain: SmallChain) -> list[int]:
             weights = SmallChain(chain.rates[np.ix_(inside, inside)]).stationary()
             states.append(int(inside[np.argmax(weights.log())]))
     return states
+
+
+def spread_bits(chain: SmallChain) -> int:
+    """Bits between the fastest rate of a chain and the slowest of its modes."""
+    return _spread(chain, _never_absorbed(chain))
 
 
 def _spread(chain: SmallChain, still: list[int]) -> int:

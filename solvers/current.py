@@ -24,7 +24,7 @@ def cell_current(generator: Generator, mass: Array) -> Array:
 
 
 def current_of_fluxes(generator: Generator, flux: Array) -> Array:
-    """Current density at cell centres of net fluxes on links, shape (*shape, dim)."""
+    """Turn net fluxes on links into current densities at cell centres, (*shape, dim)."""
     moved = 0.5 * flux[:, None] * generator.link_vectors()
     current = np.stack(
         [

@@ -48,7 +48,7 @@ class Reduction:
     generator : Generator
         Rates between cells, and absorption.
     live : ndarray of bool, shape (cells,), optional
-        Cells that take part; the others have no links.
+        Cells that take part; those that have links unless given.
     anchors : ndarray of int, optional
         Where to begin with; otherwise the bottoms of all wells.
 
@@ -73,8 +73,12 @@ class Reduction:
         self, generator: Generator, live: Mask | None = None, anchors: Cells | None = None
     ) -> None:
         self.generator = generator
-        self.live = np.ones(generator.cells, dtype=np.bool_) if live is None else live
         out = generator.exit_rate
+        if live is None:
+            into = np.bincount(generator.head, generator.forward, generator.cells)
+            into += np.bincount(generator.tail, generator.backward, generator.cells)
+            live = (out > 0) | (into > 0)
+        self.live = live
         stuck = self.live & ~(out > 0)
         if stuck.any():
             msg = f"cell {_place(generator, int(np.argmax(stuck)))} can never be left: "

@@ -19,7 +19,7 @@ ROWS = [
     {"grid"},
     {"landscapes", "noise", "noise_models", "regions", "spd", "sgd", "schedule", "forces"},
     {"problem", "initial", "sets"},
-    {"link_weight", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
+    {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"},

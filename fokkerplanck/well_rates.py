@@ -1,0 +1,192 @@
+"""Rates between the wells of a landscape that has several: a small chain that stands for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.killed_chain import killed_chains
+from fokkerplanck.passage import LN10, extrapolated
+from fokkerplanck.sets import Ball
+from fokkerplanck.transitions import flux_between
+
+if TYPE_CHECKING:
+    from fokkerplanck.landscapes.critical import CriticalPoint
+    from fokkerplanck.problem import Problem
+
+__all__ = ["MOST_WELLS", "RateMatrix", "rate_matrix"]
+
+Array = NDArray[np.float64]
+MOST_WELLS = 24
+#: Part of the distance to the nearest saddle or minimum that the core of a well reaches, unless
+#: it is given; and least radius in cells.
+CORE, LEAST = 0.25, 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class RateMatrix:
+    """Transition rates between wells.
+
+    Parameters
+    ----------
+    wells : tuple of CriticalPoint
+        The minima.
+    cores : tuple of Ball
+        Set around each that counts as being there; on a line the minimum itself.
+    rates : ndarray, shape (n, n)
+        ``rates[i, j]``: transitions per unit of time from well i to well j, no third core met in
+        between, over the probability to have come last from i. Diagonal 0.
+    log10_rates : ndarray, shape (n, n)
+        Decimal logarithms, -inf on the diagonal.
+    populations : ndarray, shape (n,)
+        Stationary probability to have come last from each core.
+    error : float
+        Relative error of the rates that matter: spread of fluxes over dividing lines, rounding.
+    """
+
+    wells: tuple[CriticalPoint, ...]
+    cores: tuple[Ball, ...]
+    rates: Array
+    log10_rates: Array
+    populations: Array
+    error: float
+
+    def log10_passage_times(self) -> Array:
+        """Decimal logarithms of the mean times between wells in this chain, shape (n, n).
+
+        -inf on the diagonal. They agree with those of the whole problem up to the time it takes to
+        relax within the wells.
+        """
+        from fokkerplanck.solvers.scaled import Scaled
+        from fokkerplanck.solvers.small_chain import SmallChain
+
+        n = len(self.wells)
+        rates = Scaled.from_log(self.log10_rates * LN10)
+        times = np.full((n, n), -np.inf)
+        for j in range(n):
+            rest = np.delete(np.arange(n), j)
+            chain = SmallChain(rates[np.ix_(rest, rest)], rates[rest, j])
+            times[rest, j] = chain.solve(np.ones(n - 1)).log() / LN10
+        return times
+
+    def passage_times(self) -> Array:
+        """Mean times between wells in this chain, shape (n, n); inf beyond 1e308."""
+        with np.errstate(over="ignore"):
+            return np.asarray(10.0 ** self.log10_passage_times())
+
+    def _repr_html_(self) -> str:
+        names = [", ".join(f"{c:.4g}" for c in w.position) for w in self.wells]
+        head = "".join(f"<th>to ({n})</th>" for n in names)
+        rows = "".join(
+            f"<tr><th>({n})</th>{''.join(f'<td>{r:.4g}</td>' for r in row)}</tr>"
+            for n, row in zip(names, self.rates, strict=True)
+        )
+        return f"<table><tr><th>from</th>{head}</tr>{rows}</table>"
+
+
+def rate_matrix(
+    problem: Problem,
+    wells: Sequence[ArrayLike] | None = None,
+    *,
+    radius: float | None = None,
+    weight: str = "midpoint",
+) -> RateMatrix:
+    r"""Rates between all pairs of wells.
+
+    With cores :math:`A_i` around the minima, :math:`q_j` the probability to meet core j first and
+    :math:`\tilde q_i` that to have come last from core i,
+
+    .. math:: k_{ij} = \frac{\text{flux of } \pi_x \tilde q_i(x) Q_{xy} q_j(y)
+        \text{ into core } j}{\sum_x \pi_x \tilde q_i(x)}.
+
+    Parameters
+    ----------
+    problem : Problem
+        Walls must not absorb.
+    wells : sequence of points, optional
+        The minima nearest to these; all of them unless given.
+    radius : float, optional
+        Radius of the cores. Unless given, a quarter of the distance to the nearest other critical
+        point in the plane, and a point on a line.
+    weight : str
+        Link weight in the plane.
+
+    Raises
+    ------
+    CaseError
+        Fewer than two wells, more than 24, or cores that overlap.
+    NumericalError
+        If a rate cannot be vouched for.
+
+    References
+    ----------
+    Vanden-Eijnden and Venturoli, J. Chem. Phys. 130, 194101 (2009), for rates between cores.
+    """
+    from fokkerplanck.landscapes.critical import critical_points
+
+    if any("absorbing" in walls for walls in problem.grid.walls):
+        msg = "rates between wells need a stationary state, but a wall of the grid is absorbing"
+        raise CaseError(msg, key="rates")
+    found = critical_points(problem.landscape, problem.grid)
+    chosen = _chosen([p for p in found if p.kind == "minimum"], wells)
+    cores = [_core(problem, w, found, radius) for w in chosen]
+    _check_apart(cores)
+    chains = killed_chains(problem, cores, weight=weight)
+    n = len(chosen)
+    log_rates, error = np.full((n, n), -np.inf), chains[-1].error
+    log_population = np.zeros(n)
+    for i, j in np.ndindex(n, n):
+        if i == j:
+            continue
+        parts = [flux_between(chain, i, j) for chain in chains]
+        log_flux, doubt = extrapolated([p[0] for p in parts])
+        log_population[i], _ = extrapolated([p[1] for p in parts])
+        log_rates[i, j] = log_flux - log_population[i]
+        error = max(error, doubt, parts[-1][3])
+    populations = np.exp(log_population)
+    return RateMatrix(
+        tuple(chosen), tuple(cores), np.exp(log_rates), log_rates / LN10, populations, error
+    )
+
+
+def _chosen(minima: list[CriticalPoint], wells: Sequence[ArrayLike] | None) -> list[CriticalPoint]:
+    chosen = minima
+    if wells is not None:
+        near = [
+            min(minima, key=lambda m: float(np.linalg.norm(m.position - np.atleast_1d(place))))
+            for place in wells
+            if minima
+        ]
+        chosen = list(dict.fromkeys(near))
+    if not 2 <= len(chosen) <= MOST_WELLS:
+        msg = f"rates are between 2 to {MOST_WELLS} wells, this landscape has {len(chosen)}"
+        raise CaseError(f"{msg} of those asked for" if wells is not None else msg, key="rates")
+    return chosen
+
+
+def _core(
+    problem: Problem,
+    well: CriticalPoint,
+    points: Sequence[CriticalPoint],
+    radius: float | None,
+) -> Ball:
+    grid = problem.grid
+    if radius is None and grid.dim == 1:
+        return Ball(well.position)
+    if radius is None:
+        gaps = [float(np.linalg.norm(p.position - well.position)) for p in points if p is not well]
+        radius = max(CORE * min(gaps), LEAST * max(grid.spacing))
+    return Ball(well.position, radius)
+
+
+def _check_apart(cores: Sequence[Ball]) -> None:
+    for i, a in enumerate(cores):
+        for b in cores[:i]:
+            if np.linalg.norm(np.subtract(a.centre, b.centre)) <= a.radius + b.radius:
+                msg = f"the cores {a.text} and {b.text} overlap; take a smaller radius"
+                raise CaseError(msg, key="rates.radius")
