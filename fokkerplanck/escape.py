@@ -11,6 +11,7 @@ import numpy as np
 
 from fokkerplanck import escape_record as record
 from fokkerplanck.case import build
+from fokkerplanck.errors import CaseError
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["Escape", "Way"]
 
 LN10 = math.log(10)
+#: decimal logarithm of the longest mean time whose distribution is on a scale of floats
+LONGEST = 290.0
 Tell = Callable[[str], None]
 
 
@@ -59,16 +62,18 @@ class Way:
         tell(steps)
         found = mean_first_passage(problem, self.start, self.end, weight=table.weight)
         self.passage = found
-        if _unless(table.reactive, default=not _absorbs(problem)):
+        ends, weight = (self.start, self.end), table.weight
+        if _unless(table.reactive, default=self.apart(problem)):
             from fokkerplanck.transitions import reactive_current
 
             tell(f"{steps}: reactive current")
-            self.reactive = reactive_current(problem, self.start, self.end)
-        if _unless(table.survival, default=problem.grid.dim == 1):
+            self.reactive = reactive_current(problem, *ends, weight=weight)
+        soon = found.log10_mean < LONGEST
+        if _unless(table.survival, default=problem.grid.dim == 1 and soon):
             from fokkerplanck.survival import first_passage_distribution
 
             tell(f"{steps}: distribution of the time")
-            self.survival = first_passage_distribution(problem, self.start, self.end)
+            self.survival = first_passage_distribution(problem, *ends, weight=weight)
         if not refine:
             return
 
@@ -83,6 +88,23 @@ class Way:
         mean, variance = refined_all(logarithms, problem, log=True)
         self.refined = {"mean": mean, "variance": variance}
 
+    def apart(self, problem: Problem) -> bool:
+        """Whether there is a reactive current: a stationary state, and room between the sets.
+
+        Where sets touch, a diffusion goes from one to the other infinitely often.
+        """
+        if isinstance(self.end, str) or any("absorbing" in pair for pair in problem.grid.walls):
+            return False
+        start, end = (part.shares(problem.grid) > 0.0 for part in (self.start, self.end))
+        near = end.copy()
+        for k, axis in enumerate(problem.grid.axes):
+            for step in (-1, 1):
+                moved = np.roll(end, step, axis=k)
+                if not axis.periodic:
+                    moved[(slice(None),) * k + (0 if step > 0 else -1,)] = False
+                near |= moved
+        return not bool((start & near).any())
+
     def shares(self, problem: Problem) -> tuple[Any, Any]:
         """Shares of the cells in both sets; a start that is a point fills the cell it is in."""
         grid = problem.grid
@@ -90,7 +112,7 @@ class Way:
         point = self.start.representative()
         if not start.any() and point is not None:
             start = np.zeros(grid.shape)
-            start[grid.cell_of(point)] = 1.0
+            start[grid.cell_of(tuple(point))] = 1.0
         end = np.zeros(grid.shape) if isinstance(self.end, str) else self.end.shares(grid)
         return start, end
 
@@ -121,7 +143,14 @@ class Escape:
     def of(cls, case: Case, problem: Problem, *, refine: bool = False) -> Escape:
         """Make the sets of the passages; raises `CaseError` where they do not fit the grid."""
         pairs = zip(case.passage, build.passages(case, problem), strict=True)
-        return cls(case, problem, tuple(Way(t, *ends) for t, ends in pairs), refine)
+        ways = tuple(Way(table, *ends) for table, ends in pairs)
+        for k, way in enumerate(ways):
+            if way.table.reactive and not way.apart(problem):
+                msg = "the sets touch, and no current leads from one to the other; leave it out"
+                raise CaseError(msg, file=_file(case), key=f"passage.{k}.reactive")
+        if case.rates is not None:
+            _check_wells(case, problem)
+        return cls(case, problem, ways, refine)
 
     def find(self, tell: Tell) -> None:
         """Compute everything in turn; on an error what came before it is kept."""
@@ -186,9 +215,18 @@ class Escape:
         self.spectrum_refined = refined_all(logarithms, self.problem, log=True)
 
 
+def _check_wells(case: Case, problem: Problem) -> None:
+    from fokkerplanck.landscapes.critical import critical_points
+
+    points = critical_points(problem.landscape, problem.grid)
+    if (n := sum(p.kind == "minimum" for p in points)) < 2:
+        msg = f"needs a landscape with at least two minima on the grid, this one has {n}"
+        raise CaseError(msg, file=_file(case), key="rates")
+
+
+def _file(case: Case) -> str | None:
+    return str(case.path) if case.path else None
+
+
 def _unless(given: bool | None, *, default: bool) -> bool:
     return default if given is None else given
-
-
-def _absorbs(problem: Problem) -> bool:
-    return any("absorbing" in pair for pair in problem.grid.walls)

@@ -35,12 +35,12 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
     made = table(("passage", "left"), ("mean time", "right"), ("spread", "right"))
     reactive = any(p["reactive"] for p in passages.values())
     lost = any(p["probability"] < 1.0 for p in passages.values())
-    for shown, name in ((reactive, "reactive flux"), (lost, "probability"), (True, "error")):
+    for shown, name in ((reactive, "reactive flux"), (lost, "probability"), (True, "solver error")):
         if shown:
             made.add_column(name, justify="right")
     for name, p in passages.items():
         way = f"{escape(name)}\n[dim]  {escape(p['from'])}\n  to {escape(p['to'])}[/dim]"
-        row = [way, large(p["mean"], p["log10_mean"]), _spread(p)]
+        row = [way, large(p["mean"], p["log10_mean"], 8), _spread(p)]
         if reactive:
             flux = p["reactive"] or {"flux": None, "log10_flux": None}
             row.append(large(flux["flux"], flux["log10_flux"], 5))

@@ -114,6 +114,8 @@ def _judge(k: int, case: Case, problem: Problem, result: Mapping[str, Any]) -> d
         computed = lookup(result, expected.quantity, file=file, key=key)
     except OutOfRange as error:  # fewer times or wells than the case had: fails, but runs
         computed, note = None, error.message
+    if computed is None and not note:
+        note = _beyond_floats(result, expected.quantity)
     if isinstance(computed, (Mapping, list, tuple, str)):
         what = f"is the text {computed!r}" if isinstance(computed, str) else _contents(computed)
         msg = f'"{expected.quantity}" {what}; an expectation needs one number'
@@ -139,6 +141,16 @@ def _judge(k: int, case: Case, problem: Problem, result: Mapping[str, Any]) -> d
         "pass": _within(computed, predicted, rtol, atol),
         "note": note,
     }
+
+
+def _beyond_floats(result: Mapping[str, Any], quantity: str) -> str:
+    """Say so where only the logarithm of a quantity is known."""
+    head, _, last = quantity.rpartition(".")
+    try:
+        known = lookup(result, f"{head}.log10_{last}")
+    except CaseError:
+        return ""
+    return f"is out of the range of floats: expect log10_{last}, {known:.10g}" if known else ""
 
 
 def _match(place: Any, rest: Sequence[str]) -> tuple[int, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def write(
     states: Sequence[State],
     stationary: State | None = None,
     title: str = "a test",
+    more: dict[str, Group] | None = None,
 ) -> StoredResult:
     """A result file with given densities and currents; D = 1."""
     diffusion = np.broadcast_to(np.eye(grid.dim), (*grid.shape, grid.dim, grid.dim))
@@ -42,7 +44,7 @@ def write(
     with Writer(path, header) as writer:
         for t, (p, j) in zip(times, states, strict=True):
             writer.append(Row(t, p.ravel() * grid.volume, p, j, SCALARS))
-        groups = {}
+        groups = dict(more or {})
         if stationary is not None:
             names = ("x", "y")[: grid.dim]
             arrays = {
@@ -101,6 +103,69 @@ def plane_file(path: Path) -> StoredResult:
         (steady, steady[..., None] * turn),
         title="turning $ α",
     )
+
+
+LOG10_MEAN = 400.0
+
+
+def escape_file(path: Path, dim: int, stationary: bool = False) -> StoredResult:
+    """A passage over a barrier that is beyond floats, its spectrum, and rates of three wells.
+
+    In the plane the reactive current flows along x, with a Gaussian profile across.
+    """
+    grid = Grid.line(-2.0, 2.0, 80) if dim == 1 else Grid.plane((-2.0, 2.0, 80), (-1.5, 1.5, 60))
+    names = grid.names
+    x = grid.points()[..., 0]
+    y = grid.points()[..., -1] if dim == 2 else np.zeros_like(x)
+    q = 0.5 * (1 + np.vectorize(math.erf)(x / 0.3))
+    ends = [((x - c) ** 2 + y**2 < 0.3**2).astype(float) for c in (-1.0, 1.0)]
+    profile = np.exp(-0.5 * (y / 0.1) ** 2) / (0.1 * math.sqrt(2 * math.pi)) if dim == 2 else 1.0
+    current = np.zeros((*grid.shape, dim))
+    current[..., 0] = profile * (ends[0] + ends[1] == 0)
+    times = np.geomspace(1e-3, 1e3, 31)
+    facts = {"index": 0, "mean": math.inf, "log10_mean": LOG10_MEAN, "from": "a", "to": "b"}
+    arrays = {
+        "log10_time": (LOG10_MEAN + np.log10(1.0 - 0.99 * q), names, ""),
+        "source": (ends[0], names, ""),
+        "target": (ends[1], names, ""),
+        "committor": (q, names, ""),
+        "committor_backward": (1 - q, names, ""),
+        "reactive_current": (current, (*names, "component"), ""),
+        "survival": (np.exp(-times), ("passage_time",), ""),
+        "arrival": (np.exp(-times), ("passage_time",), ""),
+    }
+    over = Group(arrays, facts, {"passage_time": (times, "time")})
+    finite = {**facts, "index": 1, "mean": 1.0, "log10_mean": 0.0}
+    near = {**arrays, "log10_time": (np.log10(1.0 - 0.99 * q), names, "")}
+    under = Group(near, finite, {"passage_time": (times, "time")})
+    logs = np.array([-LOG10_MEAN, 0.0, 0.3])
+    modes = np.stack([2 * q - 1, np.exp(-(x**2)), x])
+    spectrum = {
+        "rate": (10.0**logs, ("mode",), ""),
+        "frequency": (np.zeros(3), ("mode",), ""),
+        "log10_rate": (logs, ("mode",), ""),
+        "error": (np.zeros(3), ("mode",), ""),
+        "right": (modes, ("mode", *names), ""),
+        "left": (modes, ("mode", *names), ""),
+    }
+    pair = np.array([[-np.inf, -350.0, -3.0], [-2.0, -np.inf, -4.0], [-5.0, -6.0, -np.inf]])
+    places = np.zeros((3, dim))
+    places[:, 0] = [-1.0, 0.0, 1.0]
+    rates = {
+        "position": (places, ("well", "component"), ""),
+        "rate": (10.0**pair, ("well", "to_well"), ""),
+        "log10_rate": (pair, ("well", "to_well"), ""),
+        "population": (np.array([0.2, 0.3, 0.5]), ("well",), ""),
+    }
+    more = {
+        "passage/over $": over,
+        "passage/a back": under,
+        "spectrum": Group(spectrum, {}),
+        "rates": Group(rates, {"error": 0.0}),
+    }
+    loss = (x**2 - 1) ** 2 / 4 + (y**2 if dim == 2 else 0.0)
+    steady = (normal(grid, [0.0] * dim, 0.5), current) if stationary else None
+    return write(path, grid, loss, [], [], steady, more=more)
 
 
 def panel(figure: Figure, name: str) -> mpl.axes.Axes:

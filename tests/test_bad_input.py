@@ -420,6 +420,16 @@ BROKEN = [
         "passage.0.reactive",
         "absorb",
     )._replace(base=ESCAPE.replace('"reflecting"', '"absorbing"').replace("[stationary]", "")),
+    escape(
+        "reactive current of sets that touch",
+        f"from = {{ centre = [-1.0], radius = 0.1 }}\n{TO}",
+        "from = { box = [-2, 0] }\nto = { box = [0, 2] }\nreactive = true",
+        "passage.0.reactive",
+        "touch",
+    ),
+    escape("rates of a lone well", "[spectrum]", "[rates]\n[spectrum]", "rates", "minima")._replace(
+        base=ESCAPE.replace("a * (x**2 - 1)**2", "a * x**2")
+    ),
     plane_escape(
         "point to reach",
         "{ halfplane = { normal = [1.0, 0.0], offset = 0.5 } }",
@@ -510,7 +520,7 @@ def check(err: str, *says: str) -> None:
 
 
 def test_the_bases_are_good(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for k, text in enumerate((LINE, PLANE, PLANE_ESCAPE)):
+    for k, text in enumerate((LINE, PLANE, ESCAPE, PLANE_ESCAPE)):
         Path("case.toml").write_text(text)
         assert status_of("run", "case.toml", "-o", f"good{k}.h5", "--quiet") == 0
 

@@ -22,9 +22,9 @@ TIMELESS = {
 def passage_mistakes(case: Case) -> Iterator[Mistake]:
     """All that is wrong with [[passage]], [spectrum] and [rates] beside the other tables."""
     if case.noise.schedule is not None:
-        for table, why in TIMELESS.items():
-            if getattr(case, table):
-                yield table, f"{why} under a noise that changes in time; remove noise.schedule"
+        for name, why in TIMELESS.items():
+            if getattr(case, name):
+                yield name, f"{why} under a noise that changes in time; remove noise.schedule"
     if case.rates is not None and _absorbs(case):
         yield "rates", "wells have no rates where a wall absorbs: all is lost; see grid.x.walls"
     names: dict[str, int] = {}

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from fokkerplanck.compare import Comparison, Snapshot, snapshot
 from fokkerplanck.errors import CaseError
 from fokkerplanck.plot.comparison import comparison_figure
-from fokkerplanck.plot.escape import ESCAPE, escape_figure, has_escape_only, material
+from fokkerplanck.plot.escape import ESCAPE, escape_figure, is_about_escape, material
 from fokkerplanck.plot.line_figure import CURVES, line_figure
 from fokkerplanck.plot.movie import MOVIE_DPI, write_movie
 from fokkerplanck.plot.output import MOVIES, PICTURES, PRINT_DPI, check_output, save
@@ -67,7 +67,7 @@ def plot_result(
     what : str, optional
         Only this: ``"density"``, ``"current"``, ``"stationary"``, or of escape ``"passage"``,
         ``"committor"``, ``"reactive"``, ``"survival"``, ``"spectrum"``, ``"rates"``. Without it
-        the figure shows densities where the result has any, else what it has of escape.
+        the figure shows what evolves, or if nothing does, what the result has of escape.
     name : str, optional
         Only the passage of this name.
     dpi : int, optional
@@ -113,7 +113,7 @@ def figure_of(
     """Draw a result and give back the figure; options as in `plot_result`."""
     if name is not None and what is None:
         what = "passage"
-    if what in ESCAPE or (what is None and at is None and has_escape_only(result)):
+    if what in ESCAPE or (what is None and at is None and is_about_escape(result)):
         if at is not None:
             msg = f"{what} has no time: leave out --at {at:g}"
             raise CaseError(msg, file=str(result.path), key="at")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
+from fokkerplanck.plot.select import Shot, stationary_shot
 from fokkerplanck.plot.wells import Wells, find_wells
-from fokkerplanck.plot.window import part_of, window
+from fokkerplanck.plot.window import cut, part_of, window
 from fokkerplanck.stored_escape import StoredPassage, StoredRates, StoredSpectrum
 
 if TYPE_CHECKING:
     from fokkerplanck.store import StoredResult
 
-__all__ = ["ESCAPE", "Material", "escape_figure", "has_escape_only", "material"]
+__all__ = ["ESCAPE", "Material", "escape_figure", "is_about_escape", "material"]
 
 Array = NDArray[np.float64]
 
@@ -45,6 +46,8 @@ class Material:
     passages : tuple of StoredPassage
     spectrum : StoredSpectrum or None
     rates : StoredRates or None
+    stationary : Shot or None
+        Stationary density and current.
     """
 
     grid: Grid
@@ -53,12 +56,13 @@ class Material:
     passages: tuple[StoredPassage, ...]
     spectrum: StoredSpectrum | None
     rates: StoredRates | None
+    stationary: Shot | None
 
 
-def has_escape_only(result: StoredResult) -> bool:
-    """Whether a result holds something about escape, and no density to draw."""
+def is_about_escape(result: StoredResult) -> bool:
+    """Whether a result holds something about escape, and nothing that evolves."""
     found = result.passages or result.spectrum is not None or result.rates is not None
-    return bool(found) and not len(result.times) and result.stationary is None
+    return bool(found) and not len(result.times)
 
 
 def material(result: StoredResult, what: str | None, name: str | None = None) -> Material:
@@ -89,6 +93,7 @@ def material(result: StoredResult, what: str | None, name: str | None = None) ->
         passages[:MOST],
         result.spectrum,
         result.rates,
+        stationary_shot(result),
     )
     _require(found, what, str(result.path))
     return found if found.grid.dim == 1 else _cropped(found)
@@ -124,8 +129,15 @@ def _cropped(found: Material) -> Material:
     if spectrum is not None:
         modes = (slice(None), *slices)
         spectrum = replace(spectrum, right=spectrum.right[modes], left=spectrum.left[modes])
-    grid, loss = part_of(found.grid, slices), found.loss[slices]
-    return replace(found, grid=grid, loss=loss, passages=passages, spectrum=spectrum)
+    steady = found.stationary
+    return replace(
+        found,
+        grid=part_of(found.grid, slices),
+        loss=found.loss[slices],
+        passages=passages,
+        spectrum=spectrum,
+        stationary=None if steady is None else cut(steady, slices),
+    )
 
 
 def _below_passes(found: Material) -> NDArray[np.bool_]:
@@ -140,7 +152,8 @@ def _below_passes(found: Material) -> NDArray[np.bool_]:
 def _cut(p: StoredPassage, slices: tuple[slice, ...]) -> StoredPassage:
     fields = ("log10_time", "source", "target", "committor", "committor_backward", "current")
     values = {name: getattr(p, name) for name in fields}
-    return replace(p, **{k: None if v is None else v[slices] for k, v in values.items()})
+    cut: dict[str, Any] = {k: None if v is None else v[slices] for k, v in values.items()}
+    return replace(p, **cut)
 
 
 def _require(found: Material, what: str | None, file: str) -> None:

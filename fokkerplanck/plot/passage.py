@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.contour import QuadContourSet
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
 from fokkerplanck.plot.line import label_place
-from fokkerplanck.plot.plane import frame, loss_contours, thinned
+from fokkerplanck.plot.plane import frame, thinned
 from fokkerplanck.plot.streams import flux_streams
 from fokkerplanck.plot.style import STEPS, WELLS, large_number, new_axes, plain
 from fokkerplanck.stored_escape import StoredPassage
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMITTOR",
-    "backdrop",
     "committor_curve",
     "committor_map",
     "current_map",
@@ -162,7 +162,7 @@ def reactive_streams(
         return None
     drawn = LineCollection(lines, colors=colour, linewidths=0.7, capstyle="round", zorder=4)
     ax.add_collection(drawn, autolim=False)
-    for line in lines[1::3]:
+    for line in lines[1::4]:
         _arrow(line, q, grid, ax, colour)
     frame(ax, grid)
     return drawn
@@ -178,7 +178,7 @@ def set_outlines(
             continue
         if np.count_nonzero(share) == 1:
             place = points[np.unravel_index(int(share.argmax()), share.shape)]
-            ax.plot(*place, "o", color=face, markeredgecolor=colour, markersize=4.5, zorder=6)
+            ax.plot(*place, "o", color=face, markeredgecolor=colour, markersize=5.0, zorder=7)
             continue
         x, y, thin = thinned(share, grid)
         if filled:
@@ -186,12 +186,7 @@ def set_outlines(
         ax.contour(x, y, thin.T, levels=[0.5], colors=colour, linewidths=0.9, zorder=5)
 
 
-def backdrop(loss: Array, grid: Grid, ax: Axes, *, colour: str = "0.35") -> None:
-    """Draw contours of the loss below streamlines."""
-    loss_contours(loss, grid, ax, colour=colour)
-
-
-def side_bar(filled: QuadContourSet, ax: Axes, label: str) -> Colorbar:
+def side_bar(filled: ScalarMappable, ax: Axes, label: str) -> Colorbar:
     """Draw a colour bar that is as high as its axes, also where those keep an aspect."""
     bar = ax.figure.colorbar(filled, cax=ax.inset_axes((1.025, 0.0, 0.04, 1.0)))
     bar.set_label(label)

@@ -9,7 +9,6 @@ from fokkerplanck.plot.escape import Material
 from fokkerplanck.plot.line import landscape_strip
 from fokkerplanck.plot.passage import (
     STREAMS,
-    backdrop,
     committor_curve,
     committor_map,
     current_map,
@@ -20,7 +19,13 @@ from fokkerplanck.plot.passage import (
     survival_curve,
     time_map,
 )
-from fokkerplanck.plot.plane import critical_marks, shape_ratio
+from fokkerplanck.plot.plane import (
+    critical_marks,
+    density_image,
+    loss_contours,
+    shape_ratio,
+    streamlines,
+)
 from fokkerplanck.plot.spectrum import ladder
 from fokkerplanck.plot.style import WELLS, WIDTH, large_number, letter, plain
 from fokkerplanck.stored_escape import StoredPassage
@@ -92,7 +97,8 @@ def plane_passages(found: Material, what: str | None) -> Figure:
         _draw_way(axes[-1], p, found, what)
     if times:
         axes.append(figure.add_subplot(panels[0, 1]))
-        _draw_times(axes[-1], found.passages[0], found)
+        draw = _draw_times if found.stationary is None else _draw_stationary
+        draw(axes[-1], found.passages[0], found)
     if below:
         low = outer[1].subgridspec(1, len(below))
         for k, name in enumerate(below):
@@ -136,7 +142,7 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
         filled = committor_map(p, grid, ax)
         label = "committor $q$"
     dark = what == "reactive"
-    backdrop(found.loss, grid, ax, colour="0.7" if dark else "0.35")
+    loss_contours(found.loss, grid, ax, colour="0.7" if dark else "0.35")
     if what != "committor":
         colour = "white" if dark else COLOURS[0]
         reactive_streams(p, grid, ax, count=STREAMS, colour=colour)
@@ -149,10 +155,22 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
 
 def _draw_times(ax: Axes, p: StoredPassage, found: Material) -> None:
     filled = time_map(p, found.grid, ax)
-    backdrop(found.loss, found.grid, ax)
+    loss_contours(found.loss, found.grid, ax, colour="0.35")
     set_outlines(p, found.grid, ax, colour="white", filled=False)
     ax.set_title(f"$\\tau = {large_number(p.facts['log10_mean'], 4)}$")
     side_bar(filled, ax, "mean time to the target, over $\\tau$")
+
+
+def _draw_stationary(ax: Axes, p: StoredPassage, found: Material) -> None:
+    """Draw the stationary density, and the current that it may carry."""
+    assert found.stationary is not None
+    state, grid = found.stationary, found.grid
+    image = density_image(state.density, grid, ax)
+    loss_contours(found.loss, grid, ax)
+    if state.current is not None:
+        streamlines(state.current, grid, ax)
+    ax.set_title("stationary")
+    side_bar(image, ax, "density $p$")
 
 
 def _times_curve(p: StoredPassage, found: Material, ax: Axes, colour: str) -> None:

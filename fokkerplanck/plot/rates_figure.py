@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -48,7 +49,7 @@ def rates_figure(found: Material) -> Figure:
 
 def rate_network(rates: StoredRates, ax: Axes) -> list[FancyArrowPatch]:
     """Draw an arrow for each rate, thicker where it is faster, and discs sized by population."""
-    logs, arrows = np.asarray(rates.log10_rates), []
+    logs, arrows = np.asarray(rates.log10_rates), list[FancyArrowPatch]()
     n = len(logs)
     top = max((logs[i, j] for i in range(n) for j in range(n) if i != j), default=0.0)
     for i in range(n):
@@ -68,7 +69,8 @@ def rate_network(rates: StoredRates, ax: Axes) -> list[FancyArrowPatch]:
                 shrinkB=7,
                 zorder=5,
             )
-            arrows.append(ax.add_patch(arrow))
+            ax.add_patch(arrow)
+            arrows.append(arrow)
     for i, place in enumerate(rates.wells):
         size = 4.0 + 7.0 * float(np.sqrt(rates.populations[i]))
         edge: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.6, "zorder": 6}
@@ -94,8 +96,7 @@ def rate_matrix_image(rates: StoredRates, ax: Axes | None = None) -> AxesImage:
     known = logs[np.isfinite(logs)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     norm = Normalize(low - 0.15 * (high - low or 1.0), high + 0.15 * (high - low or 1.0))
-    image = ax.imshow(logs, cmap="viridis", norm=norm)
-    image.cmap.set_bad("0.93")
+    image = ax.imshow(logs, cmap=colormaps["viridis"].with_extremes(bad="0.93"), norm=norm)
     n = len(logs)
     names = [f"{k + 1}" for k in range(n)]
     ax.set_xticks(range(n), names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import CenteredNorm
 from matplotlib.figure import Figure
@@ -50,29 +51,38 @@ def _line(found: Material) -> Figure:
 def _plane(found: Material) -> Figure:
     assert found.spectrum is not None
     spectrum, n = found.spectrum, min(MAPS, len(found.spectrum.rates))
-    columns = 2 if n > 1 else 1
-    rows = -(-n // columns)
-    side = (WIDTH - 2.9) / 2
-    height = max(rows * (0.8 * side / shape_ratio(found.grid) + 0.35) + 0.3, 2.6)
-    figure = Figure((WIDTH - (2 - columns) * side, height), layout="compressed")
-    outer = figure.add_gridspec(1, 2, width_ratios=(1.9, columns * side))
-    steps = figure.add_subplot(outer[0])
+    figure, steps, axes = _places(n, shape_ratio(found.grid))
     ladder(spectrum, steps)
-    inner = outer[1].subgridspec(rows, columns)
-    axes = [figure.add_subplot(inner[k // columns, k % columns]) for k in range(n)]
     for k, ax in enumerate(axes):
         mode_image(np.asarray(spectrum.right[k]), found.loss, found.grid, ax)
         ax.set_title(f"$\\lambda_{k} = {large_number(float(spectrum.log10_rates[k]))}$")
-        if k % columns:
+        if ax.get_subplotspec().colspan.start and ax is not axes[0]:  # type: ignore[union-attr]
             ax.set_ylabel("")
             ax.tick_params(labelleft=False)
-        if k + columns < n:
+        if k + 2 < n:
             ax.set_xlabel("")
             ax.tick_params(labelbottom=False)
-    bar = figure.colorbar(
-        ScalarMappable(CenteredNorm(0.0, 1.0), COMMITTOR), ax=axes, pad=0.02, aspect=28
-    )
+    mappable = ScalarMappable(CenteredNorm(0.0, 1.0), COMMITTOR)
+    bar = figure.colorbar(mappable, ax=axes, pad=0.02, aspect=28)
     bar.set_label("mode $\\psi_k$, observable")
     for k, ax in enumerate((steps, *axes)):
         letter(ax, k)
     return figure
+
+
+def _places(n: int, ratio: float) -> tuple[Figure, Axes, list[Axes]]:
+    """Axes of the ladder and of `n` maps: beside them, or an odd one out among them."""
+    odd = n % 2 and n > 1
+    rows = -(-n // 2)
+    side = (WIDTH - 1.0) / 2 if odd else (WIDTH - 2.9) / 2
+    height = max(rows * (0.85 * side / ratio + 0.35) + 0.3, 2.6)
+    figure = Figure((WIDTH if n > 1 else WIDTH - side, height), layout="compressed")
+    if odd:
+        cells = figure.add_gridspec(rows, 2)
+        axes = [figure.add_subplot(cells[k // 2, k % 2]) for k in range(n + 1)]
+        return figure, axes[0], axes[1:]
+    columns = min(n, 2)
+    outer = figure.add_gridspec(1, 2, width_ratios=(1.9, columns * side))
+    inner = outer[1].subgridspec(rows, columns)
+    maps = [figure.add_subplot(inner[k // columns, k % columns]) for k in range(n)]
+    return figure, figure.add_subplot(outer[0]), maps

@@ -14,7 +14,7 @@ from fokkerplanck.plot.select import LOG_FLOOR, Shot
 if TYPE_CHECKING:
     from fokkerplanck.plot.subject import Subject
 
-__all__ = ["crop", "part_of", "window"]
+__all__ = ["crop", "cut", "part_of", "window"]
 
 Array = NDArray[np.float64]
 
@@ -38,8 +38,8 @@ def crop(subject: Subject, *, log: bool = False) -> Subject:
         subject,
         grid=part_of(subject.grid, slices),
         loss=subject.loss[slices],
-        shots=tuple(_cut(s, slices) for s in subject.shots),
-        stationary=None if steady is None else _cut(steady, slices),
+        shots=tuple(cut(s, slices) for s in subject.shots),
+        stationary=None if steady is None else cut(steady, slices),
     )
 
 
@@ -80,6 +80,7 @@ def _part(axis: Axis, part: slice) -> Axis:
     return Axis(low, high, part.stop - part.start, name=axis.name)
 
 
-def _cut(state: Shot, slices: tuple[slice, ...]) -> Shot:
+def cut(state: Shot, slices: tuple[slice, ...]) -> Shot:
+    """Return the part of a state that slices of the axes leave."""
     current = None if state.current is None else state.current[slices]
     return replace(state, density=state.density[slices], current=current)
