@@ -304,7 +304,7 @@ def test_a_rational_step_where_lu_alone_has_lost_the_mass():
 
 def test_stationary_densities_stay_for_ever():
     plane, _, x = product_wells(16, 0.1)
-    steps = list(evolve(plane, np.ones(256) / 256, [1e6, 1e14]))
+    steps = list(evolve(plane, np.ones(256) / 256, [1e6, 1e14], method="rational"))
     well = np.exp(-((x**2 - 1) ** 2) / 0.4)
     marginal = steps[-1].mass.reshape(16, 16).sum(axis=1)
     np.testing.assert_allclose(marginal, well / well.sum(), rtol=1e-9)
@@ -317,7 +317,7 @@ def test_out_of_reach_is_an_error_that_teaches():
     mass = np.zeros(144)
     mass[3 * 12 + 6] = 1.0
     with pytest.raises(NumericalError, match="rates rather than densities"):
-        list(evolve(plane, mass, [1.0, 1e20]))
+        list(evolve(plane, mass, [1.0, 1e20], method="rational"))
 
 
 def test_chains_and_their_refusal():
