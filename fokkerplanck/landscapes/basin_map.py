@@ -23,8 +23,9 @@ Mask = NDArray[np.bool_]
 
 #: lattices on which borders are sought, from coarse to single cells
 STRIDES = (16, 8, 4, 2, 1)
-#: points per axis that tell the share of a cell on a border
-SAMPLES = 4
+#: points that tell the share of a cell on a border, and their generator: a Fibonacci lattice,
+#: whose points have different x and different y, as borders often run along an axis
+SAMPLES = (21, 13)
 #: offset of the two points that tell which minima a saddle connects, in boxes
 OFF = 1e-5
 
@@ -74,9 +75,8 @@ class BasinMap:
         """Whether the centre of each cell is in a basin or on its border; shape (*shape,)."""
         if basin not in self._members:
             self._follow_border(basin)
-            inside = self._is(self._codes, basin)
-            self._members[basin] = inside
-            safe = ~_near(_border(inside, self._wraps), 2, self._wraps)
+            self._members[basin] = self._is(self._codes, basin)
+            safe = ~_near(self._edge(basin), 2, self._wraps)
             decided = np.where(self._codes == OPEN, WALL, self._codes)
             self._known[basin] = np.where(safe, decided, self._wells)
         return self._members[basin]
@@ -97,12 +97,13 @@ class BasinMap:
         """Share of each cell that is in a basin, told by points in the cells that are cut."""
         if basin not in self._shares:
             shares = self.member(basin).astype(np.float64)
-            cut = _border(self.member(basin), self._wraps)
-            within = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
-            offsets = np.stack(np.meshgrid(within, within), -1) * self.grid.spacing
-            points = self.grid.points()[cut][:, None, :] + offsets.reshape(1, -1, 2)
+            cut = self._edge(basin)
+            k = np.arange(SAMPLES[0])
+            within = np.stack([k, k * SAMPLES[1] % SAMPLES[0]], axis=-1) + 0.5
+            offsets = (within / SAMPLES[0] - 0.5) * self.grid.spacing
+            points = self.grid.points()[cut][:, None, :] + offsets
             inside = self.contains(points.reshape(-1, 2), basin)
-            shares[cut] = inside.reshape(-1, SAMPLES**2).mean(axis=-1)
+            shares[cut] = inside.reshape(-1, SAMPLES[0]).mean(axis=-1)
             self._shares[basin] = shares
         return self._shares[basin]
 
@@ -112,21 +113,32 @@ class BasinMap:
             lattice = np.zeros(self.grid.shape, dtype=np.bool_)
             lattice[stride // 2 :: stride, stride // 2 :: stride] = True
             while True:
-                border = _border(self._is(self._codes, basin), self._wraps)
                 todo = lattice & ~self._exact
                 if stride < STRIDES[0]:
-                    todo &= _near(border, stride - 1, self._wraps)
+                    todo &= _near(self._edge(basin), stride - 1, self._wraps)
                 if not todo.any():
                     break
                 self._follow(np.argwhere(todo), stride)
 
+    def _edge(self, basin: int) -> Mask:
+        """Cells with a neighbour on the other side of a border, and the minimum's own cell.
+
+        In a narrow valley the basin may lie between the centres of cells.
+        """
+        inside = self._is(self._codes, basin)
+        edge = _near(inside, 1, self._wraps) & _near(~inside, 1, self._wraps)
+        edge[self.grid.cell_of(self.minima[basin].position.tolist())] = True
+        return edge
+
     def _follow(self, cells: Labels, stride: int) -> None:
         """Set the ends of some cells, and of those around them that are not known better."""
         ends, where = self._ends(self._centres(cells), self._wells), tuple(cells.T)
-        wrong = ends != self._codes[where]
-        for (i, j), end in zip(cells[wrong] - stride // 2, ends[wrong], strict=True):
+        guess = self._codes[where]
+        wrong = ends != guess
+        corners = cells[wrong] - stride // 2
+        for (i, j), end, old in zip(corners, ends[wrong], guess[wrong], strict=True):
             block = np.s_[max(i, 0) : i + stride, max(j, 0) : j + stride]
-            self._codes[block][~self._exact[block]] = end
+            self._codes[block][~self._exact[block] & (self._codes[block] == old)] = end
         self._codes[where], self._exact[where] = ends, True
 
     def _ends(self, points: Array, known: Codes) -> Codes:
@@ -152,9 +164,16 @@ class BasinMap:
 
     @cached_property
     def _codes(self) -> Codes:
-        """End of each cell, at first that of the lowest cell of its watershed."""
+        """End of each cell, at first that of the lowest cell of its watershed.
+
+        The cell of a minimum may drain into another watershed, hence the last two lines.
+        """
         lowest = self._centres(np.array(self._sheds.lowest))
-        return self._ends(lowest, self._wells)[self._sheds.labels]
+        codes = self._ends(lowest, self._wells)[self._sheds.labels]
+        codes = np.where(self._wells == OPEN, codes, self._wells)
+        cells = np.array([self.grid.cell_of(m.position.tolist()) for m in self.minima])
+        codes[tuple(cells.T)] = self._ends(self._centres(cells), self._wells)
+        return codes
 
     @cached_property
     def _feet(self) -> Codes:
@@ -173,11 +192,6 @@ class BasinMap:
 
 def _places(points: Sequence[CriticalPoint]) -> Array:
     return np.array([p.position for p in points]).reshape(-1, 2)
-
-
-def _border(member: Mask, wraps: tuple[bool, ...]) -> Mask:
-    """Cells with a neighbour, also across a corner, that is on the other side."""
-    return _near(member, 1, wraps) & _near(~member, 1, wraps)
 
 
 def _near(mask: Mask, distance: int, wraps: tuple[bool, ...]) -> Mask:

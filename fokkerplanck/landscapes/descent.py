@@ -26,7 +26,7 @@ WALL = np.int32(-2)
 SADDLE = np.int32(-3)
 
 #: error allowed in one step, in cells; near a resting place paths dance about by this much
-TOLERANCE = 1e-7
+TOLERANCE = 3e-8
 #: a path this near to a saddle, in boxes, ends there
 ON_SADDLE = 1e-9
 #: arrival at a minimum, in boxes, and in distances to the next critical point
@@ -91,9 +91,10 @@ class Descent:
             dt = min(self.grid.spacing) / size
         for _ in range(MOST_STEPS):
             code, critical = self._arrival(x, known)
-            shortest = np.where(critical, TOLERANCE / 100, 10 * TOLERANCE)
+            wall = self._at_wall(x)
+            shortest = TOLERANCE * np.select([critical, wall], [0.01, 10.0], 3.0)
             still = (code == OPEN) & (self._progress(x, speed, dt) <= shortest)
-            code[still & self._at_wall(x)] = WALL
+            code[still & wall] = WALL
             ends[live] = code
             go = (code == OPEN) & ~still
             live, x, speed, dt = live[go], x[go], speed[go], dt[go]
