@@ -96,9 +96,9 @@ def _largest_error(problem: Problem) -> float:
 def _disc() -> Iterator[Row]:
     against = "(1 - r^2) / (2 tr D)"
     worst = _largest_error(exit_problem(CELLS, stirred=False))
-    yield deviation("error of the exit time, worst cell, no force", worst, 1e-11, against)
+    yield deviation("error, worst cell, no force", worst, 1e-11, against)
     worst = _largest_error(exit_problem(CELLS, stirred=True))
-    text = f"error of the exit time, worst cell, stirred, {CELLS}^2"
+    text = f"error, worst cell, stirred, {CELLS}^2"
     yield deviation(text, worst, 1e-3, against)
     problem = exit_problem(CELLS, stirred=True)
     centre, largest = refined_all(
@@ -106,9 +106,9 @@ def _disc() -> Iterator[Row]:
         problem,
         levels=(0.5, 0.75, 1.0),
     )
-    text = "mean exit time from the centre, extrapolated"
+    text = "time from the centre, h to 0"
     yield Row(text, centre.extrapolated, 0.5, 1e-5, against)
-    yield Row("order of the error in the cell width", largest.order, 2.0, 0.1, "second order")
+    yield Row("order of the error in h", largest.order, 2.0, 0.1, "second order")
 
 
 ENTRIES = (

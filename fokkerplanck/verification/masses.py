@@ -56,24 +56,24 @@ def _evolved(problem: Problem, times: Array) -> Evolution:
 
 
 def _mass() -> Iterator[Row]:
-    against = "reflecting walls keep all of it"
+    against = "conservation of mass"
     line = _evolved(_quartic(0.05), np.linspace(0.01, 10.0, 1000))
-    yield deviation("change of mass on a line, 1000 times", line.mass_error, 1e-12, against)
+    yield deviation("mass change, line, 1000 times", line.mass_error, 1e-12, against)
     late = _evolved(_quartic(0.05), np.geomspace(1e-2, 1e8, 21))
-    yield deviation("the same, times up to 1e8", late.mass_error, 1e-12, against)
+    yield deviation("mass change, line, to t = 1e8", late.mass_error, 1e-12, against)
     for ratio in RATIOS:
         plane = _evolved(_turned(ratio), np.array([0.1, 1.0, 10.0]))
-        text = f"on a plane, full tensor of ratio {ratio}"
+        text = f"mass change, plane, tensor 1 : {ratio}"
         yield deviation(text, plane.mass_error, 1e-12, against)
 
 
 def _positivity() -> Iterator[Row]:
-    against = "a density is never negative"
+    against = "positivity"
     line = _evolved(_quartic(0.0025), np.geomspace(1e-3, 1e6, 10))
-    yield _below_zero("on a line, barrier/T = 100", line, against)
+    yield _below_zero("line, barrier/T = 100", line, against)
     for ratio in RATIOS:
         plane = _evolved(_turned(ratio), np.array([0.01, 0.1, 1.0]))
-        yield _below_zero(f"on a plane, full tensor of ratio {ratio}", plane, against)
+        yield _below_zero(f"plane, tensor 1 : {ratio}", plane, against)
 
 
 def _equilibrium() -> Iterator[Row]:
@@ -84,13 +84,13 @@ def _equilibrium() -> Iterator[Row]:
         exact /= problem.grid.integrate(exact)
         held = exact > 1e-100  # further out the exponents alone round by more
         worst = float(np.abs(found.density[held] / exact[held] - 1).max())
-        text = f"relative distance from e^(-L/T), worst cell, barrier/T = {ratio}"
+        text = f"worst cell, barrier/T = {ratio}"
         rounding = max(1e-12, 4e-14 * ratio)  # of the exponents
         yield deviation(text, worst, rounding, "Boltzmann's law")
         moment = covariance(problem.grid, found.density)[0, 0]
         moment += mean(problem.grid, found.density)[0] ** 2
         text = f"<x^2>, barrier/T = {ratio}"
-        yield Row(text, float(moment), second, 1e-10, "integration with 40 digits")
+        yield Row(text, float(moment), second, 1e-10, "integration, 40 digits")
     yield from _truncated()
 
 
@@ -99,10 +99,10 @@ def _truncated() -> Iterator[Row]:
     problem = Problem(Grid.line(-1.0, 0.7, 100), landscapes.quartic(), noise.white(0.3))
     found = refined(lambda p: float(mean(p.grid, stationary(p).density)[0]), problem)
     exact = boltzmann_density(problem.landscape.loss, 0.3, problem.grid).mean[0]
-    against = "quadrature of Boltzmann's law"
-    text = "mean where walls cut the wells, extrapolated"
+    against = "quadrature of e^(-L/T)"
+    text = "mean in a narrow box, h to 0"
     yield Row(text, found.extrapolated, float(exact), 1e-6, against)
-    yield Row("order of its error in the cell width", found.order, 2.0, 0.02, "second order")
+    yield Row("order of its error in h", found.order, 2.0, 0.02, "second order")
 
 
 def _free() -> Iterator[Row]:
@@ -135,13 +135,13 @@ def _linear() -> Iterator[Row]:
     for name, numbers, value in zip(names, found, exact, strict=True):
         yield Row(name, float(numbers.values[-1]), value, 1e-4, OU)
     for name, numbers, value in zip(names, found, exact, strict=True):
-        yield Row(f"{name}, extrapolated", numbers.extrapolated, value, 1e-6, OU)
+        yield Row(f"{name}, h to 0", numbers.extrapolated, value, 1e-6, OU)
 
 
 def _below_zero(text: str, found: Evolution, against: str) -> Row:
     lowest = min(found.minimum_density, 0.0)
     note = f"clipped on the way: {found.clipped:.0e} of the mass"
-    return deviation(f"most negative density {text}", lowest, 0.0, against, note=note)
+    return deviation(f"least, {text}", lowest, 0.0, against, note=note)
 
 
 ENTRIES = (

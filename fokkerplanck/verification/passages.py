@@ -29,7 +29,7 @@ LOW = "the law is one for barriers above 5 T"
 #: Barrier / T beyond the table.
 DEEP = (200.0, 600.0)
 LN10 = log(10.0)
-DIGITS = "integration with 40 digits"
+DIGITS = "integration, 40 digits"
 
 
 def right_of(x: float) -> HalfPlane:
@@ -67,13 +67,13 @@ def _quartic_times() -> Iterator[Row]:
 def _kramers() -> Iterator[Row]:
     for row in QUARTIC:
         found = 10 ** (_crossing(row.temperature).log10_mean - _log10_kramers(row.temperature))
-        text = f"time over Kramers' time, barrier/T = {row.ratio:g}"
+        text = f"time/Kramers, barrier/T = {row.ratio:g}"
         yield Row(text, found, row.over_kramers, 1e-10, DIGITS)
     for row in QUARTIC:
         t, valid = row.temperature, row.ratio >= 5
         found = 10 ** (_crossing(t).log10_mean - _log10_kramers(t))
         note = "" if valid else LOW
-        text = f"time over Kramers' time, barrier/T = {row.ratio:g}"
+        text = f"time/Kramers, barrier/T = {row.ratio:g}"
         allowed = NEXT * t**2
         yield Row(
             text, found, 1 + CORRECTION * t, allowed, "Kramers, 1 + c1 T", valid=valid, note=note
@@ -91,7 +91,7 @@ def _kramers_tilted() -> Iterator[Row]:
         due = 1 + t * theory.kramers_correction(_derivatives(begin), top)
         valid = begin == TILTED.left  # 7.1 T high from there, and 3.2 T from the other well
         note = "" if valid else LOW
-        text = f"time over Kramers' time, tilted well, to the {name}"
+        text = f"time/Kramers, tilted, to the {name}"
         allowed = NEXT_TILTED * t**2
         yield Row(text, found, due, allowed, "Kramers, 1 + c1 T", valid=valid, note=note)
 
@@ -111,9 +111,9 @@ def _slope() -> Iterator[Row]:
     for t in (0.0025, 0.00125, 0.000625):
         ratio = 10 ** (_crossing(t).log10_mean - _log10_kramers(t))
         slopes.append((ratio - 1) / t)
-    yield Row("(time / Kramers - 1) / T at T = 0.0025", slopes[0], CORRECTION, 0.02, "c1 = 3/2")
+    yield Row("(time/Kramers - 1)/T at T = 0.0025", slopes[0], CORRECTION, 0.02, "c1 = 3/2")
     limit = (slopes[0] - 6 * slopes[1] + 8 * slopes[2]) / 3
-    yield Row("the same, T to 0 from three temperatures", limit, CORRECTION, 1e-5, "c1 = 3/2")
+    yield Row("(time/Kramers - 1)/T, T to 0", limit, CORRECTION, 1e-5, "c1 = 3/2")
 
 
 def _touching() -> Iterator[Row]:
@@ -122,8 +122,8 @@ def _touching() -> Iterator[Row]:
             _crossing(row.temperature, 0.0).log10_mean - _crossing(row.temperature).log10_mean
         )
         allowed = 1e-4 if row.ratio < 20 else 1e-8
-        text = f"twice the time to the saddle over that across, barrier/T = {row.ratio:g}"
-        yield Row(text, 2 * ratio, 1.0, allowed, "1 up to exponentially small terms")
+        text = f"2 touch/cross, barrier/T = {row.ratio:g}"
+        yield Row(text, 2 * ratio, 1.0, allowed, "1 + O(e^(-barrier/T))")
 
 
 def _readings() -> Iterator[Row]:
@@ -139,7 +139,7 @@ def _readings() -> Iterator[Row]:
             noise.tensor("1 + x**2", reading=reading),
         )
         found = mean_first_passage(problem, [0.0], "walls").mean
-        yield Row(f"mean exit time, {reading}", found, value, 1e-10, "closed form")
+        yield Row(f"exit time, {reading}", found, value, 1e-10, "closed form")
 
 
 def _tilted() -> Iterator[Row]:

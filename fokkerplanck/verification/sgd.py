@@ -21,6 +21,7 @@ from fokkerplanck.verification.rows import Entry, Row
 __all__ = ["ENTRIES"]
 
 READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
+SHORT = dict(zip(READINGS, ("Ito", "Strat.", "HK"), strict=True))
 KAPPA = dict(zip(READINGS, (1.0, 0.5, 0.0), strict=True))
 #: Mean times from -1 to 1 in the quartic well whose noise switches at the inflection points, in
 #: the three readings, by eb; quadrature with many digits.
@@ -41,7 +42,7 @@ PARABOLAS = {
 CLIMBS = {0.1: 0.687663486735, 0.01: 1.19886951801}
 #: H times the mean exit time from (-1, 1) in a parabola with D = eb H, by eb.
 FIXED_RADIUS = {0.1: 66.228204290359, 0.05: 6545.7650634108}
-MANY_DIGITS = "quadrature with many digits"
+MANY_DIGITS = "quadrature, many digits"
 SWITCH = 4 / 9
 
 
@@ -63,18 +64,16 @@ def _prefactors() -> Iterator[Row]:
         law = FrozenEscape(well=2.0, top=-1.0, barrier=0.25, eb=eb, switch=SWITCH)
         for reading, exact in zip(READINGS, times, strict=True):
             found = _frozen_time(eb, reading)
-            yield Row(
-                f"mean time, quartic, eb = {eb:g}, {reading}", found, exact, 1e-10, MANY_DIGITS
-            )
+            yield Row(f"quartic, eb = {eb:g}, {SHORT[reading]}", found, exact, 1e-10, MANY_DIGITS)
             if eb == min(FROZEN):
-                text = f"time over the published law, eb = {eb:g}, {reading}"
+                text = f"time/published law, {SHORT[reading]}"
                 ratio, due = found / law.published, law.time(KAPPA[reading]) / law.published
-                note = "first order of Laplace's method"
-                yield Row(text, ratio, due, 0.03, "2 pi / (H_a^k |H_b|^(1-k)) e^Phi", note=note)
+                note = "2 pi e^Phi / (H_a^kappa |H_b|^(1 - kappa)) over that at kappa = 0"
+                yield Row(text, ratio, due, 0.03, "first order of Laplace", note=note)
     for (well, top, barrier, eb), times in PARABOLAS.items():
         for reading, exact in zip(READINGS, times, strict=True):
             found = _parabola_time(well, top, barrier, eb, reading)
-            text = f"mean time, parabolas {well} and {top}, eb = {eb:g}, {reading}"
+            text = f"parabolas {well}, {top}, eb = {eb:g}, {SHORT[reading]}"
             yield Row(text, found, exact, 1e-10, MANY_DIGITS)
 
 
@@ -97,7 +96,7 @@ def _rescaling() -> Iterator[Row]:
         for reading in READINGS:
             here = _frozen_time(eb, reading, landscape=steep, length=length)
             there = _frozen_time(factor * eb, reading)
-            text = f"gamma(k, eb) / (k gamma(1, k eb)), k = {factor:g}, {reading}"
+            text = f"ratio of rates, k = {factor:g}, {SHORT[reading]}"
             yield Row(text, there / (factor * here), 1.0, 1e-11, "exact rescaling")
 
 
@@ -105,20 +104,20 @@ def _slope() -> Iterator[Row]:
     times = [log(_frozen_time(eb, "hanggi-klimontovich")) for eb in (0.0125, 0.00625)]
     found = (times[1] - times[0]) / 80
     exact = log(FROZEN[0.00625][2] / FROZEN[0.0125][2]) / 80
-    yield Row("slope of ln time over 1 / eb", found, exact, 1e-10, MANY_DIGITS)
+    yield Row("slope of ln time over 1/eb", found, exact, 1e-10, MANY_DIGITS)
     climb = FrozenEscape(well=2.0, top=-1.0, barrier=0.25, eb=1.0, switch=SWITCH).climb
-    yield Row("slope of ln time over 1 / eb", found, climb, 2e-3, "7/36, eb to 0")
+    yield Row("slope of ln time over 1/eb", found, climb, 2e-3, "7/36, eb to 0")
 
 
 def _divergence() -> Iterator[Row]:
     eb, found = 0.025, []
     for floor, exact in CLIMBS.items():
         found.append(eb * _climb(floor, eb))
-        yield Row(f"eb times the climb, floor = {floor:g}", found[-1], exact, 1e-4, MANY_DIGITS)
+        yield Row(f"eb x climb, floor = {floor:g}", found[-1], exact, 1e-4, MANY_DIGITS)
     slope = (found[1] - found[0]) / log(10.0)
     # L' and L''' at the inflection point, x = -1 / sqrt 3
     due = floor_slope(2 / (3 * sqrt(3.0)), -6 / sqrt(3.0))
-    yield Row("d(eb climb) / d ln(1/floor), 0.1 to 0.01", slope, due, 2e-3, "2 |L'/L'''| = 2/9")
+    yield Row("slope of it over ln(1/floor)", slope, due, 2e-3, "2 |L'/L'''| = 2/9")
 
 
 def _climb(floor: float, eb: float) -> float:
@@ -139,9 +138,7 @@ def _fixed_radius() -> Iterator[Row]:
                 noise.white(eb * h),
             )
             found = h * mean_first_passage(problem, [0.0], "walls").mean
-            yield Row(
-                f"H times the exit time, H = {h:g}, eb = {eb:g}", found, exact, 1e-10, MANY_DIGITS
-            )
+            yield Row(f"H x exit time, H = {h:g}, eb = {eb:g}", found, exact, 1e-10, MANY_DIGITS)
 
 
 ENTRIES = (

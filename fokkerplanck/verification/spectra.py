@@ -26,20 +26,27 @@ __all__ = ["ENTRIES"]
 
 Array = NDArray[np.float64]
 LN10 = log(10.0)
-DIGITS = "integration with 40 digits"
-GALERKIN = "polynomials times Hermite functions"
+DIGITS = "integration, 40 digits"
+GALERKIN = "spectral reference"
 #: Grids of the plane that answers are extrapolated from, over the one of `CELLS` a side.
 LEVELS = (0.5, 0.75, 1.0)
 CELLS = 256
 
-#: Double well of stiffness k and coupling c with mobility M at temperature T: its slowest rate.
+#: Mobilities of wells, by name.
+MOBILITIES = {
+    "straight": ((1.0, 0.0), (0.0, 1.0)),
+    "sheared": ((1.0, 0.0), (0.0, 1.0)),
+    "full M": ((1.0, 0.6), (0.6, 2.0)),
+    "skew M": ((0.3, -0.2), (-0.2, 4.0)),
+}
+#: Double well of stiffness k and coupling c with a mobility at temperature T: its slowest rate.
 LANGER = (
-    (1.0, 0.0, ((1.0, 0.0), (0.0, 1.0)), 0.05, 2.7761406e-03),
-    (1.0, 1.0, ((1.0, 0.0), (0.0, 1.0)), 0.05, 1.6454034e-03),
-    (1.0, 1.0, ((1.0, 0.6), (0.6, 2.0)), 0.05, 2.6009977e-03),
-    (2.0, 0.5, ((0.3, -0.2), (-0.2, 4.0)), 0.05, 7.5530830e-04),
-    (1.0, 1.0, ((1.0, 0.6), (0.6, 2.0)), 0.025, 1.84095e-05),
-    (2.0, 0.5, ((0.3, -0.2), (-0.2, 4.0)), 0.025, 5.33138e-06),
+    (1.0, 0.0, "straight", 0.05, 2.7761406e-03),
+    (1.0, 1.0, "sheared", 0.05, 1.6454034e-03),
+    (1.0, 1.0, "full M", 0.05, 2.6009977e-03),
+    (2.0, 0.5, "skew M", 0.05, 7.5530830e-04),
+    (1.0, 1.0, "full M", 0.025, 1.84095e-05),
+    (2.0, 0.5, "skew M", 0.025, 5.33138e-06),
 )
 #: Noise diag(d1, d2) on the plain gradient of the well with k = c = 1, which breaks detailed
 #: balance unless d1 = d2: slowest rate, <x^2>, <y^2>, <xy>.
@@ -65,7 +72,7 @@ def _gap() -> Iterator[Row]:
         product = 10 ** float(found.log10_rates[0]) * row.cross / 2
         valid = row.ratio >= 5
         note = "" if valid else "two wells need a barrier"
-        text = f"rate times half the time across, barrier/T = {row.ratio:g}"
+        text = f"rate x time/2, barrier/T = {row.ratio:g}"
         allowed = max(1e-8, 5 * np.exp(-row.ratio))
         yield Row(text, product, 1.0, allowed, "two-state relaxation", valid=valid, note=note)
 
@@ -94,22 +101,18 @@ def _slowest(problem: Problem) -> float:
 
 
 def _langer() -> Iterator[Row]:
-    for k, c, m, t, exact in LANGER:
-        grid, landscape = _well(k, c, t)
+    for k, c, name, t, exact in LANGER:
+        (grid, landscape), m = _well(k, c, t), MOBILITIES[name]
         problem = with_mobility(grid, landscape, m, t)
         found = refined_all(lambda p: [_slowest(p)], problem, levels=LEVELS)[0]
-        text = f"slowest rate, k = {k:g}, c = {c:g}, M = {_entries(m)}, T = {t:g}"
+        text, note = f"{name}, T = {t:g}", f"k = {k:g}, c = {c:g}, M = {m}"
         digits = 1e-6 if t > 0.03 else 1e-5  # of the reference
-        yield Row(f"{text}, {CELLS}^2", float(found.values[-1]), exact, 1e-3, GALERKIN)
-        yield Row(f"{text}, extrapolated", found.extrapolated, exact, digits, GALERKIN)
+        last = float(found.values[-1])
+        yield Row(f"rate, {text}, {CELLS}^2", last, exact, 1e-3, GALERKIN, note=note)
+        yield Row(f"rate, {text}, h to 0", found.extrapolated, exact, digits, GALERKIN, note=note)
         minimum, saddle = _ends(landscape, grid)
-        rate = 2 * langer(minimum, saddle, t, m).rate
-        text = f"rate over Langer's, k = {k:g}, c = {c:g}, M = {_entries(m)}, T = {t:g}"
-        yield Row(text, found.extrapolated / rate, 1.0, 3 * t, "Langer, up to O(T)")
-
-
-def _entries(m: tuple[tuple[float, ...], ...]) -> str:
-    return f"[{m[0][0]:g} {m[0][1]:g}; {m[1][0]:g} {m[1][1]:g}]"
+        ratio = found.extrapolated / (2 * langer(minimum, saddle, t, m).rate)
+        yield Row(f"rate/Langer, {text}", ratio, 1.0, 3 * t, "Langer's law, up to O(T)", note=note)
 
 
 def _ends(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, CriticalPoint]:
@@ -128,19 +131,19 @@ def coupled(ratio: float, cells: int = CELLS) -> Problem:
 
 
 def _coupled() -> Iterator[Row]:
-    against = "scipy by hand at 2048^2, extrapolated"
+    against = "hand-written solver"
     for ratio, exact in COUPLED.items():
-        text = f"passage of the coupled well, barrier/T = {ratio}, {CELLS}^2"
+        text = f"coupled, barrier/T = {ratio}, {CELLS}^2"
         yield Row(text, 10 ** _coupled_time(coupled(ratio)), exact, 5e-6, against)
     for ratio in DEEP:
         problem = coupled(ratio)
         minimum, saddle = _ends(problem.landscape, problem.grid)
         law = eyring_kramers(minimum, saddle, problem.noise.temperature)  # type: ignore[attr-defined]
         due = law.log_time / LN10 + np.log10(1 + CORRECTION / ratio)
-        text = f"passage of the coupled well, barrier/T = {ratio}, {CELLS}^2"
+        text = f"coupled, barrier/T = {ratio}, {CELLS}^2"
         allowed = 0.02 / ratio + 1 / ratio**2  # what two digits of the correction leave
         found = _coupled_time(problem)
-        yield from_log10(text, found, due, allowed, "Eyring-Kramers, 1 + 0.40 T/barrier")
+        yield from_log10(text, found, due, allowed, "Eyring-Kramers, next order")
 
 
 def _coupled_time(problem: Problem) -> float:
@@ -150,20 +153,20 @@ def _coupled_time(problem: Problem) -> float:
 
 
 def _driven() -> Iterator[Row]:
-    names = ("slowest rate", "<x^2>", "<y^2>", "<xy>")
+    names = ("rate", "<x^2>", "<y^2>", "<xy>")
     for d1, d2, *exact in DRIVEN:
         grid, landscape = _well(1.0, 1.0, max(d1, d2))
         problem = Problem(grid, landscape, noise.tensor([[d1, 0.0], [0.0, d2]]))
         found = refined_all(_numbers, problem, levels=LEVELS)
-        where = f"D = diag({d1:g}, {d2:g})"
+        where = f"D = {d1:g}, {d2:g}"
         for name, number, value in zip(names, found[:4], exact, strict=True):
             plain, limit = (1e-3, 2e-6) if name == names[0] else (1e-5, 1e-7)
             text = f"{name}, {where}"
             last = float(number.values[-1])
             yield Row(f"{text}, {CELLS}^2", last, value, plain, GALERKIN)
-            yield Row(f"{text}, extrapolated", number.extrapolated, value, limit, GALERKIN)
-        against = "<y^2> - <xy> = d2, exactly"
-        text = f"<y^2> - <xy>, {where}, extrapolated"
+            yield Row(f"{text}, h to 0", number.extrapolated, value, limit, GALERKIN)
+        against = "an exact identity"
+        text = f"<y^2>-<xy>, {where}, h to 0"
         yield Row(text, found[4].extrapolated, d2, 1e-6, against)
 
 
