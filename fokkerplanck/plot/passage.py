@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COMMITTOR",
+    "INK",
+    "STREAMS",
     "committor_curve",
     "committor_map",
     "current_map",

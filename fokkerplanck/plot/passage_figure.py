@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from fokkerplanck.plot.escape import Material
 from fokkerplanck.plot.line import landscape_strip
 from fokkerplanck.plot.passage import (
+    INK,
     STREAMS,
     committor_curve,
     committor_map,
@@ -33,7 +34,7 @@ from fokkerplanck.stored_escape import StoredPassage
 __all__ = ["line_passages", "plane_passages", "survival_figure"]
 
 #: colours of several passages, none of them that of a set
-COLOURS = ("#1c1c2b", *WELLS[2:])
+COLOURS = WELLS[2:]
 
 
 def line_passages(found: Material, what: str | None) -> Figure:
@@ -144,7 +145,7 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
     dark = what == "reactive"
     loss_contours(found.loss, grid, ax, colour="0.7" if dark else "0.35")
     if what != "committor":
-        colour = "white" if dark else COLOURS[0]
+        colour = "white" if dark else INK
         reactive_streams(p, grid, ax, count=STREAMS, colour=colour)
     set_outlines(p, grid, ax)
     if found.wells is not None:
