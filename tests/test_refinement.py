@@ -146,3 +146,34 @@ def test_bad_levels_and_small_grids_are_refused():
             ),
             0.5,
         )
+
+
+def test_passage_times_in_the_plane_converge_to_second_order():
+    landscape = fp.landscapes.from_expression("(x**2 - 1)**2/4 + y**2 + x*y/2", 2)
+    barrier = 0.31640625
+    problem = fp.Problem(
+        fp.Grid.plane((-2.0, 2.0, 128), (-2.0, 2.0, 128)),
+        landscape,
+        fp.noise.white(barrier / 30),
+    )
+    minimum = np.array([1.0606601717798212, -0.26516504294495535])
+    disc = fp.sets.Ball(minimum, 0.25)
+
+    def log_time(p):
+        return fp.mean_first_passage(p, -minimum, disc).log10_mean * math.log(10)
+
+    found = refined(log_time, problem, log=True)
+    # a hand-written solve at 2048 cells a side
+    assert math.exp(found.extrapolated) == pytest.approx(4.45042e13, rel=5e-6)
+    assert 1.5 < found.order < 8
+    assert found.error < 1e-4
+
+
+def test_passage_times_on_a_line_are_limits_already():
+    quartic = fp.Problem(
+        fp.Grid.line(-2.4, 2.4, 256), fp.landscapes.quartic(), fp.noise.white(0.0125)
+    )
+    right = fp.sets.HalfPlane([1.0], 1.0)
+    found = refined(lambda p: fp.mean_first_passage(p, [-1.0], right).mean, quartic)
+    assert found.extrapolated == pytest.approx(2198644401.4082888762, rel=1e-10)
+    assert found.error < 1e-9
