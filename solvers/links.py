@@ -74,16 +74,20 @@ def line_links(fields: Fields) -> Links:
         cell = int(np.argmin(d))
         msg = f"the diffusion of cell {cell} is not positive: {d[cell]}"
         raise ValueError(msg)
-    climb = np.diff(fields.potential)
-    if fields.force is not None:
-        f = fields.force[:, 0]
-        climb = climb - h / 4 * (f[1:] + f[:-1])  # of each half link, by the trapezoidal rule
     # half links: 2 i leads from the low edge of cell i to its centre, 2 i + 1 on to its high edge
-    climb = climb / np.repeat(d, 2)
+    climb = np.diff(fields.potential)
     tail = np.arange(n if low == "periodic" else n - 1, dtype=np.int32)
     head = (tail + 1) % np.int32(n)
     first, second = climb[2 * tail + 1], climb[2 * head]
-    ends = [(0, -1, low, -climb[0]), (n - 1, 1, high, climb[-1])]
+    below, above = -climb[0], climb[-1]
+    if fields.force is not None:
+        f = fields.force[:, 0]
+        start, middle, end = f[2 * tail + 1], f[2 * tail + 2], f[2 * head + 1]
+        first = first - h / 2 * parabola_mean(start, middle, end)
+        second = second - h / 2 * parabola_mean(end, middle, start)
+        below, above = below + h / 4 * (f[0] + f[1]), above - h / 4 * (f[-1] + f[-2])
+    first, second = first / d[tail], second / d[head]
+    ends = [(0, -1, low, below / d[0]), (n - 1, 1, high, above / d[-1])]
     cut = [(cell, e, z) for cell, e, wall, z in ends if wall == "absorbing"]
     cells = np.array([cell for cell, _, _ in cut], dtype=np.int32)
     return Links(
@@ -122,8 +126,8 @@ def plane_links(fields: Fields) -> Links:
     tail, head, offset = lattice.tail, lattice.head, lattice.offset
     at_tail, middle, at_head = (_half_index(fields, tail, k * offset) for k in range(3))
     link = offset * np.array([hx, hy])
-    first = _half_climb(fields, inverse[tail], link, at_tail, middle)
-    second = _half_climb(fields, inverse[head], link, middle, at_head)
+    first = _half_climb(fields, inverse[tail], link, at_tail, middle, at_head)
+    second = -_half_climb(fields, inverse[head], -link, at_head, middle, at_tail)
     diagonal = d[:, 0, 1] == 0
     wall_climb = _wall_climb(
         fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
@@ -188,13 +192,14 @@ def _half_climb(
     inverse: Array,
     link: Array,
     start: NDArray[np.int64],
+    middle: NDArray[np.int64],
     end: NDArray[np.int64],
 ) -> Array:
-    """Climb of Phi over half of each link l.
+    """Climb of Phi over the half of each link l next to its start.
 
     With ``D^-1 l = a l + s l_perp``, grad Phi . l is ``a`` times the climb of L (exact, from its
-    values) plus ``s grad L . l_perp`` (trapezoidal rule; s vanishes exactly when D is isotropic)
-    minus ``(D^-1 l) . F``.
+    values) plus ``s grad L . l_perp`` (s vanishes exactly when D is isotropic) minus
+    ``(D^-1 l) . F``, integrated over the half by the parabola through all three points.
     """
     lx, ly = link.T
     wx = inverse[:, 0, 0] * lx + inverse[:, 0, 1] * ly
@@ -202,15 +207,20 @@ def _half_climb(
     square = lx * lx + ly * ly
     a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
     potential, gradient = fields.potential.ravel(), fields.gradient.reshape(-1, 2)
-    climb: Array = a * (potential[end] - potential[start])
+    climb: Array = a * (potential[middle] - potential[start])
     if s.any():
-        gx, gy = (gradient[start] + gradient[end]).T
-        climb += s * (gy * lx - gx * ly) / 4
+        gx, gy = parabola_mean(gradient[start], gradient[middle], gradient[end]).T
+        climb += s * (gy * lx - gx * ly) / 2
     if fields.force is not None:
         force = fields.force.reshape(-1, 2)
-        fx, fy = (force[start] + force[end]).T
-        climb -= (wx * fx + wy * fy) / 4
+        fx, fy = parabola_mean(force[start], force[middle], force[end]).T
+        climb -= (wx * fx + wy * fy) / 2
     return climb
+
+
+def parabola_mean(start: Array, middle: Array, end: Array) -> Array:
+    """Mean over the first half of an interval of the parabola through three values."""
+    return np.asarray((5.0 * start + 8.0 * middle - end) / 12.0)
 
 
 def _wall_climb(fields: Fields, inverse: Array, cell: Indices, link: Array) -> Array:
