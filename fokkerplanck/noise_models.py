@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
+from fokkerplanck.jumps import find_jumps
 from fokkerplanck.schedule import Schedule
 from fokkerplanck.solvers.fields import KAPPA
 from fokkerplanck.spd import absolute, check_spd
@@ -184,6 +185,13 @@ class TensorNoise(Noise):
             for j, entry in enumerate(row):
                 d[..., i, j] = self._entry(entry, f"noise.D[{i}][{j}]", points, grid.names)
         return d
+
+    def breaks(self, landscape: Landscape, grid: Grid) -> Array:
+        """Places on a line where D jumps."""
+        if grid.dim != 1 or self.constant:
+            return np.empty(0)
+        axis = grid.axes[0]
+        return find_jumps(lambda x: self.at(landscape, grid, x[:, None])[:, 0, 0], axis.half_points)
 
     def _entry(self, entry: Entry, key: str, points: Array, names: Sequence[str]) -> Array | float:
         if not isinstance(entry, str):

@@ -17,7 +17,7 @@ ROWS = [
     {"_version"},
     {"errors"},
     {"grid"},
-    {"landscapes", "noise", "noise_models", "regions", "spd", "sgd", "schedule", "forces"},
+    {"landscapes", "noise", "noise_models", "regions", "spd", "jumps", "sgd", "schedule", "forces"},
     {"problem", "initial", "sets"},
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
