@@ -181,7 +181,7 @@ def verify(
     outcome = check.verify(cases or (), everything=all_, only=only, tell=not (quiet or json))
     if json:
         _print_json(outcome.json())
-    else:
+    elif not quiet:
         verdicts.print_verdicts(outcome.json())
     if outcome.status:
         raise typer.Exit(outcome.status)

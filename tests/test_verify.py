@@ -116,6 +116,8 @@ def test_a_wrong_closed_form_fails_with_status_4(capsys, monkeypatch):
     assert status == 4
     assert "FAIL" in said.out
     assert "4 passed, 2 failed" in said.out
+    status, said = ask(capsys, "--only", "driven ring", "--quiet")
+    assert (status, said.out) == (4, "")
 
 
 def test_a_wrong_solver_fails_with_status_4(capsys, monkeypatch):

@@ -108,7 +108,7 @@ def _langer() -> Iterator[Row]:
         text, note = f"{name}, T = {t:g}", f"k = {k:g}, c = {c:g}, M = {m}"
         digits = 1e-6 if t > 0.03 else 1e-5  # of the reference
         last = float(found.values[-1])
-        yield Row(f"rate, {text}, {CELLS}^2", last, exact, 1e-3, GALERKIN, note=note)
+        yield Row(f"rate, {text}, {CELLS}^2", last, exact, 1e-5, GALERKIN, note=note)
         yield Row(f"rate, {text}, h to 0", found.extrapolated, exact, digits, GALERKIN, note=note)
         minimum, saddle = _ends(landscape, grid)
         ratio = found.extrapolated / (2 * langer(minimum, saddle, t, m).rate)
