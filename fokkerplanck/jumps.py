@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 __all__ = ["find_jumps"]
 
 Array = NDArray[np.float64]
-#: Relative change between neighbouring points that is looked into.
+#: Change between neighbouring points that is looked into, of the largest value.
 SUSPECT = 1e-3
 #: Halvings that find a jump to rounding, and the part of the change that must then be left.
 HALVINGS, LEFT = 60, 0.5
 
 
 def find_jumps(function: Callable[[Array], Array], x: Array) -> Array:
-    """Find the jumps of a positive function between neighbouring points, at most one in each gap.
+    """Find the jumps of a function between neighbouring points, at most one in each gap.
 
     Parameters
     ----------
@@ -31,15 +31,13 @@ def find_jumps(function: Callable[[Array], Array], x: Array) -> Array:
     ndarray, shape (jumps,)
         Ascending.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.log(function(x))
+    value = function(x)
     change = np.abs(np.diff(value))
-    gap = np.flatnonzero(change > SUSPECT)
+    gap = np.flatnonzero(change > SUSPECT * np.abs(value).max(initial=0.0))
     low, high, before, after = x[gap], x[gap + 1], value[gap], value[gap + 1]
-    for _ in range(HALVINGS):
+    for _ in range(HALVINGS if gap.size else 0):
         middle = (low + high) / 2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            at = np.log(function(middle)) if gap.size else middle
+        at = function(middle)
         left = np.abs(at - before) > np.abs(after - at)
         low, before = np.where(left, low, middle), np.where(left, before, at)
         high, after = np.where(left, middle, high), np.where(left, at, after)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
+from fokkerplanck.jumps import find_jumps
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.line import LineRates, gauss_rule, line_rates
 
@@ -73,7 +74,7 @@ def line_nodes(problem: Problem, sets: Sequence[PointSet], level: int) -> Nodes:
     grid = problem.grid
     axis = grid.axes[0]
     base = axis.centres if axis.periodic else np.r_[axis.min, axis.centres, axis.max]
-    jumps = problem.noise.breaks(problem.landscape, grid)
+    jumps = _jumps(problem)
     inner = [_representative(part, axis) for part in sets]
     seen = _merged(base, np.concatenate([jumps, *inner]), axis)
     edges = tuple(_edges(part, seen, grid) for part in sets)
@@ -98,6 +99,15 @@ def chain_rates(problem: Problem, x: Array) -> LineRates:
     """
     width, phi, climb, d = _panels(problem, x)
     return line_rates(width, phi, climb, d, problem.noise.kappa, ring=problem.grid.axes[0].periodic)
+
+
+def _jumps(problem: Problem) -> Array:
+    """Places where D or the slope of the loss jumps."""
+    grid = problem.grid
+    kinks = find_jumps(
+        lambda x: problem.landscape.gradient(x[:, None])[:, 0], grid.axes[0].half_points
+    )
+    return np.append(problem.noise.breaks(problem.landscape, grid), kinks)
 
 
 def _panels(problem: Problem, x: Array) -> tuple[Array, Array, Array, Array]:
