@@ -12,8 +12,9 @@ __all__ = ["find_jumps"]
 Array = NDArray[np.float64]
 #: Change between neighbouring points that is looked into, of the largest value.
 SUSPECT = 1e-3
-#: Halvings that find a jump to rounding, and the part of the change that must then be left.
-HALVINGS, LEFT = 60, 0.5
+#: Halvings that find a jump to rounding, and the part of the change that must then be left: at the
+#: jump itself a function may take the value in the middle.
+HALVINGS, LEFT = 60, 0.4
 
 
 def find_jumps(function: Callable[[Array], Array], x: Array) -> Array:
