@@ -221,8 +221,8 @@ def plot(
     path = output or Path(f"{result.stem}.png")
     with read(result) as a:
         if other is None:
-            options = {"at": at, "log": log, "what": what, "name": passage}
-            plot_result(a, path, dpi=dpi, force=force, **options)
+            shown: dict[str, Any] = {"at": at, "log": log, "what": what, "name": passage}
+            plot_result(a, path, dpi=dpi, force=force, **shown)
         else:
             from fokkerplanck.compare import snapshot
 

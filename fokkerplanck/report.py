@@ -42,6 +42,7 @@ def print_run(result: Mapping[str, Any]) -> None:
         console.print()
         console.print(found)
     if result["expect"]:
+        console.print()
         console.print(_expectations(result["expect"]))
         if failed := sum(not row["pass"] for row in result["expect"]):
             n = len(result["expect"])

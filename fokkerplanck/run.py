@@ -114,8 +114,18 @@ class RunResult:
             for name, key in (("mass error", "mass_error"), ("smallest density", "minimum_density"))
             if self.summary[key] is not None
         )
+        facts += "".join(
+            f"<tr><th>mean time, {escape(name)}</th><td>{_large(p)}</td></tr>"
+            for name, p in self.summary["passage"].items()
+        )
         title = f"<p><b>{escape(self.case.title)}</b> {escape(str(self.output or ''))}</p>"
         return f"{title}<table>{facts}</table>" + (f"<table>{head}{rows}</table>" if rows else "")
+
+
+def _large(passage: dict[str, Any]) -> str:
+    from fokkerplanck.terminal import large
+
+    return large(passage["mean"], passage["log10_mean"], 8)
 
 
 def run_case(

@@ -169,6 +169,76 @@ times = { start = 1e-1, stop = 1e5, count = 25, spacing = "log" }
 [stationary]
 """
 
+ESCAPE = """\
+# How long it takes to leave a well on a line, and the time scales of what goes on meanwhile.
+title = "Escape over a barrier"
+
+[grid]
+x = { min = -2.4, max = 2.4, cells = 512 }
+
+[landscape]
+kind = "quartic"                # barrier * ((x / half_width)^2 - 1)^2
+barrier = 0.25
+
+[noise]
+kind = "white"
+temperature = 0.025             # a barrier of ten temperatures; a hundred are no harder
+
+[[passage]]                     # mean time, its variance and distribution, committor, rate
+name = "left to right"
+from = { centre = [-1.0] }      # a point, or a set, over which the start is averaged
+to = { centre = [1.0] }         # { centre, radius }, { box = [[0.9, 2.4]] }, { basin = [1.0] },
+                                # { halfplane = { normal = [1.0], offset = 0.9 } }, or "walls"
+
+[spectrum]                      # the slowest modes
+count = 4
+
+[rates]                         # between all wells
+
+[[expect]]
+quantity = "passage.left to right.mean"
+prediction = "kramers"
+rtol = 0.05                     # Kramers' law is off by 3/2 temperature, here 3.75 %
+
+[[expect]]
+quantity = "passage.left to right.mean"
+prediction = "passage-quadrature"
+rtol = 1e-8
+"""
+
+ESCAPE_2D = """\
+# How long it takes over a saddle in the plane, and which way: committor and reactive current.
+title = "Escape over a saddle"
+
+[grid]
+x = { min = -2.0, max = 2.0, cells = 128 }
+y = { min = -2.0, max = 2.0, cells = 128 }
+
+[landscape]
+kind = "expression"
+loss = "(x**2 - 1)**2 / 4 + y**2 + x*y / 2"
+
+[noise]
+kind = "white"
+temperature = 0.03
+
+[[passage]]                     # one table for each; `run --refine` tells the error of the grid
+name = "left to right"
+from = { centre = [-1.06, 0.27], radius = 0.25 }
+to = { centre = [1.06, -0.27], radius = 0.25 }   # or { box }, { halfplane }, { basin }, "walls"
+survival = false                # true adds the distribution of the time
+
+[spectrum]
+count = 3
+
+[rates]
+
+[[expect]]
+quantity = "rates.rates.0.1"
+prediction = "eyring-kramers"
+rtol = 0.06
+"""
+
 SCHEDULE = """\
 # Cooling in steps: the noise is divided by ten twice, as by a learning-rate schedule.
 title = "Double well, cooled in steps"
@@ -196,6 +266,8 @@ times = [1.0, 10.0, 50.0, 60.0, 100.0, 150.0]
 TEMPLATES: dict[str, tuple[str, str]] = {
     "double-well": ("two wells on a line, white noise", DOUBLE_WELL),
     "double-well-2d": ("two wells in the plane, anisotropic noise", DOUBLE_WELL_2D),
+    "escape": ("mean first-passage time and time scales on a line", ESCAPE),
+    "escape-2d": ("passage over a saddle in the plane: time, committor, rates", ESCAPE_2D),
     "ornstein-uhlenbeck": ("a quadratic bowl, with its closed forms", ORNSTEIN_UHLENBECK),
     "ring": ("a driven ring with a steady current", RING),
     "schedule": ("noise that is turned down in steps", SCHEDULE),

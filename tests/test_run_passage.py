@@ -291,6 +291,33 @@ def test_walls_are_a_target(tmp_path: Path) -> None:
     assert found["to"] == "walls"
 
 
+def test_walls_that_are_no_target_take_their_share(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """theory.md B7, drift 1 and D = 1/4 between 0 and 1, from 0.3: 0.71 leave at 1."""
+    text = """
+        [grid]
+        x = { min = 0, max = 1.5, cells = 96, walls = ["absorbing", "reflecting"] }
+        [landscape]
+        kind = "expression"
+        loss = "-x"
+        [noise]
+        kind = "white"
+        temperature = 0.25
+        [[passage]]
+        name = "up"
+        from = { centre = 0.3 }
+        to = { centre = 1 }
+    """
+    result = run_case(parse_case(text))
+    found = result.json()["passage"]["up"]
+    assert found["probability"] == pytest.approx(0.711843659500443, rel=1e-8)
+    assert found["mean"] < 0.7 / 0.711843659500443
+    print_run(result.json())
+    assert "probability" in capsys.readouterr().out
+    assert "mean time, up" in result._repr_html_()
+
+
 @pytest.mark.parametrize(
     ("part", "left"), [("passage back", 1), ("spectrum", 2), ("passage back 1.0: reactive", 2)]
 )

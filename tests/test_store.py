@@ -178,6 +178,7 @@ def test_resumed_writer_takes_over_the_snapshots(tmp_path: Path) -> None:
     writer.append(snapshot(PLANE, 2))
     writer.finish("complete")
     with read(path) as found:
+        assert (found.passages, found.spectrum, found.rates) == ((), None, None)
         for k in range(3):
             np.testing.assert_array_equal(found.density(k), snapshot(PLANE, k).density)
         np.testing.assert_array_equal(found.file["products"][...], [0, 10, 20])

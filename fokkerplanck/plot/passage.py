@@ -154,6 +154,7 @@ def reactive_streams(
     *,
     count: int = STREAMS,
     colour: str = INK,
+    width: float = 0.7,
 ) -> LineCollection | None:
     """Draw streamlines of the reactive current; each stands for the same share of trajectories."""
     ax = new_axes(ax, height=3.0)
@@ -162,9 +163,9 @@ def reactive_streams(
     lines = flux_streams(current, q, ends, grid, count)
     if not lines:
         return None
-    drawn = LineCollection(lines, colors=colour, linewidths=0.7, capstyle="round", zorder=4)
+    drawn = LineCollection(lines, colors=colour, linewidths=width, capstyle="round", zorder=4)
     ax.add_collection(drawn, autolim=False)
-    for line in lines[1::4]:
+    for line in lines[1 :: 4 if count >= STREAMS else 3]:
         _arrow(line, q, grid, ax, colour)
     frame(ax, grid)
     return drawn

@@ -28,13 +28,15 @@ from fokkerplanck.plot.plane import (
     streamlines,
 )
 from fokkerplanck.plot.spectrum import ladder
-from fokkerplanck.plot.style import WELLS, WIDTH, large_number, letter, plain
+from fokkerplanck.plot.style import WELLS, WIDTH, large_number, letter, plain, shortened
 from fokkerplanck.stored_escape import StoredPassage
 
 __all__ = ["line_passages", "plane_passages", "survival_figure"]
 
 #: colours of several passages, none of them that of a set
 COLOURS = WELLS[2:]
+#: most letters of a name above a large and a small panel
+LONG, SHORT = 32, 20
 
 
 def line_passages(found: Material, what: str | None) -> Figure:
@@ -96,6 +98,9 @@ def plane_passages(found: Material, what: str | None) -> Figure:
     for k, p in enumerate(found.passages):
         axes.append(figure.add_subplot(panels[k // columns, k % columns]))
         _draw_way(axes[-1], p, found, what)
+        if n > 1 and k % columns:
+            axes[-1].set_ylabel("")
+            axes[-1].tick_params(labelleft=False)
     if times:
         axes.append(figure.add_subplot(panels[0, 1]))
         draw = _draw_times if found.stationary is None else _draw_stationary
@@ -132,6 +137,7 @@ def survival_figure(found: Material) -> Figure:
 
 def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> None:
     """Draw one passage in the plane: committor or current, with streamlines and sets."""
+    alone = len(found.passages) == 1
     if p.committor is None or p.current is None:
         _draw_times(ax, p, found)
         return
@@ -146,12 +152,15 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
     loss_contours(found.loss, grid, ax, colour="0.7" if dark else "0.35")
     if what != "committor":
         colour = "white" if dark else INK
-        reactive_streams(p, grid, ax, count=STREAMS, colour=colour)
+        count, width = (STREAMS, 0.7) if alone else (STREAMS // 2, 0.5)
+        reactive_streams(p, grid, ax, count=count, colour=colour, width=width)
     set_outlines(p, grid, ax)
     if found.wells is not None:
         critical_marks(found.wells, ax)
-    ax.set_title(plain(p.name))
-    side_bar(filled, ax, label)
+    ax.set_title(plain(shortened(p.name, LONG if alone else SHORT)))
+    # all committors have one scale: a bar beside the last is enough
+    if dark or p is found.passages[-1]:
+        side_bar(filled, ax, label)
 
 
 def _draw_times(ax: Axes, p: StoredPassage, found: Material) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "new_axes",
     "number",
     "plain",
+    "shortened",
     "styled",
     "time_label",
 ]
@@ -127,6 +128,11 @@ def large_number(log10: float, digits: int = 3) -> str:
 def plain(text: str) -> str:
     """Text of a user as it is: dollars in it begin no formula."""
     return text.replace("$", r"\$")
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text that is longer than a number of letters."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def time_label(time: float | None, digits: int = 2) -> str:
