@@ -52,13 +52,17 @@ def test_program_runs(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    (mass_error, smallest), (entropy_production, current) = (
-        [float(word) for word in line.split()] for line in done.stdout.splitlines()
+    lines = [line.strip("[]").split() for line in done.stdout.splitlines()]
+    (mass_error, smallest), (entropy_production, current), (mean, error), scales = (
+        [float(word) for word in line] for line in lines
     )
     assert mass_error < 1e-12
     assert smallest >= 0
     assert entropy_production > 1e-3
     assert current > 1e-3
+    assert mean > 1.0
+    assert error < 1e-9
+    assert scales == sorted(scales, reverse=True)
 
 
 def test_case_is_valid(tmp_path):
