@@ -95,6 +95,10 @@ class Way:
         """
         if isinstance(self.end, str) or any("absorbing" in pair for pair in problem.grid.walls):
             return False
+        if _holds_point_of(self.start, self.end, problem) or _holds_point_of(
+            self.end, self.start, problem
+        ):
+            return False
         start, end = (part.shares(problem.grid) > 0.0 for part in (self.start, self.end))
         near = end.copy()
         for k, axis in enumerate(problem.grid.axes):
@@ -226,6 +230,14 @@ def _check_wells(case: Case, problem: Problem) -> None:
 
 def _file(case: Case) -> str | None:
     return str(case.path) if case.path else None
+
+
+def _holds_point_of(part: PointSet, other: PointSet, problem: Problem) -> bool:
+    """Whether a set that has no volume lies in the other."""
+    point = other.representative()
+    if point is None or other.shares(problem.grid).any():
+        return False
+    return bool(part.contains(point[None], problem.grid)[0])
 
 
 def _unless(given: bool | None, *, default: bool) -> bool:

@@ -374,12 +374,18 @@ def test_basins_and_half_planes_are_ends(tmp_path: Path) -> None:
         from = { basin = -0.7 }
         to = { basin = 0.8 }
         [[passage]]
+        name = "edge"
+        from = { box = [-2.4, 0.0] }
+        to = { centre = 0.0 }
+        [[passage]]
         name = "half"
         from = { box = [-2.4, 0.0] }
         to = { halfplane = { normal = 1, offset = 0 } }
     """
     )
-    basin, half = run_case(parse_case(text)).json()["passage"].values()
+    basin, edge, half = run_case(parse_case(text)).json()["passage"].values()
     assert basin["mean"] == pytest.approx(361.9, rel=0.02)  # from -1: 361.90
     assert half["mean"] == pytest.approx(basin["mean"], rel=1e-6)
+    assert edge["mean"] == pytest.approx(half["mean"], rel=1e-6)
+    assert edge["reactive"] is None
     assert basin["reactive"] is None  # the sets touch: a diffusion crosses infinitely often
