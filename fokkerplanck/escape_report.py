@@ -35,7 +35,7 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
     made = table(("passage", "left"), ("mean time", "right"), ("spread", "right"))
     reactive = any(p["reactive"] for p in passages.values())
     lost = any(p["probability"] < 1.0 for p in passages.values())
-    for shown, name in ((reactive, "reactive flux"), (lost, "probability"), (True, "solver error")):
+    for shown, name in ((reactive, "reactive flux"), (lost, "probability"), (True, "error")):
         if shown:
             made.add_column(name, justify="right")
     for name, p in passages.items():

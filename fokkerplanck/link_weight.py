@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.reduction import lowest_cells
 
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.solvers.generator import Generator
 
-__all__ = ["climbs", "generator_of", "too_steep"]
+__all__ = ["climbs", "generator_of", "too_steep", "too_steep_in_wells"]
 
 Array = NDArray[np.float64]
 #: A link that climbs by more than this is too steep for midpoint weights; and the share of all
@@ -46,6 +47,20 @@ def too_steep(generator: Generator, mass: Array) -> bool:
     jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
     links, climb = climbs(generator)
     return float(jumps[links][climb > STEEP].sum()) > FEW * float(jumps.sum())
+
+
+def too_steep_in_wells(generator: Generator) -> bool:
+    """Whether a bottom of a well has links too steep for midpoint weights: the well is lost.
+
+    What `too_steep` asks for, where the stationary masses are not known.
+    """
+    if generator.weight != "midpoint":
+        return False
+    bottom = np.zeros(generator.cells, dtype=np.bool_)
+    bottom[lowest_cells(generator)] = True
+    links, climb = climbs(generator)
+    near = bottom[generator.tail[links]] | bottom[generator.head[links]]
+    return bool((climb[near] > STEEP).any())
 
 
 def climbs(generator: Generator) -> tuple[NDArray[np.bool_], Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import log
 from typing import TYPE_CHECKING
@@ -18,12 +18,21 @@ from fokkerplanck.sets import PointSet, as_set
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
 
-__all__ = ["Passage", "extrapolated", "mean_first_passage", "powers_of_ten", "start_and_target"]
+__all__ = [
+    "Passage",
+    "coarse_differences",
+    "extrapolated",
+    "mean_first_passage",
+    "powers_of_ten",
+    "start_and_target",
+]
 
 Array = NDArray[np.float64]
 LN10 = log(10.0)
 #: Variances below this part of the squared mean are found without the difference of two squares.
 NARROW = 1e-3
+#: Cells of the coarser grids that tell of the discretisation, the first that can be solved.
+COARSER = (0.5, 2 / 3, 3 / 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +52,9 @@ class Passage:
     probability : float
         Of reaching the target before an absorbing wall that is not the target.
     error : float
-        Relative error to be expected of `mean` as the answer of the discrete problem, from the
-        conditioning seen; on a line also of the discretisation.
+        Relative error to be expected of `mean`: of the solve, from the conditioning seen, and of
+        the discretisation, from a coarser grid or, on a line, from fewer nodes. nan where no
+        coarser grid can be solved.
     variance_error : float
         The same of the variance.
     jumps : float
@@ -135,7 +145,14 @@ def mean_first_passage(
     variance, variance_error = extrapolated([f[1] for f in found])
     probability, _ = extrapolated([f[2] for f in found])
     last = chains[-1]
-    error = max(error, last.error)
+    if len(chains) == 1:
+
+        def on_other_grid(other: Problem) -> Sequence[float]:
+            (chain,) = killed_chains(other, sets, weight=weight, points=[begin])
+            return _moments(chain, begin, 0 if sets else -1)[:2]
+
+        error, variance_error = coarse_differences(problem, on_other_grid, (mean, variance))
+    error = max(last.error, error)  # in this order nan stays
     if not np.isfinite(mean):
         msg = f"the target, {_words(target, sets)}, cannot be reached from {begin.text}"
         raise NumericalError(msg)
@@ -145,7 +162,7 @@ def mean_first_passage(
         *powers_of_ten(-mean),
         float(np.exp(min(probability, 0.0))),
         error,
-        max(variance_error, 2 * error),
+        max(2 * last.error, variance_error),
         last.jumps,
         last.anchors,
         last.on_grid(found[-1][3], -np.inf) / LN10,
@@ -183,6 +200,36 @@ def start_and_target(
             msg += "give it a radius"
             raise CaseError(msg, key="to")
     return begin, sets
+
+
+def coarse_differences(
+    problem: Problem, logs: Callable[[Problem], Sequence[float]], found: Sequence[float]
+) -> list[float]:
+    """Relative errors of numbers by their differences from those on a coarser grid.
+
+    Parameters
+    ----------
+    problem : Problem
+    logs : callable
+        From a problem to natural logarithms of the numbers.
+    found : sequence of float
+        Those of `problem`. Errors are taken to fall with the square of the cell width.
+
+    Returns
+    -------
+    list of float
+        nan where no coarser grid can be solved.
+    """
+    from fokkerplanck.refinement import regridded
+
+    for level in COARSER:
+        try:
+            coarse = logs(regridded(problem, level))
+        except (CaseError, NumericalError):
+            continue
+        growth = level**-2 - 1.0
+        return [float(abs(np.expm1(c - f))) / growth for c, f in zip(coarse, found, strict=True)]
+    return [np.nan] * len(found)
 
 
 def extrapolated(logs: Sequence[float]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.interpolate import around, interpolate
 from fokkerplanck.killed_chain import KilledChain, log_sum
-from fokkerplanck.link_weight import generator_of, too_steep
+from fokkerplanck.link_weight import generator_of, too_steep, too_steep_in_wells
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.assemble import link_strength
 from fokkerplanck.solvers.current import current_of_fluxes
@@ -55,7 +55,7 @@ class PlaneChain(KilledChain):
         self.open = generator_of(problem, weight)
         found = log_equilibrium(self.open)
         self.reversible = found is not None
-        if found is not None and too_steep(self.open, np.exp(found)):
+        if too_steep_in_wells(self.open) if found is None else too_steep(self.open, np.exp(found)):
             self.open = problem.generator("fitted")
         self.weight = self.open.weight
         links = problem.links()

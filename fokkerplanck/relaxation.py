@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.killed_chain import KilledChain, killed_chains
-from fokkerplanck.passage import LN10, extrapolated
+from fokkerplanck.passage import LN10, coarse_differences, extrapolated
 
 if TYPE_CHECKING:
     from fokkerplanck.line_chain import LineChain
@@ -47,7 +47,8 @@ class Spectrum:
     left : ndarray, shape (count, *shape)
         Eigen-densities, likewise.
     errors : ndarray, shape (count,)
-        Relative errors to be expected of the rates.
+        Relative errors to be expected of the rates: of the solve, and of the discretisation from
+        a coarser grid or fewer nodes. nan where no coarser grid can be solved.
     methods : tuple of str
         ``"anchors"``, ``"arnoldi"`` or ``"bisection"``, by mode.
     weight : str
@@ -116,7 +117,15 @@ def spectrum(problem: Problem, count: int = 4, *, weight: str = "midpoint") -> S
     if not 1 <= count <= min(MOST, cells - 2):
         msg = f"count is an integer from 1 to {min(MOST, cells - 2)} here, got {count}"
         raise CaseError(msg, key="spectrum.count")
-    return modes_of(problem, killed_chains(problem, [], weight=weight), count)
+    found = modes_of(problem, killed_chains(problem, [], weight=weight), count)
+    if problem.grid.dim == 1:
+        return found
+
+    def on_other_grid(other: Problem) -> Array:
+        return modes_of(other, killed_chains(other, [], weight=weight), count).log10_rates * LN10
+
+    errors = coarse_differences(problem, on_other_grid, found.log10_rates * LN10)
+    return replace(found, errors=np.maximum(found.errors, errors))
 
 
 def modes_of(problem: Problem, chains: Sequence[KilledChain], count: int) -> Spectrum:
