@@ -9,6 +9,7 @@ is a chain of a few states, solved without any subtraction.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -18,10 +19,11 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.scaled import Scaled
 from fokkerplanck.solvers.small_chain import SmallChain
 from fokkerplanck.solvers.threads import one_blas_thread
 
-__all__ = ["MAX_JUMPS", "Reduction"]
+__all__ = ["MAX_JUMPS", "Reduction", "lowest_cells"]
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -31,6 +33,13 @@ Mask = NDArray[np.bool_]
 #: at most about this factor times the rounding unit.
 MAX_JUMPS = 1e8
 MAX_ANCHORS = 64
+#: Chains of up to this many cells are solved without any reduction.
+FEW = 200
+#: Probabilities below this are taken for 0, so that none has lost digits to the end of floats;
+#: so are entries of an answer below this part of the largest, which that may have changed.
+FAINT, LOST = 1e-300, 1e-290
+#: Relative change of an answer by those probabilities that is not allowed.
+DOUBT = 1e-8
 #: Probability to be killed at a jump while anchors are searched: keeps every number finite.
 KILLING = 1e-9
 ROUNDING = np.finfo(float).eps
@@ -51,6 +60,8 @@ class Reduction:
         Cells that take part; those that have links unless given.
     anchors : ndarray of int, optional
         Where to begin with; otherwise the bottoms of all wells.
+    exact : int
+        Chains of up to so many live cells are solved as a whole, in numbers of any size.
 
     Attributes
     ----------
@@ -70,7 +81,12 @@ class Reduction:
     """
 
     def __init__(
-        self, generator: Generator, live: Mask | None = None, anchors: Cells | None = None
+        self,
+        generator: Generator,
+        live: Mask | None = None,
+        anchors: Cells | None = None,
+        *,
+        exact: int = FEW,
     ) -> None:
         self.generator = generator
         out = generator.exit_rate
@@ -79,12 +95,13 @@ class Reduction:
             into += np.bincount(generator.tail, generator.backward, generator.cells)
             live = (out > 0) | (into > 0)
         self.live = live
+        self.exact = exact
         stuck = self.live & ~(out > 0)
         if stuck.any():
             msg = f"cell {_place(generator, int(np.argmax(stuck)))} can never be left: "
             msg += "every jump rate out of it is 0"
             raise NumericalError(msg)
-        self._split(_lowest(generator, self.live) if anchors is None else anchors)
+        self._split(lowest_cells(generator, self.live) if anchors is None else anchors)
 
     @property
     def error(self) -> float:
@@ -102,48 +119,82 @@ class Reduction:
         Returns
         -------
         ndarray, shape (cells,)
-            -inf where u = 0, and in cells that are not live.
+            -inf where u is 0, or below 1e-290 of the largest unless cells are `exact`; and in cells
+            that are not live.
+
+        Raises
+        ------
+        NumericalError
+            If hitting probabilities below 1e-300 matter.
         """
-        shift, b = _scaled(np.where(self.live, log_b, -np.inf))
-        near = self._lu.solve(b[self.rest] / self._out[self.rest])
-        u = np.full(self.generator.cells, -np.inf)
-        if self.anchors.size == 0:
-            u[self.rest] = shift + _log(near)
-            return u
-        source = b[self.anchors] + self.leaving @ near
-        at_anchors = self.chain.solve(source).log()
-        u[self.anchors] = shift + at_anchors
-        top = max(float(at_anchors.max()), 0.0)
-        rest = self.hits @ np.exp(at_anchors - top) + near * np.exp(-top)
-        u[self.rest] = shift + top + _log(rest)
-        return u
+        if self._whole is not None:
+            return self._exactly(self._whole.solve, log_b)
+        a, r = self.anchors, self.rest
+        (source,), top = _scaled(log_b[r] - self._log_out[r])
+        near = _kept(self._lu.solve(source), FAINT)
+
+        def answer(chain: SmallChain, least: float) -> Scaled:
+            into = Scaled.from_log(top + self._log_out[a]) * (self._leave @ np.maximum(near, least))
+            return chain.solve(into + Scaled.from_log(log_b[a]))
+
+        at_anchors = self._among_anchors(answer)
+        (far, close), top = _scaled(at_anchors, top + _log(near))
+        return self._joined(at_anchors, top + _log(_kept(self.hits @ far + close, LOST)))
 
     @one_blas_thread
     def solve_transposed(self, log_b: Array) -> Array:
         """Natural logarithm of y, where ``-Q.T y = b``: mean time spent in cells by a source b."""
-        shift, b = _scaled(np.where(self.live, log_b, -np.inf))
-        y = np.full(self.generator.cells, -np.inf)
-        if self.anchors.size == 0:
-            y[self.rest] = shift + _log(self.back(b[self.rest]))
-            return y
-        source = b[self.anchors] + self.hits.T @ b[self.rest]
-        at_anchors = self.chain.solve_transposed(source).log()
-        y[self.anchors] = shift + at_anchors
-        top = max(float(at_anchors.max()), 0.0)
-        entering = np.exp(at_anchors - top) @ self.leaving + b[self.rest] * np.exp(-top)
-        y[self.rest] = shift + top + _log(self.back(entering))
-        return y
+        if self._whole is not None:
+            return self._exactly(self._whole.solve_transposed, log_b)
+        (source,), top = _scaled(log_b[self.rest])
+        direct = Scaled.from_log(log_b[self.anchors])
+
+        def answer(chain: SmallChain, least: float) -> Scaled:
+            into = np.maximum(self.hits, least).T @ source
+            return chain.solve_transposed(Scaled.from_log(top) * into + direct)
+
+        return self._spread_out(self._among_anchors(answer), log_b[self.rest])
 
     @one_blas_thread
     def stationary(self) -> Array:
         """Natural logarithms of the stationary masses, shape (cells,), of a conservative chain."""
-        at_anchors = self.chain.stationary().log()
-        at_anchors -= at_anchors.max()
-        p = np.full(self.generator.cells, -np.inf)
-        p[self.anchors] = at_anchors
-        p[self.rest] = _log(self.back(np.exp(at_anchors) @ self.leaving))
+        if self._whole is not None:
+            return self._joined(self._whole.stationary().log())
+        at_anchors = self._among_anchors(lambda chain, _: chain.stationary())
+        p = self._spread_out(at_anchors, np.full(self.rest.size, -np.inf))
         top = p.max()
         return p - top - np.log(np.exp(p - top).sum())
+
+    def _among_anchors(self, answer: Callable[[SmallChain, float], Scaled]) -> Array:
+        """Ln of an answer of the anchor chain, if it is the same with all that was taken for 0."""
+        if not self.anchors.size:
+            return np.empty(0)
+        found = answer(self.chain, 0.0).log()
+        most = answer(self._anchor_chain(FAINT), FAINT).log()
+        (x, y), _ = _scaled(found, most)
+        doubt = np.abs(x - y) > DOUBT * x
+        if (np.maximum(x, y)[doubt] > LOST).any():
+            msg = "wells that are met with probabilities below 1e-300 matter: raise the noise"
+            raise NumericalError(msg)
+        return np.where(doubt, -np.inf, found)
+
+    def _spread_out(self, at_anchors: Array, log_b: Array) -> Array:
+        """Ln of the time spent in all cells, from that in the anchors and a source in the rest."""
+        (leave, source), top = _scaled(at_anchors + self._log_out[self.anchors], log_b)
+        visits = self._lu.solve(leave @ self._leave + source, trans="T")  # type: ignore[call-overload]
+        return self._joined(at_anchors, top + _log(_kept(visits, LOST)) - self._log_out[self.rest])
+
+    def _exactly(self, solve: Callable[[Scaled], Scaled], log_b: Array) -> Array:
+        return self._joined(solve(Scaled.from_log(log_b[self.live])).log())
+
+    def _joined(self, first: Array, rest: Array | None = None) -> Array:
+        """Values of the anchors and the rest, or of all live cells, among those of all cells."""
+        out = np.full(self.generator.cells, -np.inf)
+        if rest is None:
+            out[self.live] = first
+        else:
+            out[self.anchors], out[self.rest] = first, rest
+        return out
 
     # ---------------------------------------------------------------- the split
 
@@ -192,6 +243,8 @@ class Reduction:
         number[self.rest] = np.arange(self.rest.size)
         number[anchors] = self.rest.size + np.arange(anchors.size)
         self._out = g.exit_rate
+        with np.errstate(divide="ignore"):
+            self._log_out = np.log(self._out)
         self._rates = _off_diagonal(g, number, self.rest.size + anchors.size)
         n = self.rest.size
         w = sp.diags_array(-1.0 / self._out[self.rest]) @ self._rates[:n, :n]
@@ -203,7 +256,7 @@ class Reduction:
             self._jumps = np.full(n, np.inf)
             if killing:
                 raise
-        for name in ("hits", "leaving", "chain", "relaxation"):
+        for name in ("hits", "_ends", "leaving", "_leave", "chain", "relaxation"):
             self.__dict__.pop(name, None)
 
     def back(self, b: Array) -> Array:
@@ -252,7 +305,15 @@ class Reduction:
         """Probability to meet each anchor first, from every cell of the rest."""
         n = self.rest.size
         into = np.asarray(self._rates[:n, n:].todense()) / self._out[self.rest][:, None]
-        return np.asarray(self._lu.solve(into))
+        return _kept(self._lu.solve(into), FAINT)
+
+    @cached_property
+    def _ends(self) -> Array:
+        """Probability to end before any anchor is met, from every cell of the rest."""
+        if self.generator.conservative:
+            return np.zeros(self.rest.size)
+        into = self.generator.absorption[self.rest] / self._out[self.rest]
+        return _kept(self._lu.solve(into), FAINT)
 
     @cached_property
     def leaving(self) -> sp.csr_array:
@@ -261,13 +322,37 @@ class Reduction:
         return self._rates[n:, :n]
 
     @cached_property
+    def _leave(self) -> sp.csr_array:
+        """Probabilities of the jumps from the anchors into the rest."""
+        return sp.csr_array(sp.diags_array(1.0 / self._out[self.anchors]) @ self.leaving)
+
+    @cached_property
     def chain(self) -> SmallChain:
         """The chain of the anchors alone."""
-        n = self.rest.size
-        absorption = self.generator.absorption
-        ends = self._lu.solve(absorption[self.rest] / self._out[self.rest])
-        rates = np.asarray(self._rates[n:, n:].todense()) + self.leaving @ self.hits
-        return SmallChain(rates, absorption[self.anchors] + self.leaving @ ends)
+        return self._anchor_chain(0.0)
+
+    def _anchor_chain(self, least: float) -> SmallChain:
+        """Make the chain of the anchors, no hitting probability less than `least`."""
+        n, out = self.rest.size, Scaled.of(self._out[self.anchors])
+        hits = self._leave @ np.maximum(self.hits, least)
+        ends = self._leave @ np.maximum(self._ends, least if self._ends.any() else 0.0)
+        direct = np.asarray(self._rates[n:, n:].todense())
+        absorption = self.generator.absorption[self.anchors]
+        return SmallChain(out.reshape(-1, 1) * hits + direct, out * ends + absorption)
+
+    @cached_property
+    def _whole(self) -> SmallChain | None:
+        """The chain of all live cells, where these are few."""
+        n, g = int(self.live.sum()), self.generator
+        if n > self.exact:
+            return None
+        number = np.cumsum(self.live) - 1
+        kept = self.live[g.tail] & self.live[g.head]
+        tail, head = number[g.tail[kept]], number[g.head[kept]]
+        rates = np.zeros((n, n))
+        np.add.at(rates, (tail, head), g.forward[kept])
+        np.add.at(rates, (head, tail), g.backward[kept])
+        return SmallChain(rates, g.absorption[self.live])
 
 
 def _lu(matrix: sp.csc_array) -> SuperLU:
@@ -287,10 +372,10 @@ def _off_diagonal(g: Generator, number: Cells, n: int) -> sp.csr_array:
     return sp.coo_array((rates[kept], (i[kept], j[kept])), shape=(n, n)).tocsr()
 
 
-def _lowest(g: Generator, live: Mask) -> Cells:
-    """Cells out of which every link climbs, away from the target: the bottoms of the wells."""
+def lowest_cells(g: Generator, live: Mask | None = None) -> Cells:
+    """Find cells out of which every link climbs, away from the end: the bottoms of the wells."""
     ends = g.absorption > 0
-    low = live & ~ends
+    low = ~ends if live is None else live & ~ends
     low[g.tail[ends[g.head]]] = False
     low[g.head[ends[g.tail]]] = False
     low[g.tail[g.forward > g.backward]] = False
@@ -304,16 +389,22 @@ def _tame(jumps: Array) -> bool:
     return bool(np.isfinite(jumps).all() and jumps.min() > 0.5 and jumps.max() <= MAX_JUMPS)
 
 
-def _scaled(log_b: Array) -> tuple[float, Array]:
-    top = float(log_b.max())
+def _scaled(*logs: Array) -> tuple[list[Array], float]:
+    """Exponentials over the largest of them all, and the logarithm of that; 0 for none."""
+    top = max(float(x.max(initial=-np.inf)) for x in logs)
     if not np.isfinite(top):
-        return 0.0, np.zeros(log_b.size)
-    return top, np.exp(log_b - top)
+        top = 0.0
+    return [np.exp(x - top) for x in logs], top
+
+
+def _kept(values: Array, part: float) -> Array:
+    """Values without those below a part of the largest, or of 1."""
+    return np.where(values > part * max(float(values.max(initial=0.0)), 1.0), values, 0.0)
 
 
 def _log(values: Array) -> Array:
     with np.errstate(divide="ignore"):
-        return np.log(np.maximum(values, 0.0))
+        return np.log(values)
 
 
 def _place(generator: Generator, cell: int) -> int | tuple[int, ...]:
