@@ -62,6 +62,10 @@ class KilledChain(ABC):
     def solve_transposed(self, log_b: Array) -> Array:
         """Ln of y, where ``-Q.T y = b``: mean times spent in the states by a source b."""
 
+    @abstractmethod
+    def inside(self, row: int) -> NDArray[np.bool_]:
+        """States of a set, or on the absorbing walls for row -1; shape (states,)."""
+
     @property
     @abstractmethod
     def generator(self) -> Generator:
@@ -149,13 +153,19 @@ def killed_chains(
         raise CaseError(msg, key="noise.schedule")
     for part in (*sets, *points):
         part.check_on(problem.grid)
+    chains: list[KilledChain]
     if problem.grid.dim == 1:
         from fokkerplanck.line_chain import LEVELS, LineChain
 
-        return [LineChain(problem, sets, points, level) for level in range(LEVELS)]
-    from fokkerplanck.plane_chain import PlaneChain
+        chains = [LineChain(problem, sets, points, level) for level in range(LEVELS)]
+    else:
+        from fokkerplanck.plane_chain import PlaneChain
 
-    return [PlaneChain(problem, sets, weight)]
+        chains = [PlaneChain(problem, sets, weight)]
+    if not chains[-1].live.any():
+        msg = "nothing of the grid is left between " + " and ".join(part.text for part in sets)
+        raise CaseError(msg, key="to")
+    return chains
 
 
 def check_target(problem: Problem, target: PointSet | str) -> list[PointSet]:

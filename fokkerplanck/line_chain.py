@@ -72,14 +72,14 @@ class LineChain(KilledChain):
         walls = np.zeros((1, n), dtype=np.bool_)
         low, high = problem.grid.walls[0]
         walls[0, [0, -1]] = low == "absorbing", high == "absorbing"
-        inside = [self._inside(k, part) for k, part in enumerate(self.sets)]
+        inside = [self._covered(k, part) for k, part in enumerate(self.sets)]
         ends = np.concatenate([np.array(inside, dtype=np.bool_).reshape(-1, n), walls])
         #: which set or wall each node belongs to, the first if to several; shape (sets + 1, nodes)
         self.ends = ends & (np.cumsum(ends, axis=0) == 1)
         self.live = ~ends.any(axis=0)
         self._cut(self.rates.up, self.rates.down)
 
-    def _inside(self, k: int, part: PointSet) -> NDArray[np.bool_]:
+    def _covered(self, k: int, part: PointSet) -> NDArray[np.bool_]:
         found = part.contains(self.nodes.x[:, None], self.problem.grid)
         found[self.nodes.at_edges(k)] = True
         return found
@@ -117,6 +117,10 @@ class LineChain(KilledChain):
         out = np.full(self.live.size, -np.inf)
         out[k] = solve(self.up[k], self.down[k], self.absorption[k], log_b[k], log=True)
         return out
+
+    def inside(self, row: int) -> NDArray[np.bool_]:
+        """Nodes of a set, or on the absorbing walls for row -1."""
+        return np.asarray(self.ends[row])
 
     def modes(self, count: int) -> NodeModes:
         """Slowest nonzero modes of the chain between live nodes, exact however slow."""
@@ -189,17 +193,20 @@ class LineChain(KilledChain):
         inside |= start.contains(self.nodes.x[:, None], self.problem.grid)
         if inside.sum() == 1:
             return inside, np.where(inside, 0.0, -np.inf)
-        weight = np.where(self.live, self.log_mass + self._log_part(inside), -np.inf)
-        if not np.isfinite(weight).any():
+        weight = self.log_mass + self._log_part(inside)
+        if not np.isfinite(weight[self.live]).any():
             msg = f"the start, {start.text}, lies inside the target"
             raise CaseError(msg, key="from")
         return inside, weight
 
     def _log_part(self, inside: NDArray[np.bool_]) -> Array:
-        """Ln of the part of each node's mass that comes from panels within a set."""
+        """Ln of the part of each node's mass that comes from panels within a set.
+
+        Those inside the target are left out, not those that end on its border.
+        """
         begin = np.arange(self.rates.climb.size)
         end = (begin + 1) % inside.size
-        both = inside[begin] & inside[end]
+        both = inside[begin] & inside[end] & (self.live[begin] | self.live[end])
         part = np.bincount(begin, both * self.rates.left, inside.size)
         part += np.bincount(end, both * self.rates.right, inside.size)
         with np.errstate(divide="ignore"):

@@ -261,6 +261,7 @@ def _moments(chain: KilledChain, start: PointSet, row: int) -> tuple[float, floa
     others = np.delete(chain.log_absorption, row, axis=0)
     live = np.where(chain.live, 0.0, -np.inf)
     reach = chain.solve(chain.log_absorption[row]) if np.isfinite(others).any() else live
+    reach[chain.inside(row)] = 0.0  # a start may border on the target
     first = chain.solve(reach)
     second = chain.solve(first)
     at = [chain.at(u, start) for u in (reach, first, second)]

@@ -88,6 +88,12 @@ class PlaneChain(KilledChain):
         """Wells that were split off."""
         return int(self.reduction.anchors.size)
 
+    def inside(self, row: int) -> NDArray[np.bool_]:
+        """Cells of a set; no cell is on the walls."""
+        if row < 0:
+            return np.zeros(self.live.size, dtype=np.bool_)
+        return self.cuts[row].inside
+
     @property
     def generator(self) -> Generator:
         """Rates between live cells, and absorption."""
@@ -145,12 +151,16 @@ class PlaneChain(KilledChain):
 
     def _log_start(self, start: PointSet) -> Array | None:
         """Ln of the stationary masses within a set; None for a point."""
-        shares = start.shares(self.problem.grid).ravel()
+        grid = self.problem.grid
+        shares = start.shares(grid).ravel()
         if not shares.any():
             return None
+        covered = sum((part.shares(grid).ravel() for part in self.sets), np.zeros_like(shares))
+        # cells whose centre is in a target may still hold part of a start that borders on it
+        outside = shares - np.maximum(shares + covered - 1.0, 0.0)
         with np.errstate(divide="ignore"):
-            weight = np.where(self.live, self.log_mass + np.log(shares), -np.inf)
-        if not np.isfinite(weight).any():
+            weight = self.log_mass + np.log(np.maximum(outside, 0.0))
+        if not np.isfinite(weight[self.live]).any():
             msg = f"the start, {start.text}, lies inside the target"
             raise CaseError(msg, key="from")
         return weight
