@@ -75,8 +75,9 @@ class LineChain(KilledChain):
         inside = [self._covered(k, part) for k, part in enumerate(self.sets)]
         ends = np.concatenate([np.array(inside, dtype=np.bool_).reshape(-1, n), walls])
         #: which set or wall each node belongs to, the first if to several; shape (sets + 1, nodes)
-        self.ends = ends & (np.cumsum(ends, axis=0) == 1)
-        self.live = ~ends.any(axis=0)
+        self.ends = np.asarray(ends & (np.cumsum(ends, axis=0) == 1))
+        self.live = np.logical_not(ends.any(axis=0))
+        self.open = self._generator(self.rates.up, self.rates.down, np.zeros(n))
         self._cut(self.rates.up, self.rates.down)
 
     def _covered(self, k: int, part: PointSet) -> NDArray[np.bool_]:
@@ -133,7 +134,7 @@ class LineChain(KilledChain):
         return NodeModes(found.rates.log(), right, left, found.errors)
 
     @cached_property
-    def generator(self) -> Generator:  # type: ignore[override]
+    def generator(self) -> Generator:
         """Rates between live nodes, and absorption."""
         return self._generator(self.up, self.down, self.absorption)
 
@@ -146,20 +147,15 @@ class LineChain(KilledChain):
         return Generator((n,), h, tail, head, one, up[tail], down[head], absorption, self.weight)
 
     @cached_property
-    def open(self) -> Generator:  # type: ignore[override]
-        """Rates between all nodes, as if no set absorbed."""
-        return self._generator(self.rates.up, self.rates.down, np.zeros(self.live.size))
-
-    @cached_property
-    def log_mass(self) -> Array:  # type: ignore[override]
+    def log_mass(self) -> Array:
         """Ln of the stationary masses of the nodes of the problem without absorption."""
         if self.nodes.ring:
             return log_stationary(self.open)
         log = np.r_[0.0, np.cumsum(np.log(self.rates.up[:-1]) - np.log(self.rates.down[1:]))]
-        return log - log_sum(log)
+        return np.asarray(log - log_sum(log))
 
     @cached_property
-    def reversed(self) -> LineChain | None:  # type: ignore[override]
+    def reversed(self) -> LineChain | None:
         """The chain that runs backwards in its stationary state."""
         if self.ends[-1].any():
             return None
@@ -230,9 +226,9 @@ class LineChain(KilledChain):
         if self.nodes.ring:
             axis = self.problem.grid.axes[0]
             ahead = np.append(np.diff(x), x[0] + axis.max - axis.min - x[-1])
-            return mass / (ahead + np.roll(ahead, 1))
+            return np.asarray(mass / (ahead + np.roll(ahead, 1)))
         gap = np.diff(x)
-        return mass / (np.append(gap, 0.0) + np.append(0.0, gap))
+        return np.asarray(mass / (np.append(gap, 0.0) + np.append(0.0, gap)))
 
     def current(self, net: Array) -> Array:
         """Probability current in the cells of net fluxes on links, the mean of both sides."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Passage",
     "coarse_differences",
+    "exp",
     "extrapolated",
     "mean_first_passage",
-    "powers_of_ten",
     "start_and_target",
 ]
 
@@ -157,18 +157,22 @@ def mean_first_passage(
         msg = f"the target, {_words(target, sets)}, cannot be reached from {begin.text}"
         raise NumericalError(msg)
     return Passage(
-        problem.grid,
-        *powers_of_ten(mean, variance),
-        *powers_of_ten(-mean),
-        float(np.exp(min(probability, 0.0))),
-        error,
-        max(2 * last.error, variance_error),
-        last.jumps,
-        last.anchors,
-        last.on_grid(found[-1][3], -np.inf) / LN10,
-        begin.text,
-        _words(target, sets),
-        last.weight,
+        grid=problem.grid,
+        mean=exp(mean),
+        variance=exp(variance),
+        log10_mean=mean / LN10,
+        log10_variance=variance / LN10,
+        rate=exp(-mean),
+        log10_rate=-mean / LN10,
+        probability=exp(min(probability, 0.0)),
+        error=error,
+        variance_error=max(2 * last.error, variance_error),
+        jumps=last.jumps,
+        anchors=last.anchors,
+        log10_times=last.on_grid(found[-1][3], -np.inf) / LN10,
+        start=begin.text,
+        target=_words(target, sets),
+        weight=last.weight,
     )
 
 
@@ -246,10 +250,10 @@ def extrapolated(logs: Sequence[float]) -> tuple[float, float]:
     return logs[-1] + float(np.log(steps[1])), float(abs(steps[1] - steps[0]))
 
 
-def powers_of_ten(*logs: float) -> tuple[float, ...]:
-    """Values (inf or 0 out of range) of natural logarithms, then their decimal logarithms."""
+def exp(log: float) -> float:
+    """Value of a natural logarithm, inf or 0 out of the range of floats."""
     with np.errstate(over="ignore"):
-        return (*(float(np.exp(x)) for x in logs), *(x / LN10 for x in logs))
+        return float(np.exp(log))
 
 
 def _words(target: object, sets: Sequence[PointSet]) -> str:

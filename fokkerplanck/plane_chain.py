@@ -108,13 +108,13 @@ class PlaneChain(KilledChain):
         return self.reduction.solve_transposed(log_b)
 
     @cached_property
-    def log_mass(self) -> Array:  # type: ignore[override]
+    def log_mass(self) -> Array:
         """Ln of the stationary masses of the problem without absorption."""
         closed = replace(self.open, absorption=np.zeros(self.open.cells))
         return log_stationary(closed)
 
     @cached_property
-    def reversed(self) -> PlaneChain | None:  # type: ignore[override]
+    def reversed(self) -> PlaneChain | None:
         """The chain that runs backwards in its stationary state; itself in detailed balance."""
         if not self.open.conservative:
             return None

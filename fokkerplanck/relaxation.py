@@ -121,10 +121,13 @@ def spectrum(problem: Problem, count: int = 4, *, weight: str = "midpoint") -> S
     if problem.grid.dim == 1:
         return found
 
-    def on_other_grid(other: Problem) -> Array:
-        return modes_of(other, killed_chains(other, [], weight=weight), count).log10_rates * LN10
+    def log_rates(modes: Spectrum) -> list[float]:
+        return [float(r) * LN10 for r in modes.log10_rates]
 
-    errors = coarse_differences(problem, on_other_grid, found.log10_rates * LN10)
+    def on_other_grid(other: Problem) -> list[float]:
+        return log_rates(modes_of(other, killed_chains(other, [], weight=weight), count))
+
+    errors = coarse_differences(problem, on_other_grid, log_rates(found))
     return replace(found, errors=np.maximum(found.errors, errors))
 
 

@@ -139,4 +139,4 @@ def _times(times: ArrayLike | None, count: int, log10_mean: float) -> Array:
     if log10_mean > 290:
         msg = f"the mean passage time is 10^{log10_mean:.1f}: give times within 1e308"
         raise CaseError(msg, key="times")
-    return np.geomspace(FIRST, LAST, count) * 10.0**log10_mean
+    return np.asarray(np.geomspace(FIRST, LAST, count) * 10.0**log10_mean)

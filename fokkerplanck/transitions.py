@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.killed_chain import KilledChain, killed_chains, log_sum
-from fokkerplanck.passage import extrapolated, powers_of_ten
+from fokkerplanck.passage import LN10, exp, extrapolated
 from fokkerplanck.sets import Box, PointSet, as_set
 from fokkerplanck.solvers.generator import Generator
 
@@ -163,10 +163,12 @@ def reactive_current(
     return ReactiveCurrent(
         _committor(last, source, target),
         last.current(found[-1][2]),
-        *powers_of_ten(log_flux),
-        *powers_of_ten(log_flux - log_population),
-        float(np.exp(log_population)),
-        max(error, last.error, found[-1][3]),
+        flux=exp(log_flux),
+        log10_flux=log_flux / LN10,
+        rate=exp(log_flux - log_population),
+        log10_rate=(log_flux - log_population) / LN10,
+        population=exp(log_population),
+        error=max(error, last.error, found[-1][3]),
     )
 
 

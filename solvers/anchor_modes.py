@@ -96,8 +96,9 @@ class AnchorModes:
         """Eigen-density of mode k (cell masses), largest modulus 1."""
         y = _floats(self._left[k])
         lam = _number(self.values[k])
-        masses, power = 0.0, y @ self.reduction.leaving
-        for j in range(TERMS):
+        power = self.reduction.back(y @ self.reduction.leaving)
+        masses = power
+        for j in range(1, TERMS):
             power = self.reduction.back(power)
             masses = masses + lam**j * power
         return self._spread_out(y, masses)
@@ -144,7 +145,7 @@ class AnchorModes:
         least at 0.05 / relaxation.
         """
         slowest = max(np.e, self._left_out) * self.reduction.relaxation
-        return slowest * (float(np.log(1.0 / tolerance)) + MARGIN)
+        return float(slowest * (np.log(1.0 / tolerance) + MARGIN))
 
     # ------------------------------------------------------------------
 
@@ -232,7 +233,7 @@ class AnchorModes:
         out = np.zeros(self.reduction.generator.cells, dtype=np.result_type(anchors, rest))
         out[self.reduction.anchors] = anchors
         out[self.reduction.rest] = rest
-        return out / out[np.argmax(np.abs(out))]
+        return np.asarray(out / out[np.argmax(np.abs(out))])
 
 
 #: Fixed-point rounds for one eigenvalue, and the relative change that ends them.

@@ -122,16 +122,18 @@ def _iterate(
 
 
 def _dense(q: Array, count: int) -> tuple[NDArray[np.complex128], ...]:
-    values, left, right = eig(-q, left=True, right=True)
+    values, right = np.linalg.eig(-q)
+    left = np.linalg.inv(right).T
     order = np.argsort(values.real)[:count]
-    return values[order], right[:, order], left[:, order].conj()
+    return values[order], right[:, order], left[:, order]
 
 
 def _paired(
     q: sp.csr_array, right: NDArray[np.complex128], left: NDArray[np.complex128]
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128], NDArray[np.complex128]]:
     """Eigenpairs of -Q in the two subspaces."""
-    values, x = eig(-(left.T @ (q @ right)), left.T @ right)
+    moved = np.asarray(q @ right)
+    values, x = eig(-(left.T @ moved), left.T @ right)
     z = np.linalg.inv(left.T @ right @ x)
     return values, right @ x, left @ z.T
 

@@ -45,7 +45,8 @@ class Late(Propagator):
 
         inf where the chain cannot be reduced.
         """
-        return np.inf if self._modes is None else self._modes.settled(SHARE * tolerance)
+        modes: AnchorModes | None = self._modes
+        return np.inf if modes is None else modes.settled(SHARE * tolerance)
 
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q.T) mass`` to within `tolerance` in L1."""

@@ -163,7 +163,7 @@ class Reduction:
         at_anchors = self._among_anchors(lambda chain, _: chain.stationary())
         p = self._spread_out(at_anchors, np.full(self.rest.size, -np.inf))
         top = p.max()
-        return p - top - np.log(np.exp(p - top).sum())
+        return np.asarray(p - top - np.log(np.exp(p - top).sum()))
 
     def _among_anchors(self, answer: Callable[[SmallChain, float], Scaled]) -> Array:
         """Ln of an answer of the anchor chain, if it is the same with all that was taken for 0."""
