@@ -37,7 +37,7 @@ class Late(Propagator):
 
     def cost(self, dt: float) -> float:
         """Estimate the seconds of finding the modes."""
-        n = self.generator.cells
+        n = float(self.generator.cells)
         return 3 * (1e-8 * n**1.5 + 1e-6 * n) + 1e-3
 
     def earliest(self, tolerance: float) -> float:
@@ -45,8 +45,7 @@ class Late(Propagator):
 
         inf where the chain cannot be reduced.
         """
-        modes: AnchorModes | None = self._modes
-        return np.inf if modes is None else modes.settled(SHARE * tolerance)
+        return np.inf if self._modes is None else self._modes.settled(SHARE * tolerance)
 
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q.T) mass`` to within `tolerance` in L1."""
