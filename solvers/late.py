@@ -37,8 +37,8 @@ class Late(Propagator):
 
     def cost(self, dt: float) -> float:
         """Estimate the seconds of finding the modes."""
-        n = float(self.generator.cells)
-        return 3 * (1e-8 * n**1.5 + 1e-6 * n) + 1e-3
+        n = self.generator.cells
+        return float(3e-8 * n**1.5 + 3e-6 * n + 1e-3)
 
     def earliest(self, tolerance: float) -> float:
         """Time from which on the answer is within `tolerance` in L1, per unit mass.
