@@ -235,7 +235,7 @@ def _file(case: Case) -> str | None:
 def _holds_point_of(part: PointSet, other: PointSet, problem: Problem) -> bool:
     """Whether a set that has no volume lies in the other."""
     point = other.representative()
-    if point is None or other.shares(problem.grid).any():
+    if point is None or not other.is_point:
         return False
     return bool(part.contains(point[None], problem.grid)[0])
 

@@ -195,11 +195,10 @@ def start_and_target(
     point = begin.representative()
     for part in sets:
         part.check_on(problem.grid)
-        single = not begin.shares(problem.grid).any()
-        if single and point is not None and bool(part.contains(point, problem.grid)):
+        if begin.is_point and point is not None and bool(part.contains(point, problem.grid)):
             msg = f"the start, {begin.text}, lies in the target, {part.text}"
             raise CaseError(msg, key="from")
-        if problem.grid.dim > 1 and not part.shares(problem.grid).any():
+        if problem.grid.dim > 1 and part.is_point:
             msg = f"the target, {part.text}, is a point, which a path in the plane never hits: "
             msg += "give it a radius"
             raise CaseError(msg, key="to")

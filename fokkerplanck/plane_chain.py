@@ -152,9 +152,9 @@ class PlaneChain(KilledChain):
     def _log_start(self, start: PointSet) -> Array | None:
         """Ln of the stationary masses within a set; None for a point."""
         grid = self.problem.grid
-        shares = start.shares(grid).ravel()
-        if not shares.any():
+        if start.is_point:
             return None
+        shares = start.shares(grid).ravel()
         covered = sum((part.shares(grid).ravel() for part in self.sets), np.zeros_like(shares))
         # cells whose centre is in a target may still hold part of a start that borders on it
         outside = shares - np.maximum(shares + covered - 1.0, 0.0)

@@ -187,7 +187,7 @@ def _seen(grid: Grid, part: PointSet) -> PointSet:
     """Return the set itself; in the plane, the cell that holds it where it is a point."""
     part.check_on(grid)
     point = part.representative()
-    if grid.dim == 1 or point is None or part.shares(grid).any():
+    if grid.dim == 1 or point is None or not part.is_point:
         return part
     cell = grid.cell_of([float(c) for c in point])
     low = [a.min + k * a.spacing for a, k in zip(grid.axes, cell, strict=True)]

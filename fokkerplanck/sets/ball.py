@@ -107,12 +107,17 @@ class Ball(PointSet):
             best[near] = np.minimum(best[near], met)
         return best
 
+    @property
+    def is_point(self) -> bool:
+        """Whether the radius is 0."""
+        return self.radius == 0.0
+
     def _point_on(self, grid: Grid) -> bool:
         between = [
             axis.periodic or axis.min <= c <= axis.max
             for axis, c in zip(grid.axes, self.centre, strict=True)
         ]
-        return self.radius == 0.0 and all(between)
+        return self.is_point and all(between)
 
     def _ends(self) -> tuple[Array, Array]:
         """Bound the interval that the ball is on a line."""

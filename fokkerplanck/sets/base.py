@@ -91,6 +91,11 @@ class PointSet(ABC):
         fraction[self.contains(start, grid)] = 0.0
         return fraction
 
+    @property
+    def is_point(self) -> bool:
+        """Whether the set is a single point."""
+        return False
+
     def check_on(self, grid: Grid) -> None:
         """Raise `CaseError` unless the set can be seen on a grid.
 

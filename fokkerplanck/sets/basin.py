@@ -21,6 +21,8 @@ __all__ = ["Basin"]
 
 #: part of a segment to which the border is found on it
 PRECISION = 1e-6
+#: parts into which a segment is cut at a time
+PARTS = 8
 #: maps of the basins last asked for: a passage has two of them on one landscape
 _MAPS: deque[tuple[Landscape, Grid, BasinMap]] = deque(maxlen=4)
 #: the same on lines: ends of the basin of the minimum nearest to a point
@@ -92,12 +94,16 @@ class Basin(PointSet):
         fraction = np.full(len(start), np.inf)
         enters = np.flatnonzero(self.contains(end, grid) & ~self.contains(start, grid))
         first, way = start[enters], (end - start)[enters]
-        low, high = np.zeros(enters.size), np.ones(enters.size)
-        while enters.size and (high - low).max() > PRECISION:
-            middle = (low + high) / 2
-            inside = self.contains(first + middle[:, None] * way, grid)
-            low, high = np.where(inside, low, middle), np.where(inside, middle, high)
-        fraction[enters] = (low + high) / 2
+        low, width = np.zeros(enters.size), 1.0
+        parts = np.arange(1, PARTS) / PARTS
+        while enters.size and width > PRECISION:
+            # many points at a time: following a path costs more than its company
+            at = low[:, None] + width * parts
+            inside = self.contains(first[:, None] + at[..., None] * way[:, None], grid)
+            before = np.where(inside.any(axis=1), inside.argmax(axis=1), PARTS - 1)
+            width /= PARTS
+            low = low + before * width
+        fraction[enters] = low + width / 2
         return fraction
 
     def _ends(self, grid: Grid) -> tuple[Array, Array]:
