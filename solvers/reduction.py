@@ -134,10 +134,11 @@ class Reduction:
         near = _kept(self._lu.solve(source), FAINT)
 
         def answer(chain: SmallChain, least: float) -> Scaled:
-            into = Scaled.from_log(top + self._log_out[a]) * (self._leave @ np.maximum(near, least))
+            seen = np.maximum(near, least if source.any() else 0.0)
+            into = Scaled.from_log(top + self._log_out[a]) * (self._leave @ seen)
             return chain.solve(into + Scaled.from_log(log_b[a]))
 
-        at_anchors = self._among_anchors(answer)
+        at_anchors = self._among_anchors(answer, 0.0)
         (far, close), top = _scaled(at_anchors, top + _log(near))
         return self._joined(at_anchors, top + _log(_kept(self.hits @ far + close, LOST)))
 
@@ -147,34 +148,49 @@ class Reduction:
         if self._whole is not None:
             return self._exactly(self._whole.solve_transposed, log_b)
         (source,), top = _scaled(log_b[self.rest])
-        direct = Scaled.from_log(log_b[self.anchors])
+        direct, log_out = Scaled.from_log(log_b[self.anchors]), self._log_out[self.anchors]
 
         def answer(chain: SmallChain, least: float) -> Scaled:
             into = np.maximum(self.hits, least).T @ source
             return chain.solve_transposed(Scaled.from_log(top) * into + direct)
 
-        return self._spread_out(self._among_anchors(answer), log_b[self.rest])
+        return self._spread_out(self._among_anchors(answer, log_out), log_b[self.rest])
 
     @one_blas_thread
     def stationary(self) -> Array:
         """Natural logarithms of the stationary masses, shape (cells,), of a conservative chain."""
         if self._whole is not None:
             return self._joined(self._whole.stationary().log())
-        at_anchors = self._among_anchors(lambda chain, _: chain.stationary())
+        log_out = self._log_out[self.anchors]
+        at_anchors = self._among_anchors(lambda chain, _: chain.stationary(), log_out)
         p = self._spread_out(at_anchors, np.full(self.rest.size, -np.inf))
         top = p.max()
         return np.asarray(p - top - np.log(np.exp(p - top).sum()))
 
-    def _among_anchors(self, answer: Callable[[SmallChain, float], Scaled]) -> Array:
-        """Ln of an answer of the anchor chain, if it is the same with all that was taken for 0."""
+    def _among_anchors(
+        self, answer: Callable[[SmallChain, float], Scaled], scale: Array | float
+    ) -> Array:
+        """Ln of an answer of the anchor chain, if it is the same with all that was taken for 0.
+
+        With a scale, what is added to it, entries are compared with the largest to tell which may
+        be lost.
+        """
         if not self.anchors.size:
             return np.empty(0)
-        found = answer(self.chain, 0.0).log()
+        try:
+            found = answer(self.chain, 0.0).log()
+        except NumericalError as error:
+            msg = (
+                "a well is left for the target, or for the other wells, with probabilities below "
+                "1e-300 or not at all: there is no unique answer, or it is beyond floats"
+            )
+            raise NumericalError(msg) from error
         most = answer(self._anchor_chain(FAINT), FAINT).log()
-        (x, y), _ = _scaled(found, most)
-        doubt = np.abs(x - y) > DOUBT * x
-        if (np.maximum(x, y)[doubt] > LOST).any():
-            msg = "wells that are met with probabilities below 1e-300 matter: raise the noise"
+        with np.errstate(invalid="ignore"):
+            doubt = (found != most) & ~(np.abs(found - most) < DOUBT)
+        (visits,), _ = _scaled(np.maximum(found, most) + scale)
+        if (visits[doubt] > LOST).any():
+            msg = "wells that are met with probabilities below 1e-300 matter: beyond floats"
             raise NumericalError(msg)
         return np.where(doubt, -np.inf, found)
 

@@ -62,3 +62,47 @@ def reversible_rates(rng, n, spread, *, filled=1.0):
     link[order[1:], order[:-1]] = True
     link |= link.T
     return np.where(link & ~np.eye(n, dtype=bool), 2.0 ** (c + c.T - p[:, None]), 0.0)
+
+
+def _eliminated(rates, absorption):
+    """Rates and totals of a chain whose states 0, 1, ... are watched no more, one after another."""
+    n = len(rates)
+    a, d = [exact(row) for row in rates], exact(absorption)
+    total = [mp.mpf(0)] * n
+    for k in range(n):
+        a[k][k] = mp.mpf(0)
+        total[k] = d[k] + mp.fsum(a[k][k + 1 :])
+        for i in range(k + 1, n):
+            if a[i][k]:
+                f = a[i][k] / total[k]
+                d[i] += f * d[k]
+                a[i][k + 1 :] = [
+                    u + f * v for u, v in zip(a[i][k + 1 :], a[k][k + 1 :], strict=True)
+                ]
+                a[i][i] = mp.mpf(0)
+    return a, total
+
+
+def exact_solves(rates, absorption, b):
+    """``(-Q)^-1 b`` and ``(-Q.T)^-1 b`` in the digits of the context, without subtraction."""
+    n = len(rates)
+    a, total = _eliminated(rates, absorption)
+    x, y = exact(b), exact(b)
+    for k in range(n):
+        for i in range(k + 1, n):
+            x[i] += a[i][k] / total[k] * x[k]
+            y[i] += a[k][i] / total[k] * y[k]
+    for k in reversed(range(n)):
+        x[k] = (x[k] + mp.fdot(a[k][k + 1 :], x[k + 1 :])) / total[k]
+        y[k] = (y[k] + mp.fdot([a[i][k] for i in range(k + 1, n)], y[k + 1 :])) / total[k]
+    return x, y
+
+
+def exact_stationary(rates):
+    """Stationary probabilities: times spent between two visits to the first state."""
+    n = len(rates)
+    if n == 1:
+        return [mp.mpf(1)]
+    _, y = exact_solves(rates[1:, 1:], rates[1:, 0], rates[0, 1:])
+    whole = 1 + mp.fsum(y)
+    return [1 / whole] + [x / whole for x in y]
