@@ -196,19 +196,19 @@ def _cut(part: PointSet, grid: Grid, links: Links) -> Cut:
     """Where a set meets cells and links."""
     centres = grid.points().reshape(-1, grid.dim)
     inside = part.contains(centres, grid)
-    way = links.offset * np.asarray(grid.spacing)
+    spacing = np.asarray(grid.spacing)
+    longest = np.linalg.norm(spacing * np.abs(links.offset).max(axis=0, initial=0))
+    begins = part.near(centres, float(longest), grid) & ~inside
 
-    def first(cell: NDArray[np.int32], to: Array, reached: NDArray[np.bool_]) -> Array:
-        start = centres[cell]
-        fraction = part.entry(start, start + to, grid)
-        fraction = np.where(reached & ~(fraction <= 1.0), 1.0, fraction)
-        return np.where(inside[cell], np.inf, fraction)
+    def first(cell: NDArray[np.int32], other: NDArray[np.int32], sign: int) -> Array:
+        link = np.flatnonzero(begins[cell])
+        start = centres[cell[link]]
+        met = part.entry(start, start + sign * links.offset[link] * spacing, grid)
+        fraction = np.full(cell.size, np.inf)
+        fraction[link] = np.where(inside[other[link]] & ~(met <= 1.0), 1.0, met)
+        return fraction
 
-    return Cut(
-        inside,
-        first(links.tail, way, inside[links.head]),
-        first(links.head, -way, inside[links.tail]),
-    )
+    return Cut(inside, first(links.tail, links.head, 1), first(links.head, links.tail, -1))
 
 
 def _point(start: PointSet) -> Array:

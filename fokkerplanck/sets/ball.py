@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.sets.base import (
+    STRETCH,
     Array,
     Mask,
     PointSet,
@@ -73,6 +74,10 @@ class Ball(PointSet):
             return box_contains(*self._ends(), points, grid)
         away = self._away(points, grid)
         return np.asarray(_square(away) <= self.radius**2)
+
+    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
+        """See `PointSet.near`."""
+        return Ball(self.centre, (self.radius + distance) * STRETCH).contains(points, grid)
 
     def shares(self, grid: Grid) -> Array:
         """See `PointSet.shares`; exact."""

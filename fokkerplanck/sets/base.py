@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 #: shares this close to 0 or 1 differ from them by rounding
 ROUNDING = 1e-12
+#: by how much distances are stretched, so that rounding leaves nothing out
+STRETCH = 1.0 + 1e-9
 
 
 class PointSet(ABC):
@@ -90,6 +92,22 @@ class PointSet(ABC):
         fraction[self.contains(end, grid) & (fraction > 1.0)] = 1.0
         fraction[self.contains(start, grid)] = 0.0
         return fraction
+
+    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
+        """Whether points may lie within a distance of the set; sets that cannot tell say yes.
+
+        Parameters
+        ----------
+        points : array_like, shape (..., dim)
+        distance : float
+        grid : Grid
+            Whose periodic axes count.
+
+        Returns
+        -------
+        ndarray of bool, shape (...)
+        """
+        return np.ones(np.shape(points)[:-1], dtype=np.bool_)
 
     @property
     def is_point(self) -> bool:

@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Axis, Grid
-from fokkerplanck.sets.base import Array, Mask, PointSet, images, nearest_image, periods, snapped
+from fokkerplanck.sets.base import (
+    STRETCH,
+    Array,
+    Mask,
+    PointSet,
+    images,
+    nearest_image,
+    periods,
+    snapped,
+)
 
 __all__ = ["Box", "box_contains", "box_entry", "box_shares", "pieces"]
 
@@ -58,6 +67,11 @@ class Box(PointSet):
         """See `PointSet.contains`."""
         self.check_dim(grid)
         return box_contains(*self._ends(), np.asarray(points, dtype=np.float64), grid)
+
+    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
+        """See `PointSet.near`."""
+        more = distance * STRETCH
+        return Box([(low - more, high + more) for low, high in self.bounds]).contains(points, grid)
 
     def shares(self, grid: Grid) -> Array:
         """See `PointSet.shares`; exact."""

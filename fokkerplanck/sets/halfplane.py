@@ -10,7 +10,15 @@ from numpy.typing import ArrayLike
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
-from fokkerplanck.sets.base import Array, Mask, PointSet, coordinates, snapped, words
+from fokkerplanck.sets.base import (
+    STRETCH,
+    Array,
+    Mask,
+    PointSet,
+    coordinates,
+    snapped,
+    words,
+)
 
 __all__ = ["HalfPlane"]
 
@@ -70,6 +78,11 @@ class HalfPlane(PointSet):
         """See `PointSet.contains`."""
         self.check_dim(grid)
         return np.asarray(self._height(np.asarray(points, dtype=np.float64)) >= 0.0)
+
+    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
+        """See `PointSet.near`."""
+        below = distance * STRETCH * float(np.linalg.norm(self.normal))
+        return HalfPlane(self.normal, self.offset - below).contains(points, grid)
 
     def shares(self, grid: Grid) -> Array:
         """See `PointSet.shares`; exact."""
