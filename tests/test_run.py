@@ -286,7 +286,7 @@ def test_signals_leave_a_file_to_go_on_from(tmp_path: Path, number: signal.Signa
         assert process.returncode == -9
         left = part_path(output)
     else:
-        assert process.returncode == 128 + number
+        assert process.returncode == 128 + number, message
         assert "--resume" in message
         assert "Traceback" not in message
         left = output
