@@ -159,7 +159,7 @@ class ScalarField:
             check_derivatives(self.expression, self._symbols[:count], order, self.key)
             self._smooth.add(order)
         with np.errstate(all="ignore"):
-            return jet(self.expression, self._symbols, columns, count)
+            return jet(self.expression, self._symbols, columns, count, order)
 
     def _columns(
         self, points: ArrayLike, extra: Mapping[str, ArrayLike]

@@ -26,7 +26,10 @@ Expr = Any
 
 @dataclass(frozen=True)
 class Jet:
-    """Value, gradient and upper triangle of the Hessian (row by row) of a function."""
+    """Value, gradient and upper triangle of the Hessian (row by row) of a function.
+
+    Without the Hessian, `second` is empty, and so it is for all that is made of it.
+    """
 
     value: Values
     first: tuple[Values, ...]
@@ -41,7 +44,6 @@ class Jet:
 
     def __mul__(self, other: Jet) -> Jet:
         u, v = self.value, other.value
-        pairs = _pairs(len(self.first))
         return Jet(
             u * v,
             tuple(
@@ -52,7 +54,7 @@ class Jet:
                 + _times(other.second[k], u)
                 + _times(self.first[i], other.first[j])
                 + _times(self.first[j], other.first[i])
-                for k, (i, j) in enumerate(pairs)
+                for k, (i, j) in enumerate(self._pairs)
             ),
         )
 
@@ -63,12 +65,23 @@ class Jet:
             tuple(_times(a, f1) for a in self.first),
             tuple(
                 _times(self.second[k], f1) + _times(_times(self.first[i], self.first[j]), f2)
-                for k, (i, j) in enumerate(_pairs(len(self.first)))
+                for k, (i, j) in enumerate(self._pairs)
             ),
         )
 
+    @property
+    def _pairs(self) -> list[tuple[int, int]]:
+        """Row and column of the entries of `second`."""
+        return _pairs(len(self.first)) if self.second else []
 
-def jet(expression: Expr, symbols: Sequence[Expr], columns: Sequence[Values], count: int) -> Jet:
+
+def jet(
+    expression: Expr,
+    symbols: Sequence[Expr],
+    columns: Sequence[Values],
+    count: int,
+    order: int = 2,
+) -> Jet:
     """Jet of a sympy expression with respect to the first `count` symbols.
 
     Parameters
@@ -78,6 +91,8 @@ def jet(expression: Expr, symbols: Sequence[Expr], columns: Sequence[Values], co
     columns : sequence of array
         Values of the symbols.
     count : int
+    order : int
+        1 leaves out second derivatives.
 
     Raises
     ------
@@ -85,18 +100,19 @@ def jet(expression: Expr, symbols: Sequence[Expr], columns: Sequence[Values], co
         A function of unknown derivative.
     """
     known: dict[Expr, Jet] = {}
+    second = (0.0,) * (len(_pairs(count)) if order > 1 else 0)
     for k, (symbol, values) in enumerate(zip(symbols, columns, strict=True)):
         first = tuple(float(i == k) for i in range(count))
-        known[symbol] = Jet(values, first, (0.0,) * len(_pairs(count)))
-    return _visit(expression, known, count)
+        known[symbol] = Jet(values, first, second)
+    return _visit(expression, known, Jet(0.0, (0.0,) * count, second))
 
 
-def _visit(e: Expr, known: dict[Expr, Jet], count: int) -> Jet:
+def _visit(e: Expr, known: dict[Expr, Jet], zero: Jet) -> Jet:
     if e not in known:
         if not e.args:
-            known[e] = Jet(float(e), (0.0,) * count, (0.0,) * len(_pairs(count)))
+            known[e] = Jet(float(e), zero.first, zero.second)
         else:
-            known[e] = _combined(e, [_visit(a, known, count) for a in e.args])
+            known[e] = _combined(e, [_visit(a, known, zero) for a in e.args])
     return known[e]
 
 
@@ -169,7 +185,7 @@ def _atan2(y: Jet, x: Jet) -> Jet:
             - 2.0 * first[i] * (x.value * x.first[j] + y.value * y.first[j])
         )
         / square
-        for k, (i, j) in enumerate(_pairs(len(first)))
+        for k, (i, j) in enumerate(y._pairs)
     )
     return Jet(np.arctan2(y.value, x.value), first, second)
 
