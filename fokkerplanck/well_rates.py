@@ -79,6 +79,22 @@ class RateMatrix:
         with np.errstate(over="ignore"):
             return np.asarray(10.0 ** self.log10_passage_times())
 
+    def log10_relaxation_rates(self) -> Array:
+        """Decimal logarithms of the relaxation rates of this chain, slowest first, shape (n - 1,).
+
+        To compare with the slowest modes of the whole problem, see `fokkerplanck.spectrum`: they
+        agree where the wells are deep.
+        """
+        from fokkerplanck.solvers.chain_modes import slow_modes
+        from fokkerplanck.solvers.scaled import Scaled
+
+        modes = slow_modes(Scaled.from_log(self.log10_rates * LN10))
+        return np.asarray(modes.rates.log()[1:] / LN10)
+
+    def relaxation_rates(self) -> Array:
+        """Relaxation rates of this chain, slowest first, shape (n - 1,)."""
+        return np.asarray(10.0 ** self.log10_relaxation_rates())
+
     def _repr_html_(self) -> str:
         names = [", ".join(f"{c:.4g}" for c in w.position) for w in self.wells]
         head = "".join(f"<th>to ({n})</th>" for n in names)
