@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,113 +10,18 @@ import numpy as np
 from fokkerplanck import escape_record as record
 from fokkerplanck.case import build
 from fokkerplanck.errors import CaseError
+from fokkerplanck.escape_way import LN10, Tell, Way
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
-    from fokkerplanck.case.passage_tables import PassageTable
     from fokkerplanck.layout import Group
-    from fokkerplanck.passage import Passage
+    from fokkerplanck.metastability import QuasiStationary
     from fokkerplanck.problem import Problem
     from fokkerplanck.refinement import Refined
     from fokkerplanck.relaxation import Spectrum
-    from fokkerplanck.sets import PointSet
-    from fokkerplanck.survival import Survival
-    from fokkerplanck.transitions import ReactiveCurrent
     from fokkerplanck.well_rates import RateMatrix
 
 __all__ = ["Escape", "Way"]
-
-LN10 = math.log(10)
-#: decimal logarithm of the longest mean time whose distribution is on a scale of floats
-LONGEST = 290.0
-Tell = Callable[[str], None]
-
-
-@dataclass(eq=False)
-class Way:
-    """One passage: where it starts and ends, and what has been found of it.
-
-    Parameters
-    ----------
-    table : PassageTable
-    start : PointSet
-    end : PointSet or "walls"
-    """
-
-    table: PassageTable
-    start: PointSet
-    end: PointSet | str
-    passage: Passage | None = None
-    reactive: ReactiveCurrent | None = None
-    survival: Survival | None = None
-    refined: dict[str, Refined] | None = None
-
-    def find(self, problem: Problem, tell: Tell, *, refine: bool = False) -> None:
-        """Compute time, committor, survival and what they tend to; each is kept once found."""
-        from fokkerplanck.passage import mean_first_passage
-        from fokkerplanck.refinement import refined_all
-
-        table, steps = self.table, f"passage {self.table.name}"
-        tell(steps)
-        found = mean_first_passage(problem, self.start, self.end, weight=table.weight)
-        self.passage = found
-        ends, weight = (self.start, self.end), table.weight
-        if _unless(table.reactive, default=self.apart(problem)):
-            from fokkerplanck.transitions import reactive_current
-
-            tell(f"{steps}: reactive current")
-            self.reactive = reactive_current(problem, *ends, weight=weight)
-        soon = found.log10_mean < LONGEST
-        if _unless(table.survival, default=problem.grid.dim == 1 and soon):
-            from fokkerplanck.survival import first_passage_distribution
-
-            tell(f"{steps}: distribution of the time")
-            self.survival = first_passage_distribution(problem, *ends, weight=weight)
-        if not refine:
-            return
-
-        def logarithms(other: Problem) -> tuple[float, float]:
-            p = found
-            if other is not problem:
-                shape = " x ".join(map(str, other.grid.shape))
-                tell(f"{steps}: {shape} cells")
-                p = mean_first_passage(other, self.start, self.end, weight=table.weight)
-            return p.log10_mean * LN10, p.log10_variance * LN10
-
-        mean, variance = refined_all(logarithms, problem, log=True)
-        self.refined = {"mean": mean, "variance": variance}
-
-    def apart(self, problem: Problem) -> bool:
-        """Whether there is a reactive current: a stationary state, and room between the sets.
-
-        Where sets touch, a diffusion goes from one to the other infinitely often.
-        """
-        if isinstance(self.end, str) or any("absorbing" in pair for pair in problem.grid.walls):
-            return False
-        if _holds_point_of(self.start, self.end, problem) or _holds_point_of(
-            self.end, self.start, problem
-        ):
-            return False
-        start, end = (part.shares(problem.grid) > 0.0 for part in (self.start, self.end))
-        near = end.copy()
-        for k, axis in enumerate(problem.grid.axes):
-            for step in (-1, 1):
-                moved = np.roll(end, step, axis=k)
-                if not axis.periodic:
-                    moved[(slice(None),) * k + (0 if step > 0 else -1,)] = False
-                near |= moved
-        return not bool((start & near).any())
-
-    def shares(self, problem: Problem) -> tuple[Any, Any]:
-        """Shares of the cells in both sets; a start that is a point fills the cell it is in."""
-        grid = problem.grid
-        start = self.start.shares(grid)
-        point = self.start.representative()
-        if not start.any() and point is not None:
-            start = np.zeros(grid.shape)
-            start[grid.cell_of(tuple(point))] = 1.0
-        end = np.zeros(grid.shape) if isinstance(self.end, str) else self.end.shares(grid)
-        return start, end
 
 
 @dataclass(eq=False)
@@ -142,6 +45,7 @@ class Escape:
     spectrum: Spectrum | None = None
     spectrum_refined: tuple[Refined, ...] | None = None
     rates: RateMatrix | None = None
+    quasi_stationary: dict[str, QuasiStationary] = field(default_factory=dict)
 
     @classmethod
     def of(cls, case: Case, problem: Problem, *, refine: bool = False) -> Escape:
@@ -152,8 +56,7 @@ class Escape:
             if way.table.reactive and not way.apart(problem):
                 msg = "the sets touch, and no current leads from one to the other; leave it out"
                 raise CaseError(msg, file=_file(case), key=f"passage.{k}.reactive")
-        if case.rates is not None:
-            _check_wells(case, problem)
+        _check_wells(case, problem)
         return cls(case, problem, ways, refine)
 
     def find(self, tell: Tell) -> None:
@@ -168,9 +71,14 @@ class Escape:
 
             tell("rates between wells")
             self.rates = rate_matrix(self.problem, radius=self.case.rates.radius)
+        for table in self.case.quasi_stationary:
+            from fokkerplanck.metastability import quasi_stationary
+
+            tell(f"quasi-stationary density {table.label}")
+            self.quasi_stationary[table.label] = quasi_stationary(self.problem, table.well)
 
     def json(self) -> dict[str, Any]:
-        """Parts "passage", "spectrum", "spectrum_modes" and "rates" of the JSON object."""
+        """Parts of the JSON object of a run: "passage", "spectrum" and the others."""
         modes = self.spectrum
         return {
             "passage": {
@@ -185,6 +93,10 @@ class Escape:
             if modes is None
             else record.spectrum_json(modes, self.spectrum_refined),
             "rates": None if self.rates is None else record.rates_json(self.rates),
+            "quasi_stationary": {
+                name: record.quasi_stationary_json(found)
+                for name, found in self.quasi_stationary.items()
+            },
         }
 
     def groups(self) -> dict[str, Group]:
@@ -201,6 +113,11 @@ class Escape:
             groups["spectrum"] = record.spectrum_group(self.spectrum, names)
         if self.rates is not None:
             groups["rates"] = record.rates_group(self.rates)
+        for k, (name, found) in enumerate(self.quasi_stationary.items()):
+            well = _well(self.problem, found)
+            groups[f"quasi_stationary/{name}"] = record.quasi_stationary_group(
+                k, found, well, names
+            )
         return groups
 
     def _find_spectrum(self, count: int, weight: str, tell: Tell) -> None:
@@ -220,25 +137,34 @@ class Escape:
 
 
 def _check_wells(case: Case, problem: Problem) -> None:
+    """Refuse rates and quasi-stationary densities where there are too few wells."""
+    if case.rates is None and not case.quasi_stationary:
+        return
     from fokkerplanck.landscapes.critical import critical_points
 
     points = critical_points(problem.landscape, problem.grid)
-    if (n := sum(p.kind == "minimum" for p in points)) < 2:
+    n = sum(p.kind == "minimum" for p in points)
+    if case.rates is not None and n < 2:
         msg = f"needs a landscape with at least two minima on the grid, this one has {n}"
         raise CaseError(msg, file=_file(case), key="rates")
+    absorbs = any("absorbing" in pair for pair in problem.grid.walls)
+    if case.quasi_stationary and n < (1 if absorbs else 2):
+        msg = f"needs a well that can be left: two minima, or one and a wall that absorbs; got {n}"
+        raise CaseError(msg, file=_file(case), key="quasi_stationary")
+
+
+def _well(problem: Problem, found: QuasiStationary) -> Any:
+    """Share of each cell in the well that is left: all but the basins of the other minima."""
+    from fokkerplanck.landscapes.critical import critical_points
+    from fokkerplanck.sets import Basin
+
+    share = np.ones(problem.grid.shape)
+    for point in critical_points(problem.landscape, problem.grid):
+        other = not np.array_equal(point.position, found.minimum.position)
+        if point.kind == "minimum" and other:
+            share -= Basin(point.position, problem.landscape).shares(problem.grid)
+    return share.clip(0.0, 1.0)
 
 
 def _file(case: Case) -> str | None:
     return str(case.path) if case.path else None
-
-
-def _holds_point_of(part: PointSet, other: PointSet, problem: Problem) -> bool:
-    """Whether a set that has no volume lies in the other."""
-    point = other.representative()
-    if point is None or not other.is_point:
-        return False
-    return bool(part.contains(point[None], problem.grid)[0])
-
-
-def _unless(given: bool | None, *, default: bool) -> bool:
-    return default if given is None else given

@@ -1,4 +1,4 @@
-"""Passages, spectra and rates as parts of the JSON object of a run and as groups of its file."""
+"""What is found of escape as parts of the JSON object of a run and as groups of its file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from fokkerplanck.layout import Group
 
 if TYPE_CHECKING:
+    from fokkerplanck.metastability import QuasiStationary
     from fokkerplanck.passage import Passage
     from fokkerplanck.refinement import Refined
     from fokkerplanck.relaxation import Spectrum
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = [
     "passage_group",
     "passage_json",
+    "quasi_stationary_group",
+    "quasi_stationary_json",
     "rates_group",
     "rates_json",
     "refined_json",
@@ -108,13 +111,14 @@ def passage_group(
 
 
 def spectrum_json(found: Spectrum, refined: Sequence[Refined] | None) -> dict[str, Any]:
-    """Part ``spectrum_modes`` of the JSON object."""
+    """Part ``spectrum_modes`` of the JSON object; ``numbers`` are those of tables and figures."""
     return {
         "frequencies": found.frequencies,
         "log10_rates": found.log10_rates,
         "time_scales": found.time_scales,
         "errors": found.errors,
         "methods": list(found.methods),
+        "numbers": found.numbers,
         "refined": None if refined is None else [refined_json(r) for r in refined],
     }
 
@@ -154,6 +158,41 @@ def rates_group(found: RateMatrix) -> Group:
         "population": (found.populations, ("well",), "stationary probability of the well"),
     }
     return Group(arrays, {"error": found.error})
+
+
+def quasi_stationary_json(found: QuasiStationary) -> dict[str, Any]:
+    """Part ``quasi_stationary.NAME`` of the JSON object."""
+    with np.errstate(divide="ignore", over="ignore"):
+        time = float(1.0 / np.float64(found.rate))
+    return {
+        "rate": found.rate,
+        "log10_rate": found.log10_rate,
+        "mean_exit_time": time,
+        "log10_mean_exit_time": -found.log10_rate,
+        "minimum": found.minimum.position,
+        "error": found.error,
+    }
+
+
+def quasi_stationary_group(
+    index: int, found: QuasiStationary, well: Any, names: tuple[str, ...]
+) -> Group:
+    """Group ``/quasi_stationary/NAME``: the density, the well it is in, numbers as attributes.
+
+    Parameters
+    ----------
+    index : int
+        Its place in the case.
+    well : ndarray, shape (*shape,)
+        Share of each cell in the well.
+    names : tuple of str
+        Names of the axes.
+    """
+    arrays = {
+        "density": (found.density, names, "density before the well is left"),
+        "well": (well, names, "share of the cell in the well"),
+    }
+    return Group(arrays, {"index": index, **quasi_stationary_json(found)})
 
 
 def refined_json(found: Refined) -> dict[str, Any]:

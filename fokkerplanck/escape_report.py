@@ -1,4 +1,4 @@
-"""Tables of passages, slow modes and rates between wells, from the JSON object of a run."""
+"""Tables of passages, slow modes, rates and exits of wells, from the JSON object of a run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def escape_tables(result: Mapping[str, Any]) -> Iterator[Table]:
         yield _modes(result["spectrum"], result["spectrum_modes"])
     if result["rates"]:
         yield _rates(result["rates"])
+    if result["quasi_stationary"]:
+        yield _exits(result["quasi_stationary"])
     rows = [*_refined_rows(result)]
     if rows:
         yield _refinement(rows)
@@ -66,7 +68,7 @@ def _modes(rates: list[float], modes: Mapping[str, Any]) -> Table:
     made.add_column("found by")
     for k, rate in enumerate(rates):
         log10 = modes["log10_rates"][k]
-        row = [str(k), large(rate, log10), large(modes["time_scales"][k], -log10)]
+        row = [str(modes["numbers"][k]), large(rate, log10), large(modes["time_scales"][k], -log10)]
         if turns:
             row.append(number(modes["frequencies"][k]))
         made.add_row(*row, short(modes["errors"][k]), modes["methods"][k])
@@ -90,13 +92,25 @@ def _rates(found: Mapping[str, Any]) -> Table:
     return made
 
 
+def _exits(wells: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Tabulate how long wells are kept by those that have not left them yet."""
+    made = table(("quasi-stationary", "left"), ("well", "left"))
+    for name in ("exit rate", "mean exit time", "error"):
+        made.add_column(name, justify="right")
+    for name, found in wells.items():
+        time = large(found["mean_exit_time"], found["log10_mean_exit_time"], 8)
+        rate = large(found["rate"], found["log10_rate"], 8)
+        made.add_row(escape(name), place(found["minimum"]), rate, time, short(found["error"]))
+    return made
+
+
 def _refined_rows(result: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, passage in result["passage"].items():
         for what, refined in (passage["refined"] or {}).items():
             yield f"{what}, {name}", refined
     modes = result["spectrum_modes"] or {}
     for k, refined in enumerate(modes.get("refined") or ()):
-        yield f"rate of mode {k}", refined
+        yield f"rate of mode {modes['numbers'][k]}", refined
 
 
 def _refinement(rows: list[tuple[str, Mapping[str, Any]]]) -> Table:

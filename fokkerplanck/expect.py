@@ -22,6 +22,7 @@ OPTIONAL = {
     "spectrum": "spectrum",
     "spectrum_modes": "spectrum",
     "rates": "rates",
+    "quasi_stationary": "quasi_stationary",
 }
 #: most keys listed in a message
 LISTED = 30

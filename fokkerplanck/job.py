@@ -60,7 +60,7 @@ class Job:
     record : Record
         Observables of the snapshots so far.
     escape : Escape
-        Passages, spectrum and rates.
+        Passages, spectrum, rates and quasi-stationary densities.
     mass : ndarray, shape (cells,), or None
         Cell masses of the last snapshot, once there is one.
     """
@@ -142,7 +142,7 @@ class Job:
             self.stationary = stationary(self.problem, self.case.stationary.weight)
 
     def find_escape(self, progress: Progress | None) -> None:
-        """Solve for passages, spectrum and rates, if the case asks for them."""
+        """Solve for passages, spectrum, rates and the like, if the case asks for them."""
         self.escape.find(progress.tell if progress is not None else _tell_nobody)
 
     def found(self, saved: int) -> str:
@@ -153,6 +153,8 @@ class Job:
             parts.append("the stationary density")
         if done := sum(way.passage is not None for way in ways):
             parts.append(f"{done} of {len(ways)} passages")
+        if done := len(self.escape.quasi_stationary):
+            parts.append(f"{done} of {len(self.case.quasi_stationary)} quasi-stationary densities")
         return ", ".join(parts) or "nothing"
 
     def summary(self, output: str | None, begin: float) -> dict[str, Any]:

@@ -66,6 +66,15 @@ class Spectrum:
     weight: str
 
     @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of the modes: lambda_1 is the slowest, or lambda_0 where walls absorb.
+
+        Where mass is conserved, lambda_0 = 0 is the stationary mode, which is left out.
+        """
+        first = 0 if any("absorbing" in pair for pair in self.grid.walls) else 1
+        return tuple(range(first, first + len(self.rates)))
+
+    @property
     def time_scales(self) -> Array:
         """Implied time scales ``1 / rates``."""
         with np.errstate(divide="ignore", over="ignore"):
@@ -73,9 +82,9 @@ class Spectrum:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{k + 1}</td><td>{r:.8g}</td><td>{t:.6g}</td><td>{e:.1e}</td></tr>"
-            for k, (r, t, e) in enumerate(
-                zip(self.rates, self.time_scales, self.errors, strict=True)
+            f"<tr><td>{k}</td><td>{r:.8g}</td><td>{t:.6g}</td><td>{e:.1e}</td></tr>"
+            for k, r, t, e in zip(
+                self.numbers, self.rates, self.time_scales, self.errors, strict=True
             )
         )
         head = "<tr><th>mode</th><th>rate</th><th>time scale</th><th>relative error</th></tr>"

@@ -21,7 +21,8 @@ __all__ = ["check_place", "checkpoint", "refuse_existing", "resumable"]
 
 Array = NDArray[np.float64]
 #: Parts of a case that may change: they do not enter what is stored already.
-HARMLESS = ("title", "expect", "stationary", "passage", "spectrum", "rates")
+ESCAPE = ("passage", "spectrum", "rates", "quasi_stationary")
+HARMLESS = ("title", "expect", "stationary", *ESCAPE)
 #: Rounding allowed when a stored array is evaluated again, perhaps on another machine.
 RTOL = 1e-9
 

@@ -24,8 +24,15 @@ from fokkerplanck.writer import Snapshot, Writer
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
+    from fokkerplanck.escape import Escape
+    from fokkerplanck.metastability import QuasiStationary
+    from fokkerplanck.passage import Passage
     from fokkerplanck.progress import Progress
+    from fokkerplanck.relaxation import Spectrum
     from fokkerplanck.steady_state import Stationary
+    from fokkerplanck.survival import Survival
+    from fokkerplanck.transitions import ReactiveCurrent
+    from fokkerplanck.well_rates import RateMatrix
 
 __all__ = ["Interrupted", "RunResult", "check_output", "judge_case", "run_case"]
 
@@ -63,6 +70,8 @@ class RunResult:
         The JSON object that ``fokkerplanck run --json`` prints.
     stationary : Stationary or None
         Stationary state, if the case asks for it.
+    escape : Escape
+        All that was found about escape; see the properties for its parts.
     snapshots : tuple of Snapshot
         Densities and currents of a run kept in memory; empty when they are in the file.
     """
@@ -71,6 +80,7 @@ class RunResult:
     output: Path | None
     summary: dict[str, Any]
     stationary: Stationary | None
+    escape: Escape = field(repr=False)
     snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
 
     @property
@@ -82,6 +92,36 @@ class RunResult:
     def passed(self) -> bool:
         """Whether every expectation of the case holds."""
         return all(row["pass"] for row in self.summary["expect"])
+
+    @property
+    def passages(self) -> dict[str, Passage]:
+        """Passages by name, in the order of the case."""
+        return {w.table.name: w.passage for w in self.escape.ways if w.passage is not None}
+
+    @property
+    def reactive(self) -> dict[str, ReactiveCurrent]:
+        """Reactive currents, and with them committors, by name of the passage."""
+        return {w.table.name: w.reactive for w in self.escape.ways if w.reactive is not None}
+
+    @property
+    def survival(self) -> dict[str, Survival]:
+        """Distributions of the times, by name of the passage."""
+        return {w.table.name: w.survival for w in self.escape.ways if w.survival is not None}
+
+    @property
+    def spectrum(self) -> Spectrum | None:
+        """Slowest modes, if the case asks for them."""
+        return self.escape.spectrum
+
+    @property
+    def rates(self) -> RateMatrix | None:
+        """Rates between all wells, if the case asks for them."""
+        return self.escape.rates
+
+    @property
+    def quasi_stationary(self) -> dict[str, QuasiStationary]:
+        """Densities of wells before they are left, by name."""
+        return self.escape.quasi_stationary
 
     def density(self, k: int) -> Array:
         """Density of snapshot `k` (negative counts from the end), shape (*shape,)."""
@@ -188,7 +228,7 @@ def run_case(
         summary = job.summary(str(path), begin)
         text = json.dumps(summary, allow_nan=False)
         writer.finish("complete", groups=job.groups(), summary=text, attributes={"end_time": now()})
-    return RunResult(case, path, summary, job.stationary)
+    return RunResult(case, path, summary, job.stationary, job.escape)
 
 
 def judge_case(case: Case) -> dict[str, Any]:
@@ -215,7 +255,7 @@ def _run_in_memory(job: Job, begin: float, progress: Progress | None) -> RunResu
     job.find_stationary()
     job.find_escape(progress)
     summary = job.summary(None, begin)
-    return RunResult(job.case, None, summary, job.stationary, tuple(memory.snapshots))
+    return RunResult(job.case, None, summary, job.stationary, job.escape, tuple(memory.snapshots))
 
 
 class _Memory:

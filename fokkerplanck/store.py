@@ -42,7 +42,12 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.grid import Axis, Grid
-from fokkerplanck.stored_escape import StoredPassage, StoredRates, StoredSpectrum
+from fokkerplanck.stored_escape import (
+    StoredPassage,
+    StoredQuasiStationary,
+    StoredRates,
+    StoredSpectrum,
+)
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "StoredResult", "StoredStationary", "part_path", "read"]
 
@@ -250,6 +255,19 @@ class StoredResult:
         """Rates between the wells, if they were computed."""
         with _reading(self.path):
             return StoredRates.of(self.file["rates"]) if "rates" in self.file else None
+
+    @cached_property
+    def quasi_stationary(self) -> dict[str, StoredQuasiStationary]:
+        """Densities of wells before they are left, by name, in the order of the case."""
+        if "quasi_stationary" not in self.file:
+            return {}
+        made = []
+        with _reading(self.path):
+            for name, group in self.file["quasi_stationary"].items():
+                facts = {k: _plain(v) for k, v in group.attrs.items()}
+                arrays = group["density"][...], group["well"][...]
+                made.append(StoredQuasiStationary(name, facts, *arrays))
+        return {q.name: q for q in sorted(made, key=lambda q: int(q.facts["index"]))}
 
     @cached_property
     def case_text(self) -> str:

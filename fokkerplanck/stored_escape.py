@@ -1,4 +1,4 @@
-"""Passages, spectra and rates between wells as they stand in a result file."""
+"""Passages, spectra, rates and quasi-stationary densities as they stand in a result file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["StoredPassage", "StoredRates", "StoredSpectrum"]
+__all__ = ["StoredPassage", "StoredQuasiStationary", "StoredRates", "StoredSpectrum"]
 
 Array = NDArray[np.float64]
 
@@ -116,6 +116,27 @@ class StoredRates:
     def of(cls, group: Any) -> StoredRates:
         """Read the group ``/rates``."""
         return cls(*(group[n][...] for n in ("position", "rate", "log10_rate", "population")))
+
+
+@dataclass(frozen=True, eq=False)
+class StoredQuasiStationary:
+    """Density in one well of a stored result, before the well is left.
+
+    Parameters
+    ----------
+    name : str
+    facts : mapping
+        Its numbers: ``rate``, ``log10_rate``, ``mean_exit_time``, ``minimum`` and ``error``.
+    density : ndarray, shape (*shape,)
+        Integrates to 1.
+    well : ndarray, shape (*shape,)
+        Share of each cell in the well.
+    """
+
+    name: str
+    facts: Mapping[str, Any]
+    density: Array = field(repr=False)
+    well: Array = field(repr=False)
 
 
 def _optional(group: Any) -> Any:

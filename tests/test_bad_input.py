@@ -116,6 +116,7 @@ WHITE = 'kind = "white"\ntemperature = 0.1'
 TIMES = '{ start = 0.1, stop = 1.0, count = 3, spacing = "log" }'
 START = 'kind = "gaussian"\nmean = [-1.0]\nstd = [0.2]'
 TO = "to = { centre = [1.0], radius = 0.25 }"
+WELL = "[[quasi_stationary]]\nwell = "
 EXPECT = 'quantity = "mass_error"\nvalue = 0.0\natol = 1e-9'
 
 BROKEN = [
@@ -430,6 +431,32 @@ BROKEN = [
     escape("rates of a lone well", "[spectrum]", "[rates]\n[spectrum]", "rates", "minima")._replace(
         base=ESCAPE.replace("a * (x**2 - 1)**2", "a * x**2")
     ),
+    escape(
+        "well twice", "[spectrum]", f"{WELL}[-1.0]\n{WELL}[-1.0]\n[spectrum]", '"-1"', "already"
+    ),
+    escape("well of the plane", "[spectrum]", f"{WELL}[-1, 0]\n[spectrum]", "0.well", "1 entry"),
+    escape("well outside", "[spectrum]", f"{WELL}-7\n[spectrum]", "stationary.0.well", "outside"),
+    escape(
+        "no well", "[spectrum]", "[[quasi_stationary]]\n[spectrum]", "0.well", "nearest minimum"
+    ),
+    escape("slash in a well", "[spectrum]", f'{WELL}-1\nname = "a/b"\n[spectrum]', "0.name", "/"),
+    escape(
+        "one table of wells", "[spectrum]", "[quasi_stationary]\nwell = -1\n[spectrum]", "[[quasi_"
+    ),
+    escape(
+        "lone well", "[spectrum]", f"{WELL}0\n[spectrum]", "quasi_stationary", "two minima"
+    )._replace(base=ESCAPE.replace("a * (x**2 - 1)**2", "a * x**2")),
+    escape(
+        "well under a schedule", "[stationary]", f"{WELL}-1", "quasi_stationary", "shape"
+    )._replace(base=ESCAPE.replace("temperature = 0.1", 'temperature = 0.1\nschedule = "exp(-t)"')),
+    escape(
+        "expectation of another well",
+        EXPECT,
+        'quantity = "quasi_stationary.lft.rate"\nvalue = 1.0\nrtol = 0.1',
+        "expect.0.quantity",
+        "lft",
+        "left",
+    )._replace(base=ESCAPE.replace("[spectrum]", f'{WELL}-1\nname = "left"\n[spectrum]')),
     plane_escape(
         "point to reach",
         "{ halfplane = { normal = [1.0, 0.0], offset = 0.5 } }",

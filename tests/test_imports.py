@@ -33,6 +33,7 @@ ROWS = [
         "escape",
         "escape_record",
         "escape_report",
+        "escape_way",
         "terminal",
         "references",
         "progress",

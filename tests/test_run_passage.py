@@ -1,4 +1,4 @@
-"""Passages, spectra and rates of cases: numbers, files, interruption, tables."""
+"""Passages, spectra, rates, exits of wells of cases: numbers, files, interruption, tables."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ rtol = 1e-8
 quantity = "rates.rates.0.1"
 value = 0.00138807
 rtol = 0.02
+[[quasi_stationary]]
+name = "left"
+well = -0.8
+[[quasi_stationary]]
+well = 1.0
+[[expect]]
+quantity = "quasi_stationary.left.rate"
+value = 0.0027761406365727255
+rtol = 1e-8
 """
 PLANE = """
 title = "To a disc"
@@ -112,7 +121,7 @@ def test_json_of_a_line_holds_what_was_asked_for(line: Path) -> None:
     assert list(found["passage"]) == ["there", "back 1.0"]
     there, back = found["passage"].values()
     assert set(there) >= FACTS
-    assert [row["pass"] for row in found["expect"]] == [True] * 4
+    assert [row["pass"] for row in found["expect"]] == [True] * 5
     # a passage of this length is exponential up to the time of a single crossing
     assert there["variance"] == pytest.approx(there["mean"] ** 2, rel=0.02)
     assert there["rate"] == pytest.approx(1 / there["mean"], rel=1e-12)
@@ -138,6 +147,31 @@ def test_json_of_a_line_holds_what_was_asked_for(line: Path) -> None:
     assert rates["rates"][0][0] == 0.0
     assert rates["log10_rates"][0][0] is None
     assert rates["populations"] == pytest.approx([0.5, 0.5])
+    assert found["spectrum_modes"]["numbers"] == [1, 2, 3]  # 0 is the stationary mode
+
+
+def test_wells_are_left_from_their_quasi_stationary_densities(line: Path) -> None:
+    """theory.md B4: by symmetry the exit rate is the slowest rate of relaxation."""
+    found = summary(line)["quasi_stationary"]
+    assert list(found) == ["left", "1"]
+    left = found["left"]
+    assert left["rate"] == pytest.approx(0.0027761406365727255, rel=1e-8)
+    assert left["mean_exit_time"] == pytest.approx(1 / left["rate"], rel=1e-14)
+    assert (left["minimum"], found["1"]["minimum"]) == ([pytest.approx(-1)], [pytest.approx(1)])
+    assert left["error"] < 1e-8
+    with read(line) as stored:
+        assert list(stored.quasi_stationary) == ["left", "1"]
+        well, other = stored.quasi_stationary.values()
+        x = stored.grid.axes[0].centres
+        np.testing.assert_array_equal(well.well, x < 0)
+        assert stored.grid.integrate(well.density) == pytest.approx(1.0, rel=1e-12)
+        assert not well.density[x > 0].any()
+        np.testing.assert_allclose(other.density, well.density[::-1], atol=1e-9)
+        # before it is left the mass shrinks as a whole: the slowest mode on that side
+        mode = np.abs(stored.spectrum.left[0]) * (x < 0)
+        mode /= stored.grid.integrate(mode)
+        np.testing.assert_allclose(well.density, mode, atol=1e-6)
+        assert well.facts["rate"] == left["rate"]
 
 
 def test_file_holds_the_fields_of_a_line(line: Path) -> None:
@@ -185,6 +219,9 @@ def test_xarray_opens_the_groups(line: Path) -> None:
         assert data.right.dims == ("mode", "x")
     with xarray.open_dataset(line, engine="h5netcdf", group="rates") as data:
         assert data.rate.dims == ("well", "to_well")
+    with xarray.open_dataset(line, engine="h5netcdf", group="quasi_stationary/left") as data:
+        assert data.density.dims == data.well.dims == ("x",)
+        assert data.attrs["minimum"] == pytest.approx(-1.0)
 
 
 def test_tables_fit_and_say_all(
@@ -193,7 +230,16 @@ def test_tables_fit_and_say_all(
     monkeypatch.setenv("COLUMNS", "80")
     print_run(summary(line))
     text = capsys.readouterr().out
-    for word in ("there", "729.67", "point (-1)", "mode", "360.2", "rates from well", "pass"):
+    for word in (
+        "there",
+        "729.67",
+        "point (-1)",
+        "mode",
+        "360.2",
+        "rates from well",
+        "quasi-stationary",
+        "pass",
+    ):
         assert word in text
     assert max(map(len, text.splitlines())) <= 80
     with read(line) as stored:
@@ -243,7 +289,7 @@ def test_texts_of_cases_without_passages_have_not_changed() -> None:
     """Results of earlier versions can be resumed: their hashes still hold."""
     text = LINE.partition("[spectrum]")[0] + "[stationary]\n"
     written = parse_case(text).text
-    for word in ("passage", "spectrum", "rates"):
+    for word in ("passage", "spectrum", "rates", "quasi_stationary"):
         assert word not in written
 
 
@@ -251,6 +297,7 @@ def test_what_is_beyond_floats_is_null_and_its_logarithm_stays(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = LINE.partition("[rates]")[0].replace("0.05", "0.0003").replace("256", "512")
+    text += "[[quasi_stationary]]\nwell = -1\n"
     text += '[[expect]]\nquantity = "passage.there.mean"\nvalue = 1.0\nrtol = 1.0\n'
     result = run_case(load_case(case_file(tmp_path, text)), tmp_path / "out.h5")
     there = json.loads(json.dumps(result.json(), allow_nan=False))["passage"]["there"]
@@ -266,6 +313,11 @@ def test_what_is_beyond_floats_is_null_and_its_logarithm_stays(
     with read(tmp_path / "out.h5") as stored:
         assert stored.passage("there").facts["mean"] == math.inf
     print_run(result.json())
+    well = result.json()["quasi_stationary"]["-1"]
+    assert well["rate"] == 0.0
+    assert well["mean_exit_time"] is None
+    # the exit is to the top, twice as often as across
+    assert well["log10_mean_exit_time"] == pytest.approx(law - math.log10(2), abs=1e-6)
     assert "e+362" in capsys.readouterr().out
 
 
@@ -289,6 +341,49 @@ def test_walls_are_a_target(tmp_path: Path) -> None:
     assert found["mean"] == pytest.approx(0.629280356744133, rel=1e-8)
     assert found["reactive"] is None
     assert found["to"] == "walls"
+
+
+def test_only_well_is_left_through_absorbing_walls() -> None:
+    """Free diffusion but for a flat bowl: cos(pi x / 2) decays at D pi^2 / 4."""
+    text = """
+        [grid]
+        x = { min = -1, max = 1, cells = 64, walls = "absorbing" }
+        [landscape]
+        kind = "expression"
+        loss = "1e-9 * x**2"
+        [noise]
+        kind = "white"
+        temperature = 0.25
+        [spectrum]
+        count = 1
+        [[quasi_stationary]]
+        name = "bowl"
+        well = 0
+    """
+    result = run_case(parse_case(text))
+    found = result.json()
+    assert found["quasi_stationary"]["bowl"]["rate"] == pytest.approx(math.pi**2 / 16, rel=1e-7)
+    assert found["spectrum"][0] == pytest.approx(math.pi**2 / 16, rel=1e-7)
+    assert found["spectrum_modes"]["numbers"] == [0]  # nothing is stationary
+    x = np.linspace(-1, 1, 129)[1::2]
+    density = result.quasi_stationary["bowl"].density
+    np.testing.assert_allclose(density, math.pi / 4 * np.cos(math.pi * x / 2), rtol=1e-3)
+
+
+def test_what_was_found_is_at_hand() -> None:
+    result = run_case(parse_case(LINE))
+    found = result.json()
+    assert {name: p.mean for name, p in result.passages.items()} == {
+        name: p["mean"] for name, p in found["passage"].items()
+    }
+    assert result.reactive["there"].flux == found["passage"]["there"]["reactive"]["flux"]
+    assert list(result.survival) == ["there"]
+    assert result.spectrum.rates.tolist() == found["spectrum"]
+    assert result.rates.rates.tolist() == found["rates"]["rates"]
+    assert result.quasi_stationary["left"].rate == found["quasi_stationary"]["left"]["rate"]
+    little = run_case(parse_case(LINE.partition("[spectrum]")[0] + "[stationary]\n"))
+    assert (little.spectrum, little.rates) == (None, None)
+    assert little.passages == little.reactive == little.quasi_stationary == {}
 
 
 def test_walls_that_are_no_target_take_their_share(

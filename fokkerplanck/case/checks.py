@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,13 @@ RESULTS: dict[str, str | None] = {
     "spectrum": "spectrum",
     "spectrum_modes": "spectrum",
     "rates": "rates",
+    "quasi_stationary": "quasi_stationary",
     "wall_seconds": None,
+}
+#: tables that a case may have several of, and how each is called
+NAMED: dict[str, Callable[[Any], str]] = {
+    "passage": lambda table: table.name,
+    "quasi_stationary": lambda table: table.label,
 }
 LARGEST_OUTPUT = 4 * 2**30
 MOST_CELLS = 2**24
@@ -49,8 +56,9 @@ def _cells(case: Case) -> int:
 
 
 def _something_to_do(case: Case) -> Iterator[Mistake]:
-    if not any((case.evolve, case.stationary, case.passage, case.spectrum, case.rates)):
-        tables = "[evolve], [stationary], [[passage]], [spectrum] or [rates]"
+    escape = (case.passage, case.spectrum, case.rates, case.quasi_stationary)
+    if not any((case.evolve, case.stationary, *escape)):
+        tables = "[evolve], [stationary], [[passage]], [spectrum], [rates] or [[quasi_stationary]]"
         yield "evolve", f"nothing to compute: the case needs a table {tables}"
     if case.evolve is not None and case.initial is None:
         yield "initial", "missing table [initial]: [evolve] starts from a density"
@@ -176,19 +184,19 @@ def _expectations(case: Case) -> Iterator[Mistake]:
             known = ", ".join(RESULTS)
             yield key, f"unknown quantity {show(first)}{nearest(first, RESULTS)} (known: {known})"
         elif (table := RESULTS[first]) and not getattr(case, table):
-            brackets = f"[[{table}]]" if table == "passage" else f"[{table}]"
+            brackets = f"[[{table}]]" if table in NAMED else f"[{table}]"
             yield key, f"{show(expected.quantity)} needs a table {brackets}"
-        elif first == "passage":
-            yield from _names_a_passage(case, expected.quantity, key)
+        elif first in NAMED:
+            yield from _names_a_table(case, expected.quantity, key)
 
 
-def _names_a_passage(case: Case, quantity: str, key: str) -> Iterator[Mistake]:
-    rest = quantity.partition(".")[2]
-    names = [table.name for table in case.passage]
+def _names_a_table(case: Case, quantity: str, key: str) -> Iterator[Mistake]:
+    kind, _, rest = quantity.partition(".")
+    names = [NAMED[kind](table) for table in getattr(case, kind)]
     if not any(rest == name or rest.startswith(f"{name}.") for name in names):
         given = rest.partition(".")[0]
         known = ", ".join(names)
-        yield key, f"no passage is called {show(given)}{nearest(given, names)} (known: {known})"
+        yield key, f"no {kind} is called {show(given)}{nearest(given, names)} (known: {known})"
 
 
 RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (

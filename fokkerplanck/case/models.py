@@ -21,7 +21,12 @@ from pydantic import (
 from fokkerplanck.case.canonical import dumps
 from fokkerplanck.case.landscape_tables import LandscapeTable
 from fokkerplanck.case.noise_tables import NoiseTable
-from fokkerplanck.case.passage_tables import PassageTable, RatesTable, SpectrumTable
+from fokkerplanck.case.passage_tables import (
+    PassageTable,
+    QuasiStationaryTable,
+    RatesTable,
+    SpectrumTable,
+)
 from fokkerplanck.case.values import (
     Entry,
     FilePath,
@@ -239,6 +244,7 @@ class Case(Table):
     passage: tuple[PassageTable, ...] = ()
     spectrum: SpectrumTable | None = None
     rates: RatesTable | None = None
+    quasi_stationary: tuple[QuasiStationaryTable, ...] = ()
     expect: tuple[ExpectTable, ...] = ()
 
     _path: Path | None = PrivateAttr(None)
@@ -262,8 +268,9 @@ class Case(Table):
     def text(self) -> str:
         """Canonical TOML: every value written out, keys sorted, comments gone."""
         data = self.model_dump(exclude_none=True, by_alias=True)
-        if not self.passage:  # texts, and so hashes, are those of versions without passages
-            del data["passage"]
+        for name in ("passage", "quasi_stationary"):
+            if not data[name]:  # texts, and so hashes, are those of versions without such tables
+                del data[name]
         return dumps(data)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fokkerplanck.case.messages import Mistake, show
 from fokkerplanck.case.models import Case
@@ -16,23 +16,40 @@ TIMELESS = {
     "passage": "a mean passage time would depend on the time of the start",
     "spectrum": "there are no modes that decay at fixed rates",
     "rates": "there are no rates that stay the same",
+    "quasi_stationary": "no density keeps its shape",
 }
 
 
 def passage_mistakes(case: Case) -> Iterator[Mistake]:
-    """All that is wrong with [[passage]], [spectrum] and [rates] beside the other tables."""
+    """All that is wrong with the tables on escape beside the other tables."""
     if case.noise.schedule is not None:
         for name, why in TIMELESS.items():
             if getattr(case, name):
                 yield name, f"{why} under a noise that changes in time; remove noise.schedule"
     if case.rates is not None and _absorbs(case):
         yield "rates", "wells have no rates where a wall absorbs: all is lost; see grid.x.walls"
-    names: dict[str, int] = {}
+    yield from _same_names("passage", [table.name for table in case.passage])
+    yield from _same_names("quasi_stationary", [table.label for table in case.quasi_stationary])
     for k, table in enumerate(case.passage):
-        first = names.setdefault(table.name, k)
-        if first != k:
-            yield f"passage.{k}.name", f"{show(table.name)} is the name of passage {first} already"
         yield from _one(case, table, f"passage.{k}")
+    for k, asked in enumerate(case.quasi_stationary):
+        yield from _place(case, asked.well, f"quasi_stationary.{k}.well")
+
+
+def _same_names(kind: str, names: Sequence[str]) -> Iterator[Mistake]:
+    for k, name in enumerate(names):
+        if (first := names.index(name)) != k:
+            yield f"{kind}.{k}.name", f"{show(name)} is the name of {kind} {first} already"
+
+
+def _place(case: Case, point: Sequence[float], key: str) -> Iterator[Mistake]:
+    if len(point) != case.dim:
+        entries = "1 entry, for x" if case.dim == 1 else "2 entries, for x and y"
+        yield key, f"needs {entries}, got {show(point)}"
+        return
+    for name, axis, c in zip("xy", case.grid.axes, point, strict=False):
+        if not axis.min <= c <= axis.max:
+            yield key, f"lies outside the grid, {name} from {axis.min:g} to {axis.max:g}, got {c:g}"
 
 
 def _one(case: Case, table: PassageTable, key: str) -> Iterator[Mistake]:

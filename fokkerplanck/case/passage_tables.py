@@ -1,4 +1,4 @@
-"""The tables [spectrum], [[passage]] and [rates]: what is asked about escape."""
+"""The tables [spectrum], [[passage]], [rates], [[quasi_stationary]]: what is asked of escape."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from fokkerplanck.case.set_tables import FROM, TO, FromTable, ToTable
-from fokkerplanck.case.values import Positive, Table, refuse
+from fokkerplanck.case.values import Positive, Table, Vector, refuse
 
-__all__ = ["PassageTable", "RatesTable", "SpectrumTable"]
+__all__ = ["PassageTable", "QuasiStationaryTable", "RatesTable", "SpectrumTable"]
 
 #: most slow modes that are kept: each is two arrays of the size of the grid
 MOST_MODES = 50
@@ -23,8 +23,16 @@ def _names_a_group(name: str) -> str:
     return name
 
 
+#: a name that can be a part of a path in the result file
+Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_names_a_group)]
+
+
 class SpectrumTable(Table):
-    """Find the slowest modes of relaxation."""
+    """Find the slowest modes of relaxation.
+
+    The stationary mode is left out: ``spectrum.0`` is the slowest rate that is not zero. It is
+    lambda_1 in tables and figures, or lambda_0 where walls absorb and nothing is stationary.
+    """
 
     count: int = Field(4, ge=1, le=MOST_MODES, description=f"an integer from 1 to {MOST_MODES}")
     weight: Literal["fitted", "midpoint"] = "midpoint"
@@ -33,9 +41,7 @@ class SpectrumTable(Table):
 class PassageTable(Table):
     """Find the time of first passage from one set to another, its committor and current."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_names_a_group)] = (
-        Field(description="a text that is no other passage's name")
-    )
+    name: Name = Field(description="a text that is no other passage's name")
     from_: FromTable = Field(alias="from", description=FROM)
     to: ToTable = Field(description=TO)
     weight: Literal["fitted", "midpoint", "quadrature"] = "midpoint"
@@ -58,3 +64,17 @@ class RatesTable(Table):
     """Find the rates between all wells of the landscape."""
 
     radius: Positive | None = Field(None, description="a number > 0: radius of the wells' cores")
+
+
+class QuasiStationaryTable(Table):
+    """Find the density in a well before it is left, and the rate at which it is left."""
+
+    name: Name | None = Field(
+        None, description="a text that is no other table's name; if left out, the point `well`"
+    )
+    well: Vector = Field(description="a point, one number per axis: the nearest minimum is meant")
+
+    @property
+    def label(self) -> str:
+        """What it is called in the result."""
+        return self.name or ", ".join(f"{c:g}" for c in self.well)

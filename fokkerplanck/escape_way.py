@@ -1,0 +1,125 @@
+"""One passage of a case: its time, and all that is found along the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from fokkerplanck.case.passage_tables import PassageTable
+    from fokkerplanck.passage import Passage
+    from fokkerplanck.problem import Problem
+    from fokkerplanck.refinement import Refined
+    from fokkerplanck.sets import PointSet
+    from fokkerplanck.survival import Survival
+    from fokkerplanck.transitions import ReactiveCurrent
+
+__all__ = ["LN10", "Tell", "Way"]
+
+LN10 = math.log(10)
+#: decimal logarithm of the longest mean time whose distribution is on a scale of floats
+LONGEST = 290.0
+Tell = Callable[[str], None]
+
+
+@dataclass(eq=False)
+class Way:
+    """One passage: where it starts and ends, and what has been found of it.
+
+    Parameters
+    ----------
+    table : PassageTable
+    start : PointSet
+    end : PointSet or "walls"
+    """
+
+    table: PassageTable
+    start: PointSet
+    end: PointSet | str
+    passage: Passage | None = None
+    reactive: ReactiveCurrent | None = None
+    survival: Survival | None = None
+    refined: dict[str, Refined] | None = None
+
+    def find(self, problem: Problem, tell: Tell, *, refine: bool = False) -> None:
+        """Compute time, committor, survival and what they tend to; each is kept once found."""
+        from fokkerplanck.passage import mean_first_passage
+        from fokkerplanck.refinement import refined_all
+
+        table, steps = self.table, f"passage {self.table.name}"
+        tell(steps)
+        found = mean_first_passage(problem, self.start, self.end, weight=table.weight)
+        self.passage = found
+        ends, weight = (self.start, self.end), table.weight
+        if _unless(table.reactive, default=self.apart(problem)):
+            from fokkerplanck.transitions import reactive_current
+
+            tell(f"{steps}: reactive current")
+            self.reactive = reactive_current(problem, *ends, weight=weight)
+        soon = found.log10_mean < LONGEST
+        if _unless(table.survival, default=problem.grid.dim == 1 and soon):
+            from fokkerplanck.survival import first_passage_distribution
+
+            tell(f"{steps}: distribution of the time")
+            self.survival = first_passage_distribution(problem, *ends, weight=weight)
+        if not refine:
+            return
+
+        def logarithms(other: Problem) -> tuple[float, float]:
+            p = found
+            if other is not problem:
+                shape = " x ".join(map(str, other.grid.shape))
+                tell(f"{steps}: {shape} cells")
+                p = mean_first_passage(other, self.start, self.end, weight=table.weight)
+            return p.log10_mean * LN10, p.log10_variance * LN10
+
+        mean, variance = refined_all(logarithms, problem, log=True)
+        self.refined = {"mean": mean, "variance": variance}
+
+    def apart(self, problem: Problem) -> bool:
+        """Whether there is a reactive current: a stationary state, and room between the sets.
+
+        Where sets touch, a diffusion goes from one to the other infinitely often.
+        """
+        if isinstance(self.end, str) or any("absorbing" in pair for pair in problem.grid.walls):
+            return False
+        if _holds_point_of(self.start, self.end, problem) or _holds_point_of(
+            self.end, self.start, problem
+        ):
+            return False
+        start, end = (part.shares(problem.grid) > 0.0 for part in (self.start, self.end))
+        near = end.copy()
+        for k, axis in enumerate(problem.grid.axes):
+            for step in (-1, 1):
+                moved = np.roll(end, step, axis=k)
+                if not axis.periodic:
+                    moved[(slice(None),) * k + (0 if step > 0 else -1,)] = False
+                near |= moved
+        return not bool((start & near).any())
+
+    def shares(self, problem: Problem) -> tuple[Any, Any]:
+        """Shares of the cells in both sets; a start that is a point fills the cell it is in."""
+        grid = problem.grid
+        start = self.start.shares(grid)
+        point = self.start.representative()
+        if not start.any() and point is not None:
+            start = np.zeros(grid.shape)
+            start[grid.cell_of(tuple(point))] = 1.0
+        end = np.zeros(grid.shape) if isinstance(self.end, str) else self.end.shares(grid)
+        return start, end
+
+
+def _holds_point_of(part: PointSet, other: PointSet, problem: Problem) -> bool:
+    """Whether a set that has no volume lies in the other."""
+    point = other.representative()
+    if point is None or not other.is_point:
+        return False
+    return bool(part.contains(point[None], problem.grid)[0])
+
+
+def _unless(given: bool | None, *, default: bool) -> bool:
+    return default if given is None else given
