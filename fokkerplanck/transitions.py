@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.killed_chain import KilledChain, killed_chains, log_sum
-from fokkerplanck.passage import LN10, exp, extrapolated
+from fokkerplanck.passage import LN10, coarse_differences, exp, extrapolated
 from fokkerplanck.sets import Box, PointSet, as_set
 from fokkerplanck.solvers.generator import Generator
 
@@ -74,7 +74,9 @@ class ReactiveCurrent:
     population : float
         Probability to have come last from the source, ``int p_s q_backward``.
     error : float
-        Relative error of the flux: spread of the net flux over dividing lines, and rounding.
+        Relative error to be expected of the flux: rounding, its spread over dividing lines, and
+        the discretisation from a coarser grid or fewer nodes; nan where no coarser grid can be
+        solved.
     """
 
     committor: Committor
@@ -160,6 +162,12 @@ def reactive_current(
     log_flux, error = extrapolated([f[0] for f in found])
     log_population, _ = extrapolated([f[1] for f in found])
     last = chains[-1]
+    if len(chains) == 1:
+
+        def on_other_grid(other: Problem) -> list[float]:
+            return [flux_between(_chains(other, source, target, weight)[0])[0]]
+
+        (error,) = coarse_differences(problem, on_other_grid, [log_flux])
     return ReactiveCurrent(
         _committor(last, source, target),
         last.current(found[-1][2]),
@@ -168,7 +176,7 @@ def reactive_current(
         rate=exp(log_flux - log_population),
         log10_rate=(log_flux - log_population) / LN10,
         population=exp(log_population),
-        error=max(error, last.error, found[-1][3]),
+        error=float(np.max([error, last.error, found[-1][3]])),
     )
 
 

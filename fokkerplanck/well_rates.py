@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.killed_chain import killed_chains
-from fokkerplanck.passage import LN10, extrapolated
+from fokkerplanck.passage import LN10, coarse_differences, extrapolated
 from fokkerplanck.sets import Ball
 from fokkerplanck.transitions import flux_between
 
@@ -46,7 +46,9 @@ class RateMatrix:
     populations : ndarray, shape (n,)
         Stationary probability to have come last from each core.
     error : float
-        Relative error of the rates that matter: spread of fluxes over dividing lines, rounding.
+        Largest relative error to be expected of the rates: rounding, the spread of fluxes over
+        dividing lines, and the discretisation from a coarser grid or fewer nodes; nan where no
+        coarser grid can be solved.
     """
 
     wells: tuple[CriticalPoint, ...]
@@ -152,8 +154,26 @@ def rate_matrix(
     chosen = _chosen([p for p in found if p.kind == "minimum"], wells)
     cores = [_core(problem, w, found, radius) for w in chosen]
     _check_apart(cores)
+    log_rates, log_population, error = _solved(problem, cores, weight)
+    if problem.grid.dim > 1:
+        different = ~np.eye(len(chosen), dtype=np.bool_)
+
+        def on_other_grid(other: Problem) -> list[float]:
+            return [float(r) for r in _solved(other, cores, weight)[0][different]]
+
+        found_here = [float(r) for r in log_rates[different]]
+        errors = coarse_differences(problem, on_other_grid, found_here)
+        error = float(np.max([error, *errors]))
+    populations = np.exp(log_population)
+    return RateMatrix(
+        tuple(chosen), tuple(cores), np.exp(log_rates), log_rates / LN10, populations, error
+    )
+
+
+def _solved(problem: Problem, cores: Sequence[Ball], weight: str) -> tuple[Array, Array, float]:
+    """Ln of the rates, of the populations, and the relative error of the solve."""
     chains = killed_chains(problem, cores, weight=weight)
-    n = len(chosen)
+    n = len(cores)
     log_rates, error = np.full((n, n), -np.inf), chains[-1].error
     log_population = np.zeros(n)
     for i, j in np.ndindex(n, n):
@@ -164,10 +184,7 @@ def rate_matrix(
         log_population[i], _ = extrapolated([p[1] for p in parts])
         log_rates[i, j] = log_flux - log_population[i]
         error = max(error, doubt, parts[-1][3])
-    populations = np.exp(log_population)
-    return RateMatrix(
-        tuple(chosen), tuple(cores), np.exp(log_rates), log_rates / LN10, populations, error
-    )
+    return log_rates, log_population, error
 
 
 def _chosen(minima: list[CriticalPoint], wells: Sequence[ArrayLike] | None) -> list[CriticalPoint]:
