@@ -15,6 +15,8 @@ SUSPECT = 1e-3
 #: Halvings that find a jump to rounding, and the part of the change that must then be left: at the
 #: jump itself a function may take the value in the middle.
 HALVINGS, LEFT = 60, 0.4
+#: Part of the change below which the search is given up.
+HOPELESS = 0.1
 
 
 def find_jumps(function: Callable[[Array], Array], x: Array) -> Array:
@@ -36,10 +38,16 @@ def find_jumps(function: Callable[[Array], Array], x: Array) -> Array:
     change = np.abs(np.diff(value))
     gap = np.flatnonzero(change > SUSPECT * np.abs(value).max(initial=0.0))
     low, high, before, after = x[gap], x[gap + 1], value[gap], value[gap + 1]
-    for _ in range(HALVINGS if gap.size else 0):
+    change = change[gap]
+    for _ in range(HALVINGS):
+        # what is merely steep is soon left behind
+        part = np.abs(after - before) > HOPELESS * change
+        low, high, before, after, change = (a[part] for a in (low, high, before, after, change))
+        if not change.size:
+            break
         middle = (low + high) / 2
         at = function(middle)
         left = np.abs(at - before) > np.abs(after - at)
         low, before = np.where(left, low, middle), np.where(left, before, at)
         high, after = np.where(left, middle, high), np.where(left, at, after)
-    return np.asarray(((low + high) / 2)[np.abs(after - before) > LEFT * change[gap]])
+    return np.asarray(((low + high) / 2)[np.abs(after - before) > LEFT * change])

@@ -156,8 +156,10 @@ def killed_chains(
     chains: list[KilledChain]
     if problem.grid.dim == 1:
         from fokkerplanck.line_chain import LEVELS, LineChain
+        from fokkerplanck.line_nodes import line_nodes
 
-        chains = [LineChain(problem, sets, points, level) for level in range(LEVELS)]
+        choices = line_nodes(problem, (*sets, *points), LEVELS)
+        chains = [LineChain(problem, sets, points, nodes) for nodes in choices]
     else:
         from fokkerplanck.plane_chain import PlaneChain
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.killed_chain import KilledChain, log_sum
-from fokkerplanck.line_nodes import chain_rates, line_nodes
+from fokkerplanck.line_nodes import Nodes, chain_rates
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers import birth_death
 from fokkerplanck.solvers.generator import Generator
@@ -41,16 +41,15 @@ class NodeModes:
 class LineChain(KilledChain):
     """Chain of the nodes of a line or ring; see `KilledChain`.
 
-    Cell centres, walls, edges of sets, starts and jumps of D are nodes; every level halves the
-    distances between them.
+    Cell centres, walls, edges of sets, starts and jumps of D are nodes.
 
     Parameters
     ----------
     problem : Problem
     sets, points : sequence of PointSet
         What absorbs, and where answers will be asked for.
-    level : int
-        How many times distances are halved.
+    nodes : Nodes
+        Those of all sets and points, in this order.
     """
 
     weight = "quadrature"
@@ -62,11 +61,11 @@ class LineChain(KilledChain):
         self,
         problem: Problem,
         sets: Sequence[PointSet],
-        points: Sequence[PointSet] = (),
-        level: int = 0,
+        points: Sequence[PointSet],
+        nodes: Nodes,
     ) -> None:
         self.problem, self.sets, self.points = problem, tuple(sets), tuple(points)
-        self.nodes = line_nodes(problem, (*sets, *points), level)
+        self.nodes = nodes
         self.rates = chain_rates(problem, self.nodes.x)
         n = self.nodes.x.size
         walls = np.zeros((1, n), dtype=np.bool_)

@@ -54,8 +54,8 @@ class Nodes:
         return _nearest(self.x, self.edges[k])
 
 
-def line_nodes(problem: Problem, sets: Sequence[PointSet], level: int) -> Nodes:
-    """Choose the nodes for sets and starts.
+def line_nodes(problem: Problem, sets: Sequence[PointSet], levels: int) -> list[Nodes]:
+    """Choose the nodes for sets and starts, several times.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def line_nodes(problem: Problem, sets: Sequence[PointSet], level: int) -> Nodes:
         On a line.
     sets : sequence of PointSet
         Their edges become nodes, or the point itself where a set is one.
-    level : int
-        How many times distances are halved.
+    levels : int
+        How many choices to make, each with half the distances of the one before.
 
     Raises
     ------
@@ -80,13 +80,13 @@ def line_nodes(problem: Problem, sets: Sequence[PointSet], level: int) -> Nodes:
     edges = tuple(_edges(part, seen, grid) for part in sets)
     x = _merged(base, np.concatenate([jumps, *edges]), axis)
     steep = np.ceil(np.abs(_panels(problem, x)[2]) / MOST_CLIMB)
-    parts = np.maximum(steep, 1.0) * 2.0**level
-    if not parts.sum() < MOST_NODES:
+    parts = np.maximum(steep, 1.0)
+    if not parts.sum() * 2.0 ** (levels - 1) < MOST_NODES:
         msg = f"the potential climbs by {steep.sum() * MOST_CLIMB:.3g} times the noise strength "
         msg += f"along the line: more than {MOST_NODES:.0e} nodes would be needed"
         raise NumericalError(msg)
-    x = _split(x, parts.astype(np.int64), axis)
-    return Nodes(x, axis.periodic, _nearest(x, axis.centres), edges)
+    choices = [_split(x, parts.astype(np.int64) << level, axis) for level in range(levels)]
+    return [Nodes(c, axis.periodic, _nearest(c, axis.centres), edges) for c in choices]
 
 
 def chain_rates(problem: Problem, x: Array) -> LineRates:

@@ -64,6 +64,17 @@ def test_the_entry_is_the_first_point_of_the_segment_in_the_set(part, grid, star
         assert not part.contains(place - 1e-7 * step, grid) or t * np.hypot(*way) < 1e-6
 
 
+@given(sets_of_the_plane(), grids, points, st.tuples(st.floats(-1.5, 1.5), st.floats(-1.5, 1.5)))
+@settings(max_examples=300, deadline=None)
+def test_what_a_segment_meets_is_near_its_start(part, grid, start, way):
+    if isinstance(part, HalfPlane):
+        grid = PLANE
+    start = np.array([start])
+    (t,) = part.entry(start, start + way, grid)
+    if np.isfinite(t):
+        assert part.near(start, t * np.hypot(*way), grid).all()
+
+
 @given(sets_of_the_plane(), points, points)
 @settings(max_examples=100, deadline=None)
 def test_mirrored_sets_are_entered_at_mirrored_points(part, start, end):
