@@ -178,9 +178,9 @@ class Job:
         result["wall_seconds"] = time.perf_counter() - begin
         return result
 
-    def groups(self) -> dict[str, Group]:
-        """Return the groups of the file that are known at the end."""
-        groups = {"observables": self.record.group()} if self.record.times else {}
+    def groups(self, saved: int) -> dict[str, Group]:
+        """Return the groups, known at the end, of a file that holds so many snapshots."""
+        groups = {"observables": self.record.group(saved)} if saved else {}
         if (found := self.stationary) is not None:
             names = self.problem.grid.names
             groups["stationary"] = Group(

@@ -60,11 +60,15 @@ class Record:
         return cls(problem, labels, max(len(minima), 1))
 
     def add(self, time: float, density: Array, scalars: Mapping[str, Any]) -> None:
-        """Observe one snapshot; `scalars` are those of `fokkerplanck.layout.SCALARS`."""
-        self.times.append(time)
-        self.scalars.append(scalars)
+        """Observe one snapshot; `scalars` are those of `fokkerplanck.layout.SCALARS`.
+
+        Nothing is added before all is known: an interruption may come at any moment.
+        """
         for name, value in self._observe(density).items():
+            del self.observed[name][len(self.times) :]
             self.observed[name].append(value)
+        self.scalars.append(scalars)
+        self.times.append(time)
 
     @property
     def mass_error(self) -> float | None:
@@ -109,14 +113,14 @@ class Record:
             **self._observe(found.density),
         }
 
-    def group(self) -> Group:
-        """Group ``/observables`` of the file."""
-        n, dim = len(self.times), self.problem.grid.dim
+    def group(self, saved: int) -> Group:
+        """Group ``/observables`` of a file that holds so many snapshots."""
+        n, dim = min(len(self.times), saved), self.problem.grid.dim
         sizes = {"component": dim, "row": dim, "column": dim, "basin": self.count}
         arrays = {}
         for name, (dims, long_name) in OBSERVED.items():
             shape = (n, *(sizes[d] for d in dims))
-            values = np.array(self.observed[name], dtype=np.float64).reshape(shape)
+            values = np.array(self.observed[name][:n], dtype=np.float64).reshape(shape)
             arrays[name] = (values, ("time", *dims), long_name)
         return Group(arrays, {})
 
