@@ -227,7 +227,12 @@ def run_case(
         job.find_escape(progress)
         summary = job.summary(str(path), begin)
         text = json.dumps(summary, allow_nan=False)
-        writer.finish("complete", groups=job.groups(writer.saved), summary=text, attributes={"end_time": now()})
+        writer.finish(
+            "complete",
+            groups=job.groups(writer.saved),
+            summary=text,
+            attributes={"end_time": now()},
+        )
     return RunResult(case, path, summary, job.stationary, job.escape)
 
 
@@ -292,7 +297,10 @@ def _saving(writer: Writer, job: Job, replaces: bool) -> Iterator[None]:
 
     def keep(status: str) -> Path:
         return writer.finish(
-            status, groups=job.groups(writer.saved), attributes={"end_time": now()}, replace=replaces
+            status,
+            groups=job.groups(writer.saved),
+            attributes={"end_time": now()},
+            replace=replaces,
         )
 
     planned = len(job.times)
