@@ -205,7 +205,7 @@ def plot(
         typer.Option(
             "--what",
             help="density, current, stationary; passage, committor, reactive, survival, "
-            "spectrum, rates.",
+            "spectrum, rates, quasi-stationary.",
         ),
     ] = None,
     passage: Annotated[

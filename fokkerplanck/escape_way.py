@@ -11,6 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from fokkerplanck.case.passage_tables import PassageTable
+    from fokkerplanck.grid import Grid
     from fokkerplanck.passage import Passage
     from fokkerplanck.problem import Problem
     from fokkerplanck.refinement import Refined
@@ -102,15 +103,19 @@ class Way:
         return not bool((start & near).any())
 
     def shares(self, problem: Problem) -> tuple[Any, Any]:
-        """Shares of the cells in both sets; a start that is a point fills the cell it is in."""
+        """Shares of the cells in both sets; a point fills the cell it is in."""
         grid = problem.grid
-        start = self.start.shares(grid)
-        point = self.start.representative()
-        if not start.any() and point is not None:
-            start = np.zeros(grid.shape)
-            start[grid.cell_of(tuple(point))] = 1.0
-        end = np.zeros(grid.shape) if isinstance(self.end, str) else self.end.shares(grid)
-        return start, end
+        if isinstance(self.end, str):
+            return _shares(self.start, grid), np.zeros(grid.shape)
+        return _shares(self.start, grid), _shares(self.end, grid)
+
+
+def _shares(part: PointSet, grid: Grid) -> Any:
+    share, point = part.shares(grid), part.representative()
+    if not share.any() and point is not None:
+        share = np.zeros(grid.shape)
+        share[grid.cell_of(tuple(point))] = 1.0
+    return share
 
 
 def _holds_point_of(part: PointSet, other: PointSet, problem: Problem) -> bool:

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.killed_chain import killed_chains
-from fokkerplanck.relaxation import modes_of
+from fokkerplanck.passage import LN10, coarse_differences
+from fokkerplanck.relaxation import Spectrum, modes_of
 from fokkerplanck.sets import Basin
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class QuasiStationary:
         basin ends on the separatrix, from where half of the paths return; so for a high barrier the
         rate is twice that of transitions.
     error : float
-        Relative error to be expected of the rate of the discrete problem.
+        Relative error to be expected of the rate; in the plane that of the discretisation, too,
+        from a coarser grid, nan where none can be solved.
     """
 
     grid: Grid = field(repr=False)
@@ -90,7 +92,17 @@ def quasi_stationary(
     place = np.atleast_1d(np.asarray(minimum, dtype=np.float64))
     well = min(minima, key=lambda m: float(np.linalg.norm(m.position - place)))
     others = [Basin(m.position, problem.landscape) for m in minima if m is not well]
-    found = modes_of(problem, killed_chains(problem, others, weight=weight), 1)
+
+    def mode(asked: Problem) -> Spectrum:
+        return modes_of(asked, killed_chains(asked, others, weight=weight), 1)
+
+    found = mode(problem)
+    error, log_rate = float(found.errors[0]), LN10 * float(found.log10_rates[0])
+    if problem.grid.dim == 2:
+        (coarse,) = coarse_differences(
+            problem, lambda p: [LN10 * float(mode(p).log10_rates[0])], [log_rate]
+        )
+        error = float(np.maximum(error, coarse))
     density = np.maximum(found.left[0], 0.0)
     return QuasiStationary(
         problem.grid,
@@ -98,5 +110,5 @@ def quasi_stationary(
         density / problem.grid.integrate(density),
         float(found.rates[0]),
         float(found.log10_rates[0]),
-        float(found.errors[0]),
+        error,
     )

@@ -190,10 +190,14 @@ from = { centre = [-1.0] }      # a point, or a set, over which the start is ave
 to = { centre = [1.0] }         # { centre, radius }, { box = [[0.9, 2.4]] }, { basin = [1.0] },
                                 # { halfplane = { normal = [1.0], offset = 0.9 } }, or "walls"
 
-[spectrum]                      # the slowest modes
+[spectrum]                      # the slowest modes, lambda_1 first: "spectrum.0" in expectations
 count = 4
 
 [rates]                         # between all wells
+
+[[quasi_stationary]]            # the density in a well before it is left, and its exit rate
+name = "left"
+well = [-1.0]                   # the minimum nearest to it
 
 [[expect]]
 quantity = "passage.left to right.mean"
@@ -203,6 +207,11 @@ rtol = 0.05                     # Kramers' law is off by 3/2 temperature, here 3
 [[expect]]
 quantity = "passage.left to right.mean"
 prediction = "passage-quadrature"
+rtol = 1e-8
+
+[[expect]]
+quantity = "quasi_stationary.left.rate"
+value = 1.9589272999730442e-5   # of equal wells it is lambda_1: the mode vanishes at the top
 rtol = 1e-8
 """
 

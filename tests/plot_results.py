@@ -108,12 +108,16 @@ def plane_file(path: Path) -> StoredResult:
 LOG10_MEAN = 400.0
 
 
-def escape_file(path: Path, dim: int, stationary: bool = False) -> StoredResult:
-    """A passage over a barrier that is beyond floats, its spectrum, and rates of three wells.
+def escape_file(
+    path: Path, dim: int, stationary: bool = False, walls: str = "reflecting"
+) -> StoredResult:
+    """A passage over a barrier that is beyond floats, its spectrum, rates, densities of two wells.
 
     In the plane the reactive current flows along x, with a Gaussian profile across.
     """
-    grid = Grid.line(-2.0, 2.0, 80) if dim == 1 else Grid.plane((-2.0, 2.0, 80), (-1.5, 1.5, 60))
+    grid = Grid.line(-2.0, 2.0, 80, walls)
+    if dim == 2:
+        grid = Grid.plane((-2.0, 2.0, 80), (-1.5, 1.5, 60))
     names = grid.names
     x = grid.points()[..., 0]
     y = grid.points()[..., -1] if dim == 2 else np.zeros_like(x)
@@ -157,7 +161,19 @@ def escape_file(path: Path, dim: int, stationary: bool = False) -> StoredResult:
         "log10_rate": (pair, ("well", "to_well"), ""),
         "population": (np.array([0.2, 0.3, 0.5]), ("well",), ""),
     }
+    side = (x < 0).astype(float)
+    wells = {
+        f"quasi_stationary/{name}": Group(
+            {
+                "density": (normal(grid, [c] + [0.0] * (dim - 1), 0.2) * share, names, ""),
+                "well": (share, names, ""),
+            },
+            {"index": k, "log10_rate": -LOG10_MEAN, "minimum": places[2 * k]},
+        )
+        for k, (name, c, share) in enumerate([("left $", -1.0, side), ("a right", 1.0, 1 - side)])
+    }
     more = {
+        **wells,
         "passage/over $": over,
         "passage/a back": under,
         "spectrum": Group(spectrum, {}),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
 from matplotlib.contour import QuadContourSet
 
 from fokkerplanck.errors import CaseError
@@ -153,7 +154,8 @@ def test_committor_map_has_its_line_of_even_odds(plane: StoredResult) -> None:
 
 def test_several_passages_get_a_panel_each(plane: StoredResult) -> None:
     titles = [ax.get_title() for ax in figure_of(plane).axes if ax.get_title()]
-    assert titles == [r"over \$", "a back"]
+    assert titles[:2] == [r"over \$", "a back"]
+    assert [title.partition(",")[0] for title in titles[2:]] == [r"left \$", "a right"]
 
 
 def test_rates_are_written_into_their_matrix(plane: StoredResult) -> None:
@@ -167,6 +169,45 @@ def test_rates_are_written_into_their_matrix(plane: StoredResult) -> None:
     assert r"$1.00\times10^{-350}$" in texts
     assert "$0.001$" in texts
     assert "$p = 0.5$" in texts
+
+
+def test_densities_of_wells_are_drawn_within_their_borders(line: StoredResult) -> None:
+    left, right = line.quasi_stationary.values()
+    for what in (None, "quasi-stationary"):
+        ax = panel(figure_of(line, what=what), "density in the well")
+        curves = [c for c in ax.lines if len(c.get_xdata()) > 2]
+        for curve, stored in zip(curves, (left, right), strict=True):
+            inside = stored.well > 0
+            assert np.array_equal(curve.get_ydata()[inside], stored.density[inside])
+            assert np.isnan(curve.get_ydata()[~inside]).all()
+        borders = [c.get_xdata()[0] for c in ax.lines if len(c.get_xdata()) == 2]
+        assert borders == pytest.approx([0.0, 0.0], abs=1e-12)
+        labels = [t.get_text() for t in ax.get_legend().texts]
+        assert labels[0].startswith(r"left \$, exit after")
+        assert r"\times10^{400}" in labels[1]
+    assert panel(figure_of(line, what="quasi-stationary", log=True), "dens").get_yscale() == "log"
+
+
+def test_maps_of_wells_have_the_border_of_their_basin(plane: StoredResult) -> None:
+    figure = figure_of(plane, what="quasi-stationary", log=True)
+    for name, stored in plane.quasi_stationary.items():
+        ax = panel(figure, name.replace("$", r"\$"))
+        image = ax.images[0]
+        assert isinstance(image.norm, LogNorm)
+        assert image.get_array().max() == pytest.approx(stored.density.max())
+        *_, border = (c for c in ax.collections if isinstance(c, QuadContourSet))
+        assert np.abs(border.get_paths()[0].vertices[:, 0]).max() < 1e-9
+    maps = [ax for ax in figure_of(plane, what=None).axes if ax.images]
+    assert len(maps) == 2  # beside the committors
+
+
+def test_modes_are_numbered_from_the_stationary_one(tmp_path: Path) -> None:
+    for walls, first in (("reflecting", 1), ("absorbing", 0)):
+        result = escape_file(tmp_path / f"{walls}.h5", 1, walls=walls)
+        figure = figure_of(result, what="spectrum")
+        labels = [t.get_text() for t in panel(figure, "observable").get_legend().texts]
+        assert labels == [f"$k = {first + k}$" for k in range(3)]
+        assert rf"$1/\lambda_{{{first}}} = " in panel(figure, "time scale").texts[0].get_text()
 
 
 def test_stationary_state_stands_beside_the_passage(tmp_path: Path) -> None:
@@ -194,7 +235,9 @@ def test_every_figure_can_be_drawn(tmp_path: Path, dim: int, what: str | None) -
 def test_what_is_not_there_is_said(line: StoredResult, tmp_path: Path) -> None:
     for result in (wells_file(tmp_path / "w.h5"), plane_file(tmp_path / "p.h5")):
         for what in ESCAPE:
-            with pytest.raises(CaseError, match=r"add .*\[\[?(passage|spectrum|rates)\]"):
+            with pytest.raises(
+                CaseError, match=r"add .*\[\[?(passage|spectrum|rates|quasi_st\w+)\]"
+            ):
                 figure_of(result, what=what)
     with pytest.raises(CaseError, match='no passage "under"'):
         figure_of(line, name="under")

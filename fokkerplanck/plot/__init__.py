@@ -66,8 +66,9 @@ def plot_result(
         Logarithmic densities, down to 1e-6 of the peak.
     what : str, optional
         Only this: ``"density"``, ``"current"``, ``"stationary"``, or of escape ``"passage"``,
-        ``"committor"``, ``"reactive"``, ``"survival"``, ``"spectrum"``, ``"rates"``. Without it
-        the figure shows what evolves, or if nothing does, what the result has of escape.
+        ``"committor"``, ``"reactive"``, ``"survival"``, ``"spectrum"``, ``"rates"``,
+        ``"quasi-stationary"``. Without it the figure shows what evolves, or if nothing does,
+        what the result has of escape.
     name : str, optional
         Only the passage of this name.
     dpi : int, optional
@@ -118,7 +119,7 @@ def figure_of(
             msg = f"{what} has no time: leave out --at {at:g}"
             raise CaseError(msg, file=str(result.path), key="at")
         with styled():
-            return escape_figure(material(result, what, name), what)
+            return escape_figure(material(result, what, name), what, log=log)
     line = result.grid.dim == 1
     subject = gather(result, count=CURVES if line else PANELS, at=at, what=what)
     with styled():

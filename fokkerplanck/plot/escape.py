@@ -14,7 +14,12 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.plot.select import Shot, stationary_shot
 from fokkerplanck.plot.wells import Wells, find_wells
 from fokkerplanck.plot.window import cut, part_of, window
-from fokkerplanck.stored_escape import StoredPassage, StoredRates, StoredSpectrum
+from fokkerplanck.stored_escape import (
+    StoredPassage,
+    StoredQuasiStationary,
+    StoredRates,
+    StoredSpectrum,
+)
 
 if TYPE_CHECKING:
     from fokkerplanck.store import StoredResult
@@ -24,8 +29,8 @@ __all__ = ["ESCAPE", "Material", "escape_figure", "is_about_escape", "material"]
 Array = NDArray[np.float64]
 
 #: what can be asked for, beside `fokkerplanck.plot.subject.WHAT`
-ESCAPE = ("passage", "committor", "reactive", "survival", "spectrum", "rates")
-#: most passages in one figure
+ESCAPE = ("passage", "committor", "reactive", "survival", "spectrum", "rates", "quasi-stationary")
+#: most passages, and most wells, in one figure
 MOST = 4
 #: current above this part of its maximum is to be seen
 VISIBLE = 0.01
@@ -46,6 +51,8 @@ class Material:
     passages : tuple of StoredPassage
     spectrum : StoredSpectrum or None
     rates : StoredRates or None
+    densities : tuple of StoredQuasiStationary
+        Of wells before they are left.
     stationary : Shot or None
         Stationary density and current.
     """
@@ -56,12 +63,13 @@ class Material:
     passages: tuple[StoredPassage, ...]
     spectrum: StoredSpectrum | None
     rates: StoredRates | None
+    densities: tuple[StoredQuasiStationary, ...]
     stationary: Shot | None
 
 
 def is_about_escape(result: StoredResult) -> bool:
     """Whether a result holds something about escape, and nothing that evolves."""
-    found = result.passages or result.spectrum is not None or result.rates is not None
+    found = result.passages or result.spectrum or result.rates or result.quasi_stationary
     return bool(found) and not len(result.times)
 
 
@@ -93,26 +101,34 @@ def material(result: StoredResult, what: str | None, name: str | None = None) ->
         passages[:MOST],
         result.spectrum,
         result.rates,
+        tuple(result.quasi_stationary.values())[:MOST],
         stationary_shot(result),
     )
     _require(found, what, str(result.path))
     return found if found.grid.dim == 1 else _cropped(found)
 
 
-def escape_figure(found: Material, what: str | None) -> Figure:
-    """Draw passages, the spectrum or the rates; without `what` all of which there is something."""
+def escape_figure(found: Material, what: str | None, *, log: bool = False) -> Figure:
+    """Draw passages, the spectrum, the rates or quasi-stationary densities.
+
+    Without `what` those are drawn that there are: passages with time scales and densities, or if
+    there are no passages the first of the others.
+    """
     from fokkerplanck.plot.passage_figure import line_passages, plane_passages, survival_figure
     from fokkerplanck.plot.rates_figure import rates_figure
     from fokkerplanck.plot.spectrum_figure import spectrum_figure
+    from fokkerplanck.plot.well_density import wells_figure
 
     if what == "spectrum" or (what is None and not found.passages and found.spectrum):
         return spectrum_figure(found)
-    if what == "rates" or (what is None and not found.passages):
+    if what == "rates" or (what is None and not found.passages and found.rates):
         return rates_figure(found)
+    if what == "quasi-stationary" or (what is None and not found.passages):
+        return wells_figure(found, log=log)
     if what == "survival":
         return survival_figure(found)
     draw = line_passages if found.grid.dim == 1 else plane_passages
-    return draw(found, what)
+    return draw(found, what, log=log)
 
 
 def _cropped(found: Material) -> Material:
@@ -123,12 +139,17 @@ def _cropped(found: Material) -> Material:
         if p.current is not None:
             size = np.linalg.norm(p.current, axis=-1)
             seen |= size > VISIBLE * size.max()
+    for q in found.densities:
+        seen |= q.density > VISIBLE * q.density.max()
     slices = window(seen if seen.any() else ~seen, found.grid)
     passages = tuple(_cut(p, slices) for p in found.passages)
     spectrum = found.spectrum
     if spectrum is not None:
         modes = (slice(None), *slices)
         spectrum = replace(spectrum, right=spectrum.right[modes], left=spectrum.left[modes])
+    densities = tuple(
+        replace(q, density=q.density[slices], well=q.well[slices]) for q in found.densities
+    )
     steady = found.stationary
     return replace(
         found,
@@ -136,6 +157,7 @@ def _cropped(found: Material) -> Material:
         loss=found.loss[slices],
         passages=passages,
         spectrum=spectrum,
+        densities=densities,
         stationary=None if steady is None else cut(steady, slices),
     )
 
@@ -163,6 +185,11 @@ def _require(found: Material, what: str | None, file: str) -> None:
         "spectrum": ("spectrum", found.spectrum, "the table [spectrum]"),
         "rates": ("rates between wells", found.rates, "the table [rates]"),
         "passage": ("passage", found.passages, "a table [[passage]]"),
+        "quasi-stationary": (
+            "quasi-stationary density",
+            found.densities,
+            "a table [[quasi_stationary]]",
+        ),
     }
     name, there, remedy = missing.get(
         what or "", (f"{what} of a passage", found.passages, f"{key} to a table [[passage]]")

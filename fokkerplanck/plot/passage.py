@@ -71,10 +71,20 @@ def committor_curve(
     return lines
 
 
-def set_spans(passage: StoredPassage, grid: Grid, axes: Sequence[Axes]) -> None:
-    """Shade source and target on a line; a set within one cell is a thin line."""
+def set_spans(
+    passage: StoredPassage,
+    grid: Grid,
+    axes: Sequence[Axes],
+    *,
+    colours: tuple[str, str] = (SOURCE, TARGET),
+    strength: float = 1.0,
+) -> None:
+    """Shade source and target on a line; a set within one cell is a thin line.
+
+    Where several passages share a panel, give each its colours and less strength.
+    """
     edges = grid.axes[0].edges
-    for share, colour in ((passage.source, SOURCE), (passage.target, TARGET)):
+    for share, colour in zip((passage.source, passage.target), colours, strict=True):
         for first, last in _runs(share > 0.0):
             low, high = edges[first], edges[last + 1]
             if last > first:  # cells at the ends are covered in part
@@ -82,9 +92,12 @@ def set_spans(passage: StoredPassage, grid: Grid, axes: Sequence[Axes]) -> None:
                 high -= (1.0 - share[last]) * grid.spacing[0]
             for ax in axes:
                 if last - first > 1:
-                    ax.axvspan(low, high, color=colour, alpha=0.16, linewidth=0, zorder=0)
+                    ax.axvspan(
+                        low, high, color=colour, alpha=0.16 * strength, linewidth=0, zorder=0
+                    )
                 else:
-                    ax.axvline(0.5 * (low + high), color=colour, linewidth=0.9, zorder=0)
+                    middle = 0.5 * (low + high)
+                    ax.axvline(middle, color=colour, alpha=strength, linewidth=0.9, zorder=0)
 
 
 def survival_curve(

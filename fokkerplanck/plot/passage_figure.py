@@ -29,6 +29,7 @@ from fokkerplanck.plot.plane import (
 )
 from fokkerplanck.plot.spectrum import ladder
 from fokkerplanck.plot.style import WELLS, WIDTH, large_number, letter, plain, shortened
+from fokkerplanck.plot.well_density import well_curves, well_image
 from fokkerplanck.stored_escape import StoredPassage
 
 __all__ = ["line_passages", "plane_passages", "survival_figure"]
@@ -37,17 +38,23 @@ __all__ = ["line_passages", "plane_passages", "survival_figure"]
 COLOURS = WELLS[2:]
 #: most letters of a name above a large and a small panel
 LONG, SHORT = 32, 20
+#: most maps in one figure
+PANELS = 6
+#: strength of the sets where several passages share a panel
+LIGHT = 0.5
 
 
-def line_passages(found: Material, what: str | None) -> Figure:
-    """Draw loss and committor on the left; on the right survival and the ladder of times."""
+def line_passages(found: Material, what: str | None, *, log: bool = False) -> Figure:
+    """Draw loss, committor and densities of wells; on the right survival and time scales."""
     survival = what != "committor" and what != "reactive"
     survival = survival and any(p.survival is not None for p in found.passages)
     steps = what is None and found.spectrum is not None
     right = [survival, steps].count(True)
-    figure = Figure((WIDTH if right else 3.7, 3.7), layout="constrained")
+    wells = what is None and bool(found.densities)
+    figure = Figure((WIDTH if right else 3.7, 4.6 if wells else 3.7), layout="constrained")
     columns = figure.add_gridspec(1, 2 if right else 1)
-    left = columns[0].subgridspec(2, 1, height_ratios=(1, 1.9))
+    ratios = (1, 1.9, 1.4) if wells else (1, 1.9)
+    left = columns[0].subgridspec(len(ratios), 1, height_ratios=ratios)
     main = figure.add_subplot(left[1])
     strip = figure.add_subplot(left[0], sharex=main)
     landscape_strip(found.loss, found.grid, strip, found.wells)
@@ -59,10 +66,18 @@ def line_passages(found: Material, what: str | None) -> Figure:
             committor_curve(p, found.grid, main, colour=colour)
         else:
             _times_curve(p, found, main, colour)
-    for p in found.passages[:1] if len(found.passages) == 1 else ():
-        set_spans(p, found.grid, [strip, main])
-    if len(found.passages) > 1:
+    if len(found.passages) == 1:
+        set_spans(found.passages[0], found.grid, [strip, main])
+    else:
+        for p, colour in zip(found.passages, COLOURS, strict=False):
+            set_spans(p, found.grid, [main], colours=("0.6", colour), strength=LIGHT)
         main.legend(loc="best")
+    if wells:
+        axes.append(figure.add_subplot(left[2], sharex=main))
+        well_curves(found.densities, found.grid, axes[-1], wells=found.wells, log=log)
+        main.tick_params(labelbottom=False)
+        main.set_xlabel("")
+        figure.align_ylabels(axes)
     if right:
         rows = columns[1].subgridspec(right, 1)
         if survival:
@@ -70,14 +85,14 @@ def line_passages(found: Material, what: str | None) -> Figure:
             _draw_survival(axes[-1], found)
         if steps and found.spectrum is not None:
             axes.append(figure.add_subplot(rows[right - 1]))
-            ladder(found.spectrum, axes[-1])
+            ladder(found.spectrum, found.grid, axes[-1])
     for k, ax in enumerate(axes):
         letter(ax, k)
     return figure
 
 
-def plane_passages(found: Material, what: str | None) -> Figure:
-    """Draw committor and paths of each passage; below survival and the ladder of times."""
+def plane_passages(found: Material, what: str | None, *, log: bool = False) -> Figure:
+    """Draw committor and paths of each passage, and densities of wells; below time scales."""
     grid, n = found.grid, len(found.passages)
     below = []
     if what in (None, "passage") and any(p.survival is not None for p in found.passages):
@@ -85,8 +100,10 @@ def plane_passages(found: Material, what: str | None) -> Figure:
     if what is None and found.spectrum is not None:
         below.append("ladder")
     times = what in (None, "passage") and n == 1
-    columns = 2 if times or n in (2, 4) else min(n, 3)
-    rows = -(-n // columns)
+    wells = found.densities[: PANELS - n - times] if what is None else ()
+    total = n + times + len(wells)
+    columns = 2 if total in (2, 4) else min(total, 3)
+    rows = -(-total // columns)
     side = (WIDTH - 1.0) / columns if columns > 1 else 4.2
     height = rows * (side / shape_ratio(grid) + 0.55)
     low_height = (1.7 if "survival" in below else 0.75) * bool(below)
@@ -105,6 +122,9 @@ def plane_passages(found: Material, what: str | None) -> Figure:
         axes.append(figure.add_subplot(panels[0, 1]))
         draw = _draw_times if found.stationary is None else _draw_stationary
         draw(axes[-1], found.passages[0], found)
+    for k, q in enumerate(wells, start=n + times):
+        axes.append(figure.add_subplot(panels[k // columns, k % columns]))
+        well_image(q, found.loss, grid, axes[-1], wells=found.wells, log=log)
     if below:
         low = outer[1].subgridspec(1, len(below))
         for k, name in enumerate(below):
@@ -112,7 +132,7 @@ def plane_passages(found: Material, what: str | None) -> Figure:
             if name == "survival":
                 _draw_survival(axes[-1], found)
             elif found.spectrum is not None:
-                ladder(found.spectrum, axes[-1], flat=True)
+                ladder(found.spectrum, grid, axes[-1], flat=True)
     for k, ax in enumerate(axes):
         letter(ax, k)
     return figure

@@ -18,7 +18,7 @@ from fokkerplanck.plot.plane import aspect, extent, frame, loss_contours
 from fokkerplanck.plot.style import WELLS, large_number, new_axes
 from fokkerplanck.stored_escape import StoredSpectrum
 
-__all__ = ["MODE_COLOURS", "ladder", "mode_curves", "mode_image"]
+__all__ = ["MODE_COLOURS", "first_mode", "ladder", "mode_curves", "mode_image"]
 
 Array = NDArray[np.float64]
 
@@ -32,11 +32,12 @@ CLOSE = 0.07
 
 
 def ladder(
-    spectrum: StoredSpectrum, ax: Axes | None = None, *, flat: bool = False
+    spectrum: StoredSpectrum, grid: Grid, ax: Axes | None = None, *, flat: bool = False
 ) -> LineCollection:
     """Draw a rung for each time scale, slow ones above; if `flat`, a mark on a line, to the right.
 
-    The axis is that of logarithms, so that no time scale is too long for it.
+    The axis is that of logarithms, so that no time scale is too long for it. Modes are numbered as
+    `first_mode` says.
     """
     ax = new_axes(ax)
     scales = -np.asarray(spectrum.log10_rates)
@@ -55,15 +56,20 @@ def ladder(
     across.set_ticks([])
     (ax.set_xlabel if flat else ax.set_ylabel)("time scale $1/\\lambda_k$")
     if not flat:
-        _names(scales, ax, high - low + 2 * room)
+        _names(scales, ax, high - low + 2 * room, first_mode(grid))
     _gap(scales, ax, flat)
     return drawn
 
 
-def _names(scales: Array, ax: Axes, height: float) -> None:
+def first_mode(grid: Grid) -> int:
+    """Return the number of the slowest mode: 1 beside the stationary one; 0 where walls absorb."""
+    return 0 if any("absorbing" in pair for pair in grid.walls) else 1
+
+
+def _names(scales: Array, ax: Axes, height: float, first: int) -> None:
     """Write the time scale beside each rung that stands alone, or at the head of a group."""
     last = np.inf
-    for k, s in enumerate(scales):
+    for k, s in enumerate(scales, start=first):
         if last - s > CLOSE * height:
             text = f"$1/\\lambda_{{{k}}} = {large_number(float(s))}$"
             ax.text(RUNG[1] + 0.05, s, text, ha="left", va="center", fontsize=8)
@@ -89,7 +95,7 @@ def mode_curves(modes: Array, grid: Grid, ax: Axes | None = None) -> list[Line2D
     """Draw modes on a line in the colours of their rungs."""
     ax, lines = new_axes(ax), []
     for k, mode in enumerate(modes):
-        label = f"$k = {k}$"
+        label = f"$k = {first_mode(grid) + k}$"
         lines += ax.plot(grid.axes[0].centres, _signed(mode), color=MODE_COLOURS[k], label=label)
     ax.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
     label_place(ax, grid)

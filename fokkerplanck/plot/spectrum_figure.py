@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from fokkerplanck.plot.escape import Material
 from fokkerplanck.plot.passage import COMMITTOR
 from fokkerplanck.plot.plane import shape_ratio
-from fokkerplanck.plot.spectrum import ladder, mode_curves, mode_image
+from fokkerplanck.plot.spectrum import first_mode, ladder, mode_curves, mode_image
 from fokkerplanck.plot.style import WIDTH, large_number, letter
 
 __all__ = ["spectrum_figure"]
@@ -31,7 +31,7 @@ def _line(found: Material) -> Figure:
     figure = Figure((WIDTH, 3.6), layout="constrained")
     columns = figure.add_gridspec(1, 2, width_ratios=(1, 2.2))
     steps = figure.add_subplot(columns[0])
-    ladder(spectrum, steps)
+    ladder(spectrum, found.grid, steps)
     rows = columns[1].subgridspec(2, 1)
     top = figure.add_subplot(rows[0])
     low = figure.add_subplot(rows[1], sharex=top)
@@ -52,10 +52,11 @@ def _plane(found: Material) -> Figure:
     assert found.spectrum is not None
     spectrum, n = found.spectrum, min(MAPS, len(found.spectrum.rates))
     figure, steps, axes = _places(n, shape_ratio(found.grid))
-    ladder(spectrum, steps)
+    ladder(spectrum, found.grid, steps)
     for k, ax in enumerate(axes):
         mode_image(np.asarray(spectrum.right[k]), found.loss, found.grid, ax)
-        ax.set_title(f"$\\lambda_{k} = {large_number(float(spectrum.log10_rates[k]))}$")
+        number = first_mode(found.grid) + k
+        ax.set_title(f"$\\lambda_{number} = {large_number(float(spectrum.log10_rates[k]))}$")
         if ax.get_subplotspec().colspan.start and ax is not axes[0]:  # type: ignore[union-attr]
             ax.set_ylabel("")
             ax.tick_params(labelleft=False)
