@@ -343,6 +343,43 @@ def test_walls_are_a_target(tmp_path: Path) -> None:
     assert found["to"] == "walls"
 
 
+def test_wells_of_the_plane_are_left_like_those_of_a_line(tmp_path: Path) -> None:
+    """theory.md B4 and B6 at T = 1/8, with a parabola across; and what the error promises."""
+    text = """
+        [grid]
+        x = { min = -2.4, max = 2.4, cells = 96 }
+        y = { min = -1.6, max = 1.6, cells = 48 }
+        [landscape]
+        kind = "expression"
+        loss = "(x**2 - 1)**2 / 4 + y**2"
+        [noise]
+        kind = "white"
+        temperature = 0.125
+        [[quasi_stationary]]
+        name = "right"
+        well = [0.8, 0.1]
+    """
+    result = run_case(parse_case(text), tmp_path / "out.h5")
+    found = result.json()["quasi_stationary"]["right"]
+    assert found["minimum"] == pytest.approx([1.0, 0.0], abs=1e-9)
+    off = abs(found["rate"] / 0.056818325252162417387 - 1)
+    assert off < min(1e-3, 3 * found["error"])
+    with result.open() as stored:
+        (right,) = stored.quasi_stationary.values()
+        x, y = np.moveaxis(stored.grid.points(), -1, 0)
+        np.testing.assert_allclose(right.well, x > 0, atol=1e-9)
+        assert stored.grid.integrate(right.density * y**2) == pytest.approx(0.0625, rel=2e-3)
+        assert not right.density[x < 0].any()
+
+
+def test_what_is_left_of_an_interrupted_run_says_which_wells(tmp_path: Path) -> None:
+    stop = StopAt("quasi-stationary density 1", KeyboardInterrupt())
+    with pytest.raises(Interrupted, match="1 of 2 quasi-stationary densities"):
+        run_case(load_case(case_file(tmp_path)), tmp_path / "out.h5", progress=stop)  # type: ignore[arg-type]
+    with read(tmp_path / "out.h5") as stored:
+        assert list(stored.quasi_stationary) == ["left"]
+
+
 def test_only_well_is_left_through_absorbing_walls() -> None:
     """Free diffusion but for a flat bowl: cos(pi x / 2) decays at D pi^2 / 4."""
     text = """
