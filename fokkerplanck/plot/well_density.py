@@ -37,6 +37,8 @@ Array = NDArray[np.float64]
 
 #: most letters of a name above a map
 LONGEST = 18
+#: parts of the height of a panel that are left free above curves, and for each row of a legend
+HEAD, ROW = 0.06, 0.12
 #: colour of the border of a basin in the plane, on dark and on bright densities
 BORDER = "#ff9d5c"
 
@@ -95,11 +97,12 @@ def well_curves(
         ax.fill_between(x, 0.0, q.density, color=colour, alpha=0.15, linewidth=0)
         for border in _borders(q.well, grid):
             ax.axvline(border, color=colour, linewidth=0.9, linestyle=(0, (1, 2)), zorder=0)
+    room = 1.0 / (1.0 - HEAD - ROW * len(lines))  # for the legend
     if log:
         ax.set_yscale("log")
-        ax.set_ylim(LOG_FLOOR * top, 2.0 * top)
+        ax.set_ylim(LOG_FLOOR * top, LOG_FLOOR * top * LOG_FLOOR**-room)
     else:
-        ax.set_ylim(0.0, 1.12 * top)
+        ax.set_ylim(0.0, room * top)
     label_place(ax, grid)
     ax.set_ylabel("density in the well")
     ax.legend(loc="best")
