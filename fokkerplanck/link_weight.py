@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.reduction import lowest_cells
 
 if TYPE_CHECKING:
-    from fokkerplanck.problem import Problem
     from fokkerplanck.solvers.generator import Generator
 
-__all__ = ["climbs", "generator_of", "too_steep", "too_steep_in_wells"]
+__all__ = ["climbs", "too_steep", "too_steep_in_wells"]
 
 Array = NDArray[np.float64]
 #: A link that climbs by more than this is too steep for midpoint weights; and the share of all
@@ -22,31 +20,23 @@ Array = NDArray[np.float64]
 STEEP, FEW = 4.0, 1e-3
 
 
-def generator_of(problem: Problem, weight: str) -> Generator:
-    """Make the generator with this weight, or with ``"fitted"`` where midpoint rates overflow."""
-    try:
-        return problem.generator(weight=weight)
-    except NumericalError:
-        if weight != "midpoint":
-            raise
-        return problem.generator(weight="fitted")
-
-
-def too_steep(generator: Generator, mass: Array) -> bool:
-    """Whether more than a thousandth of the jumps run over links too steep for midpoint weights.
+def too_steep(generator: Generator, mass: Array, few: float = FEW) -> bool:
+    """Whether more than a few of the jumps run over links too steep for midpoint weights.
 
     Parameters
     ----------
     generator : Generator
     mass : ndarray, shape (cells,) or (*shape,)
         Stationary masses.
+    few : float
+        Largest share of such jumps.
     """
     if generator.weight != "midpoint":
         return False
     p = mass.ravel()
     jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
     links, climb = climbs(generator)
-    return float(jumps[links][climb > STEEP].sum()) > FEW * float(jumps.sum())
+    return float(jumps[links][climb > STEEP].sum()) > few * float(jumps.sum())
 
 
 def too_steep_in_wells(generator: Generator) -> bool:

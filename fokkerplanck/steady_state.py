@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
-from fokkerplanck.link_weight import climbs, generator_of, too_steep
+from fokkerplanck.link_weight import climbs, too_steep
 from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.stationary import stationary_mass
@@ -73,8 +73,8 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
         Overdamped problem whose walls do not absorb.
     weight : str
         Link weight; ``"midpoint"`` is the better one for stationary fluxes where the drift is
-        not the gradient of the loss. Falls back to ``"fitted"`` if its rates overflow, or where
-        more than a thousandth of the jumps run over links that climb by more than 4.
+        not the gradient of the loss. Falls back to ``"fitted"`` where more than a thousandth of
+        the jumps run over links that climb by more than 4.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def stationary(problem: Problem, weight: str = "midpoint") -> Stationary:
     NumericalError
         If a wall absorbs, cells do not communicate, or the residual cannot be trusted.
     """
-    generator = generator_of(problem, weight)
+    generator = problem.generator(weight)
     mass = stationary_mass(generator)
     if too_steep(generator, mass):
         generator = problem.generator("fitted")

@@ -13,6 +13,9 @@ Array = NDArray[np.float64]
 #: ``midpoint``: potential at the middle of the link, close to fourth order for passage times,
 #: rates and stationary fluxes, but stiff where a link climbs by more than about 2.
 WEIGHTS = ("fitted", "midpoint")
+#: Halves of links that climb by more than this are fitted under either weight: the exponential
+#: would overflow, and hardly any mass passes there.
+STEEPEST = 300.0
 
 
 def bernoulli(z: Array) -> Array:
@@ -37,7 +40,8 @@ def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array
         Climb of ``Phi = -int D^-1 f . dl`` from tail to middle and from middle to head.
     weight : str
         ``"fitted"``: the integral with Phi linear on either half, exact for constant drift.
-        ``"midpoint"``: ``exp(-first), exp(second)``, the integral by its middle value.
+        ``"midpoint"``: ``exp(-first), exp(second)``, the integral by its middle value; fitted where
+        half a link climbs by more than 300.
 
     Returns
     -------
@@ -56,7 +60,11 @@ def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array
             down = _mean_exponential(zero, -second) + _mean_exponential(-second, -first)
             return 2 / up, 2 / down
         if weight == "midpoint":
-            return np.exp(-first), np.exp(second)
+            up, down = np.exp(-first), np.exp(second)
+            steep = np.maximum(np.abs(first), np.abs(second)) > STEEPEST
+            if steep.any():
+                up[steep], down[steep] = jump_weights(first[steep], second[steep], "fitted")
+            return up, down
     msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
     raise ValueError(msg)
 
