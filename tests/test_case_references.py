@@ -465,7 +465,7 @@ def test_expected_numbers_are_exact(exact: Callable[[], Values]) -> None:
     values = exact()
     for quantity, value in expected(exact.__name__):
         if quantity not in ALWAYS_ZERO:
-            assert value == pytest.approx(values[quantity], rel=2e-7, abs=1e-12), quantity
+            assert value == pytest.approx(values[quantity], rel=2e-7, abs=1e-16), quantity
 
 
 def test_expected_numbers_of_the_double_well_in_the_plane() -> None:
