@@ -83,6 +83,7 @@ def quasi_stationary(
     Collet, Martinez and San Martin, *Quasi-Stationary Distributions* (2013), chapter 6.
     """
     from fokkerplanck.landscapes.critical import critical_points
+    from fokkerplanck.landscapes.newton import Box
 
     minima = [p for p in critical_points(problem.landscape, problem.grid) if p.kind == "minimum"]
     absorbing = any("absorbing" in walls for walls in problem.grid.walls)
@@ -90,7 +91,8 @@ def quasi_stationary(
         msg = f"a quasi-stationary density is that of one well of several; there are {len(minima)}"
         raise CaseError(msg)
     place = np.atleast_1d(np.asarray(minimum, dtype=np.float64))
-    well = min(minima, key=lambda m: float(np.linalg.norm(m.position - place)))
+    box = Box.around(problem.grid)
+    well = min(minima, key=lambda m: box.distance(m.position, place))
     others = [Basin(m.position, problem.landscape) for m in minima if m is not well]
 
     def mode(asked: Problem) -> Spectrum:

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.killed_chain import killed_chains
+from fokkerplanck.landscapes.critical import CriticalPoint, critical_points
+from fokkerplanck.landscapes.newton import Box
 from fokkerplanck.passage import LN10, coarse_differences, extrapolated
 from fokkerplanck.sets import Ball
 from fokkerplanck.transitions import flux_between
 
 if TYPE_CHECKING:
-    from fokkerplanck.landscapes.critical import CriticalPoint
     from fokkerplanck.problem import Problem
 
 __all__ = ["MOST_WELLS", "RateMatrix", "rate_matrix"]
@@ -145,15 +146,13 @@ def rate_matrix(
     ----------
     Vanden-Eijnden and Venturoli, J. Chem. Phys. 130, 194101 (2009), for rates between cores.
     """
-    from fokkerplanck.landscapes.critical import critical_points
-
     if any("absorbing" in walls for walls in problem.grid.walls):
         msg = "rates between wells need a stationary state, but a wall of the grid is absorbing"
         raise CaseError(msg, key="rates")
-    found = critical_points(problem.landscape, problem.grid)
-    chosen = _chosen([p for p in found if p.kind == "minimum"], wells)
+    found, box = critical_points(problem.landscape, problem.grid), Box.around(problem.grid)
+    chosen = _chosen([p for p in found if p.kind == "minimum"], wells, box)
     cores = [_core(problem, w, found, radius) for w in chosen]
-    _check_apart(cores)
+    _check_apart(cores, box)
     log_rates, log_population, error = _solved(problem, cores, weight)
     if problem.grid.dim > 1:
         different = ~np.eye(len(chosen), dtype=np.bool_)
@@ -187,11 +186,13 @@ def _solved(problem: Problem, cores: Sequence[Ball], weight: str) -> tuple[Array
     return log_rates, log_population, error
 
 
-def _chosen(minima: list[CriticalPoint], wells: Sequence[ArrayLike] | None) -> list[CriticalPoint]:
+def _chosen(
+    minima: list[CriticalPoint], wells: Sequence[ArrayLike] | None, box: Box
+) -> list[CriticalPoint]:
     chosen = minima
     if wells is not None:
         near = [
-            min(minima, key=lambda m: float(np.linalg.norm(m.position - np.atleast_1d(place))))
+            min(minima, key=lambda m: box.distance(m.position, np.atleast_1d(place)))
             for place in wells
             if minima
         ]
@@ -212,14 +213,15 @@ def _core(
     if radius is None and grid.dim == 1:
         return Ball(well.position)
     if radius is None:
-        gaps = [float(np.linalg.norm(p.position - well.position)) for p in points if p is not well]
+        box = Box.around(grid)
+        gaps = [box.distance(p.position, well.position) for p in points if p is not well]
         radius = max(CORE * min(gaps), LEAST * max(grid.spacing))
     return Ball(well.position, radius)
 
 
-def _check_apart(cores: Sequence[Ball]) -> None:
+def _check_apart(cores: Sequence[Ball], box: Box) -> None:
     for i, a in enumerate(cores):
         for b in cores[:i]:
-            if np.linalg.norm(np.subtract(a.centre, b.centre)) <= a.radius + b.radius:
+            if box.distance(np.array(a.centre), np.array(b.centre)) <= a.radius + b.radius:
                 msg = f"the cores {a.text} and {b.text} overlap; take a smaller radius"
                 raise CaseError(msg, key="rates.radius")
