@@ -177,8 +177,15 @@ def _ring(problem: Problem, chains: Sequence[LineChain], count: int) -> Spectrum
     last = found[-1]
     log_rates = np.array([v for v, _ in values])
     errors = np.maximum([e for _, e in values], last.errors)
-    fields = {k: v for k, v in vars(last).items() if k not in ("rates", "log10_rates", "errors")}
-    return Spectrum(**fields, rates=np.exp(log_rates), log10_rates=log_rates / LN10, errors=errors)
+    coarse, fine = (np.abs(f.frequencies) for f in found[-2:])
+    frequencies = np.sign(last.frequencies) * (fine + (fine - coarse) / 3)
+    return replace(
+        last,
+        rates=np.exp(log_rates),
+        log10_rates=log_rates / LN10,
+        frequencies=frequencies,
+        errors=errors,
+    )
 
 
 def _general(problem: Problem, chain: KilledChain, generator: Generator, count: int) -> Spectrum:
