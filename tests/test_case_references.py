@@ -13,6 +13,7 @@ from scipy import integrate, linalg, optimize, sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from fokkerplanck.case import build, load_case
+from tests.capacity import three_wells
 
 CASES = Path(__file__).parents[1] / "cases"
 Values = dict[str, float]
@@ -483,6 +484,12 @@ def test_expected_time_to_the_disc() -> None:
     assert value == pytest.approx(escape_disc_2d()[quantity], rel=1e-4)
 
 
+def test_expected_times_between_three_wells() -> None:
+    values = three_wells()
+    for quantity, value in expected("three_wells"):
+        assert value == pytest.approx(values[quantity], rel=5e-7), quantity
+
+
 @pytest.mark.slow
 def test_expected_means_of_the_double_well_in_the_plane() -> None:
     expectations = dict(expected("double_well_2d"))
@@ -497,6 +504,8 @@ def test_every_case_is_a_page_of_the_gallery(path: Path) -> None:
     case = load_case(path)
     assert case.title
     assert len(case.expect) >= 4
-    assert {f.__name__ for f in (*EXACT, double_well_2d, escape_disc_2d)} >= {path.stem}
+    assert {f.__name__ for f in (*EXACT, double_well_2d, escape_disc_2d, three_wells)} >= {
+        path.stem
+    }
     if case.evolve:
         assert build.initial(case, build.problem(case)).min() >= 0
