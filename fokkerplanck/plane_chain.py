@@ -208,15 +208,16 @@ def _cut(part: PointSet, grid: Grid, links: Links) -> Cut:
     longest = np.linalg.norm(spacing * np.abs(links.offset).max(axis=0, initial=0))
     begins = part.near(centres, float(longest), grid) & ~inside
 
-    def first(cell: NDArray[np.int32], other: NDArray[np.int32], sign: int) -> Array:
-        link = np.flatnonzero(begins[cell])
-        start = centres[cell[link]]
-        met = part.entry(start, start + sign * links.offset[link] * spacing, grid)
-        fraction = np.full(cell.size, np.inf)
-        fraction[link] = np.where(inside[other[link]] & ~(met <= 1.0), 1.0, met)
-        return fraction
-
-    return Cut(inside, first(links.tail, links.head, 1), first(links.head, links.tail, -1))
+    # both ways along all links in one go: following paths to basins costs more than their company
+    cell = np.concatenate([links.tail, links.head])
+    other = np.concatenate([links.head, links.tail])
+    steps = np.concatenate([links.offset, -links.offset]) * spacing
+    link = np.flatnonzero(begins[cell])
+    start = centres[cell[link]]
+    met = part.entry(start, start + steps[link], grid)
+    fraction = np.full(cell.size, np.inf)
+    fraction[link] = np.where(inside[other[link]] & ~(met <= 1.0), 1.0, met)
+    return Cut(inside, fraction[: links.tail.size], fraction[links.tail.size :])
 
 
 def _point(start: PointSet) -> Array:
