@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.solvers.chain_modes import in_many_digits, spread_bits
+from fokkerplanck.solvers.chain_modes import column, in_many_digits, spread_bits
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.reduction import Reduction
 from fokkerplanck.solvers.small_chain import SmallChain
@@ -167,9 +167,11 @@ class AnchorModes:
     def _bits(self) -> int:
         chain = self.reduction.chain
         weight = np.diag(self._masses[0])
-        return GUARD + spread_bits(
-            SmallChain(chain.rates / weight[:, None], chain.absorption / weight)
-        )
+        bits = spread_bits(SmallChain(chain.rates / weight[:, None], chain.absorption / weight))
+        # the entries of a left vector differ as the weights of the wells do, by ratios of rates
+        log = chain.rates.log()
+        seen = log[np.isfinite(log)]
+        return GUARD + bits + int(np.ptp(seen) / np.log(2.0) if seen.size else 0.0)
 
     def _solve(self) -> tuple[list[Any], list[Any], list[Any]]:
         import mpmath as mp
@@ -185,6 +187,8 @@ class AnchorModes:
             for place, k in enumerate(order):
                 lam = mp.mpf(0) if zero and place == 0 else values[k]
                 x, y = right[k], left[k]
+                if zero and place == 0:  # known without subtraction
+                    y = list(column(self.reduction.chain.stationary()))
                 pace = float(mp.re(lam) * self.reduction.relaxation)
                 if pace > CONVERGENT:
                     self._left_out = max(self._left_out, 1.0 / pace)

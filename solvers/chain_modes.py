@@ -16,7 +16,7 @@ from fokkerplanck.solvers.small_chain import SmallChain
 if TYPE_CHECKING:
     import mpmath
 
-__all__ = ["ChainModes", "in_many_digits", "slow_modes", "spread_bits"]
+__all__ = ["ChainModes", "column", "in_many_digits", "slow_modes", "spread_bits"]
 
 Array = NDArray[np.float64]
 #: Binary digits beyond those that the spread of the eigenvalues takes.
@@ -173,6 +173,13 @@ def in_many_digits(chain: SmallChain) -> Any:
             q[i, j] = _mpf(chain.rates, (i, j))
             q[i, i] -= q[i, j]
     return q
+
+
+def column(values: Scaled) -> Any:
+    """Make an array a column of mpmath."""
+    import mpmath as mp
+
+    return mp.matrix([_mpf(values, i) for i in range(len(values))])
 
 
 def _never_absorbed(chain: SmallChain) -> list[int]:
