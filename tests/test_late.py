@@ -138,6 +138,5 @@ def test_before_the_fast_modes_have_gone_it_refuses():
     with pytest.raises(NumericalError, match="too early"):
         late.advance(start_left(problem), 0.5 * earliest, 1e-9)
     early = late.advance(start_left(problem), earliest, 1e-9)
-    exact = [s.mass for s in evolve(late.generator, start_left(problem), [earliest],
-                                    method="rational", tolerance=1e-10)][0]  # fmt: skip
-    assert np.abs(early.mass - exact).sum() < 1e-9
+    step = next(evolve(late.generator, start_left(problem), [earliest], method="rational"))
+    assert np.abs(early.mass - step.mass).sum() < 1e-8
