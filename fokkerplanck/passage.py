@@ -276,11 +276,13 @@ def _moments(chain: KilledChain, start: PointSet, row: int) -> tuple[float, floa
     """Ln of mean, variance and probability at the start, and of the mean from every state."""
     others = np.delete(chain.log_absorption, row, axis=0)
     live = np.where(chain.live, 0.0, -np.inf)
-    reach = chain.solve(chain.log_absorption[row]) if np.isfinite(others).any() else live
+    certain = not np.isfinite(others).any()
+    reach = live if certain else chain.solve(chain.log_absorption[row])
     reach[chain.inside(row)] = 0.0  # a start may border on the target
     first = chain.solve(reach)
     second = chain.solve(first)
-    at = [chain.at(u, start) for u in (reach, first, second)]
+    at = [0.0 if certain else chain.at(reach, start)]
+    at += [chain.at(u, start) for u in (first, second)]
     if not np.isfinite(at).all():
         return np.inf, np.inf, at[0], first
     mean = at[1] - at[0]

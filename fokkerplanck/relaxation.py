@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 MOST = 50
 #: Modes whose errors are above this are not given: they are lost in rounding.
 LARGEST_ERROR = 1e-3
+#: Frequencies below this part of the rate are rounding.
+STILL = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,7 +214,7 @@ def _general(problem: Problem, chain: KilledChain, generator: Generator, count: 
     return Spectrum(
         problem.grid,
         np.array([m[0].real for m in modes]),
-        np.array([m[0].imag for m in modes]),
+        np.array([m[0].imag if abs(m[0].imag) > STILL * m[0].real else 0.0 for m in modes]),
         np.array([m[1] for m in modes]) / LN10,
         np.array([_shape(chain, m[2]) for m in modes]),
         np.array([_density(chain, m[3]) for m in modes]),
