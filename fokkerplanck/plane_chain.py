@@ -129,10 +129,13 @@ class PlaneChain(KilledChain):
         if self.reversible:
             return self
         g, p = self.open, self.log_mass
+        # cells with a mass below all numbers keep their rates outwards: nothing ever gets there
+        lost = np.isneginf(p)
         with np.errstate(divide="ignore", invalid="ignore"):
-            forth = np.log(g.backward) + p[g.head] - p[g.tail]
-            back = np.log(g.forward) + p[g.tail] - p[g.head]
-            climb = np.where((g.backward > 0) & (g.forward > 0), back - forth, 0.0)
+            ahead, behind = np.log(g.forward), np.log(g.backward)
+            forth = np.where(lost[g.tail], ahead, behind + p[g.head] - p[g.tail])
+            back = np.where(lost[g.head], behind, ahead + p[g.tail] - p[g.head])
+            climb = np.where(np.isfinite(forth) & np.isfinite(back), back - forth, 0.0)
         forward, backward = np.exp(forth), np.exp(back)
         links = replace(self.problem.links(), first=climb / 2, second=climb / 2)
         up, down = jump_weights(links.first, links.second, self.weight)
@@ -140,7 +143,11 @@ class PlaneChain(KilledChain):
         made.problem, made.sets, made.weight = self.problem, self.sets, self.weight
         made.reversible = False
         made.open = replace(g, forward=forward, backward=backward)
-        made._kill(links, made.open, (forward / up, backward / down))
+        strength = [
+            np.divide(rate, weight, out=np.zeros_like(rate), where=weight > 0.0)
+            for rate, weight in ((forward, up), (backward, down))
+        ]
+        made._kill(links, made.open, (strength[0], strength[1]))
         return made
 
     def at(self, log_u: Array, start: PointSet) -> float:
