@@ -7,6 +7,11 @@ Columns: L1 error against the exact cell averages; smallest density over the pea
 seconds of the first complete call, imports excluded and compilation included; median seconds of
 up to three more calls; that median over ours; peak memory above that after the imports (of the
 whole process for rows that run the command).
+
+Rows of escape solve a problem at several barriers b, in temperatures: errors of each (relative, of
+a mean passage time; L1, of a density); seconds of the first call at the first barrier; median and
+largest seconds of one call over all barriers; median CPU seconds, which other work on the machine
+disturbs less, and these over ours; peak memory, and that of the whole process.
 """
 
 from __future__ import annotations
@@ -25,9 +30,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import bench_escape
+import bench_escape_peers
 import bench_ours
 import bench_peers
-from bench_core import Row
+from bench_core import Row, Sweep
 
 OURS = "fokkerplanck"
 MARK = "BENCH-RESULT "
@@ -39,8 +46,12 @@ COLUMNS = (
     ("mass_error", "mass error", "{:.1e}"),
     ("first_s", "first s", "{:.3g}"),
     ("warm_s", "warm s", "{:.3g}"),
+    ("slowest_s", "slowest s", "{:.3g}"),
     ("times_ours", "x ours", "{:.3g}"),
+    ("cpu_s", "CPU s", "{:.3g}"),
+    ("cpu_times_ours", "x ours", "{:.3g}"),
     ("memory_mb", "memory MB", "{:.0f}"),
+    ("peak_mb", "peak MB", "{:.0f}"),
 )
 Result = dict[str, Any]
 
@@ -55,7 +66,8 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=900.0, help="seconds that a row may take")
     parser.add_argument("--row", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    rows = [*bench_ours.rows(options.quick), *bench_peers.rows(options.quick)]
+    files = (bench_ours, bench_peers, bench_escape, bench_escape_peers)
+    rows = [row for file in files for row in file.rows(options.quick)]
     if options.row:
         print(MARK + json.dumps(measure(next(r for r in rows if r.key == options.row))))
         return
@@ -75,6 +87,8 @@ def main() -> None:
 def run(row: Row, options: argparse.Namespace) -> Result:
     """Measure one row in a fresh process; what went wrong stands under "note"."""
     base: Result = {"group": row.group, "name": row.name}
+    if row.prepare is None:
+        return base | {"note": row.cannot}
     missing = [m for m in row.needs if importlib.util.find_spec(m.split(".")[0]) is None]
     if missing:
         return base | {"note": f"skipped: {missing[0]} is not installed"}
@@ -100,23 +114,52 @@ def measure(row: Row) -> Result:
     for module in row.needs:
         importlib.import_module(module)
     before = peak_mb(resource.RUSAGE_SELF)
-    call, judged = row.prepare()
-    first, result = timed(call)
+    assert row.prepare is not None
+    task = row.prepare()
+    if isinstance(task, Sweep):
+        return swept(task, before)
+    call, judged = task
+    first, _, result = timed(call)
     warm: list[float] = []
     while len(warm) < 3 and first + sum(warm) < PATIENCE:
-        seconds, result = timed(call)
-        warm.append(seconds)
+        wall, _, result = timed(call)
+        warm.append(wall)
     children = peak_mb(resource.RUSAGE_CHILDREN)
     memory = children if children > 1 else peak_mb(resource.RUSAGE_SELF) - before
     out: Result = {"first_s": first, "warm_s": statistics.median(warm) if warm else None}
     return out | {"memory_mb": memory} | judged(result)
 
 
-def timed(call: Any) -> tuple[float, Any]:
-    """Seconds of a call, and what it returned."""
-    start = time.perf_counter()
+def swept(task: Sweep, before: float) -> Result:
+    """Time a sweep, the first value once more than the others; each several times if fast."""
+    first, _, _ = timed(task.ready[0]())
+    times: list[tuple[float, float]] = []
+    found = []
+    for ready in task.ready:
+        call = ready()
+        repeats = 3 if first * 3 * len(task.ready) < PATIENCE else 1
+        done = [timed(call) for _ in range(repeats)]
+        times.append((statistics.median(d[0] for d in done), statistics.median(d[1] for d in done)))
+        found.append(done[-1][2])
+        del call
+    wall, cpu = zip(*times, strict=True)
+    peak = peak_mb(resource.RUSAGE_SELF)
+    return {
+        "first_s": first,
+        "warm_s": statistics.median(wall),
+        "slowest_s": max(wall),
+        "cpu_s": statistics.median(cpu),
+        "memory_mb": peak - before,
+        "peak_mb": peak,
+        "warm_of_each_s": wall,
+    } | task.judge(found)
+
+
+def timed(call: Any) -> tuple[float, float, Any]:
+    """Seconds of a call, CPU seconds of this process in it, and what it returned."""
+    start, used = time.perf_counter(), time.process_time()
     result = call()
-    return time.perf_counter() - start, result
+    return time.perf_counter() - start, time.process_time() - used, result
 
 
 def peak_mb(who: int) -> float:
@@ -126,12 +169,15 @@ def peak_mb(who: int) -> float:
 
 def compared(results: list[Result]) -> list[Result]:
     """Add to each row its time over that of ours in the same group."""
-    ours = {r["group"]: seconds(r) for r in results if r["name"] == OURS}
+    ours = {r["group"]: r for r in results if r["name"] == OURS}
     out = []
     for r in results:
-        own, other = ours.get(r["group"]), seconds(r)
-        ratio = other / own if own and other and r["name"] != OURS else None
-        out.append(r | ({"times_ours": ratio} if ratio else {}))
+        own = ours.get(r["group"], {}) if r["name"] != OURS else {}
+        ratios = {}
+        for name, of in (("times_ours", seconds), ("cpu_times_ours", lambda r: r.get("cpu_s"))):
+            if of(own) and of(r):
+                ratios[name] = of(r) / of(own)
+        out.append(r | ratios)
     return out
 
 
@@ -140,15 +186,28 @@ def seconds(result: Result) -> float | None:
     return result.get("warm_s") or result.get("first_s")
 
 
-def cells(result: Result) -> list[str]:
+Column = tuple[str, str, str]
+
+
+def columns(members: list[Result]) -> list[Column]:
+    """Columns of a table: those that any of its rows has something in."""
+    labels = dict.fromkeys(label for r in members for label in r.get("errors", ()))
+    used = [c for c in COLUMNS if any(r.get(c[0]) is not None for r in members)]
+    return [(label, label, "{:.1e}") for label in labels] + used
+
+
+def cells(result: Result, shown: list[Column]) -> list[str]:
     """Entries of one line of a table."""
     if "note" in result:
-        return [result["name"], result["note"], *[""] * (len(COLUMNS) - 1)]
-    values = [result.get(key) for key, _, _ in COLUMNS]
-    shown = [
-        "" if v is None else form.format(v) for v, (_, _, form) in zip(values, COLUMNS, strict=True)
-    ]
-    return [result["name"], *shown]
+        return [result["name"], result["note"], *[""] * (len(shown) - 1)]
+    values = result | result.get("errors", {})
+    return [result["name"], *(_entry(values.get(key), form) for key, _, form in shown)]
+
+
+def _entry(value: Any, form: str) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return form.format(value)
 
 
 def grouped(results: list[Result]) -> dict[str, list[Result]]:
@@ -186,11 +245,12 @@ def about() -> str:
 
 def markdown(results: list[Result]) -> str:
     """Tables for the documentation."""
-    head = ["", *(title for _, title, _ in COLUMNS)]
     lines = [about(), ""]
     for group, members in grouped(results).items():
+        shown = columns(members)
+        head = ["", *(title for _, title, _ in shown)]
         lines += [f"### {group}", "", _line(head), _line(["---"] * len(head))]
-        lines += [_line(cells(r)) for r in members] + [""]
+        lines += [_line(cells(r, shown)) for r in members] + [""]
     return "\n".join(lines)
 
 
@@ -208,11 +268,12 @@ def show(results: list[Result]) -> None:
     for group, members in grouped(results).items():
         table = Table(title=group, title_justify="left")
         table.add_column("")
-        for _, title, _ in COLUMNS:
+        shown = columns(members)
+        for _, title, _ in shown:
             table.add_column(title, justify="right")
         for r in members:
             style = "bold" if r["name"] == OURS else None
-            table.add_row(*cells(r), style=style)
+            table.add_row(*cells(r, shown), style=style)
         console.print(table)
 
 

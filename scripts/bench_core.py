@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Bowl", "Metrics", "Parabola", "Row", "Task", "judge"]
+__all__ = ["Array", "Bowl", "Metrics", "Parabola", "Row", "Sweep", "Task", "judge"]
 
 Array = NDArray[np.float64]
-Metrics = dict[str, float]
+Metrics = dict[str, Any]
 #: What is timed, and what is said about its result.
 Task = tuple[Callable[[], Any], Callable[[Any], Metrics]]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One problem with several values of a parameter, all of about the same cost.
+
+    Parameters
+    ----------
+    ready : sequence of callable
+        For each value: makes what is not timed, and returns what is.
+    judge : callable
+        What is said about the list of results.
+    """
+
+    ready: Sequence[Callable[[], Callable[[], Any]]]
+    judge: Callable[[Any], Metrics]
 
 
 @dataclass(frozen=True)
@@ -28,15 +44,18 @@ class Row:
     name : str
         The program and its settings.
     prepare : callable
-        Returns the `Task`; not timed, and imports nothing that is not in `needs`.
+        Returns the `Task` or `Sweep`; not timed, and imports nothing that is not in `needs`.
     needs : tuple of str
         Modules imported before anything is measured; the row is skipped where one is missing.
+    cannot : str
+        Why the program does not solve this problem; nothing is run then.
     """
 
     group: str
     name: str
-    prepare: Callable[[], Task]
+    prepare: Callable[[], Task | Sweep] | None = None
     needs: tuple[str, ...] = ()
+    cannot: str = ""
 
     @property
     def key(self) -> str:
