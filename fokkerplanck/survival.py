@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,12 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.killed_chain import killed_chains
 from fokkerplanck.passage import mean_first_passage, start_and_target
 from fokkerplanck.solvers.evolve import evolve
+from fokkerplanck.solvers.late import Late
 
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.sets import PointSet
+    from fokkerplanck.solvers.generator import Generator
 
 __all__ = ["Survival", "first_passage_distribution"]
 
@@ -115,15 +117,30 @@ def first_passage_distribution(
     mass /= mass.sum()
     whole = float(mass @ reach)
     survival, density, error = np.empty(moments.size), np.empty(moments.size), 0.0
-    for k, step in enumerate(evolve(chain.generator, mass, moments, tolerance=tolerance)):
-        survival[k] = step.mass @ reach / whole
-        density[k] = step.mass @ into / whole
-        error = step.error
+    for k, (now, doubt) in enumerate(_masses(chain.generator, mass, moments, tolerance)):
+        survival[k] = now @ reach / whole
+        density[k] = now @ into / whole
+        error = max(error, doubt)
     with np.errstate(divide="ignore"):
         log10 = np.log10(survival)
     return Survival(
         moments, survival, log10, density, error / whole, mean.mean, mean.start, mean.target
     )
+
+
+def _masses(
+    generator: Generator, mass: Array, times: Array, tolerance: float
+) -> Iterator[tuple[Array, float]]:
+    """Masses at the times with their L1 errors; late ones each from the start, by slow modes."""
+    late = Late(generator) if len(generator.shape) > 1 else None
+    earliest = np.inf if late is None else late.earliest(tolerance)
+    early = times[times < earliest]
+    for step in evolve(generator, mass, early, tolerance=tolerance) if early.size else ():
+        yield step.mass, step.error
+    for time in times[early.size :]:
+        assert late is not None
+        found = late.advance(mass, float(time), tolerance)
+        yield found.mass, found.error
 
 
 def _times(times: ArrayLike | None, count: int, log10_mean: float) -> Array:

@@ -62,7 +62,8 @@ class Step:
     error : float
         L1 error of the time integration accumulated since the start, bound or estimate.
     method : str
-        What was used since the previous step, parts joined by "+"; "start" at the start.
+        What was used since the previous step, parts joined by "+"; "start" at the start, "none"
+        once all mass is absorbed.
     products, solves : int
         Products with ``Q.T`` and linear systems, since the previous step.
     clipped : float
@@ -135,6 +136,10 @@ def _steps(
     for time in times:
         if time == now:
             yield Step(float(time), mass, error, "start", clipped=clipped)
+            continue
+        if not mass.any():  # all is absorbed
+            now = float(time)
+            yield Step(now, mass, error, "none", clipped=clipped)
             continue
         part = mover.advance(mass, float(time - now), tolerance * amount / shares)
         mass, now = part.mass, float(time)
