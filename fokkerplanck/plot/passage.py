@@ -47,7 +47,7 @@ SOURCE, TARGET = WELLS[0], WELLS[1]
 COMMITTOR: Colormap = LinearSegmentedColormap.from_list(
     "committor", ["#5b9bc8", "#a9cbe3", "#f7f7f5", "#f3c19c", "#e08a4a"]
 )
-#: filled bands of the committor
+#: filled bands of the committor, and of times over that from the start
 BANDS = np.linspace(0.0, 1.0, 11)
 #: streamlines in a figure; each carries the same share of the flux
 STREAMS = 14
@@ -142,7 +142,11 @@ def time_map(passage: StoredPassage, grid: Grid, ax: Axes | None = None) -> Quad
     x, y, log10 = thinned(passage.log10_time, grid)
     ratio = 10.0 ** (log10 - passage.facts["log10_mean"])
     top = max(1.0, float(np.nanmax(ratio)))
-    filled = ax.contourf(x, y, ratio.T, levels=np.linspace(0.0, top, 11), cmap="viridis", zorder=0)
+    # behind a well all times are a little longer: that shall not bend the scale
+    levels = BANDS if top < 1.1 else MaxNLocator(10, steps=STEPS).tick_values(0.0, top)
+    filled = ax.contourf(
+        x, y, ratio.T.clip(0.0, levels[-1]), levels=levels, cmap="viridis", zorder=0
+    )
     frame(ax, grid)
     return filled
 

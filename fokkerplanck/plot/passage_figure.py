@@ -64,7 +64,8 @@ def line_passages(found: Material, what: str | None, *, log: bool = False) -> Fi
     for p, colour in zip(found.passages, COLOURS, strict=False):
         if p.committor is not None:
             committor_curve(p, found.grid, main, colour=colour)
-        else:
+        elif not any(q.committor is not None for q in found.passages):
+            # beside a committor times would need an axis of their own: see `--passage`
             _times_curve(p, found, main, colour)
     if len(found.passages) == 1:
         set_spans(found.passages[0], found.grid, [strip, main])
@@ -179,7 +180,7 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
         critical_marks(found.wells, ax)
     ax.set_title(plain(shortened(p.name, LONG if alone else SHORT)))
     # all committors have one scale: a bar beside the last is enough
-    if dark or p is found.passages[-1]:
+    if dark or p is [q for q in found.passages if q.current is not None][-1]:
         side_bar(filled, ax, label)
 
 
@@ -187,7 +188,8 @@ def _draw_times(ax: Axes, p: StoredPassage, found: Material) -> None:
     filled = time_map(p, found.grid, ax)
     loss_contours(found.loss, found.grid, ax, colour="0.35")
     set_outlines(p, found.grid, ax, colour="white", filled=False)
-    ax.set_title(f"$\\tau = {large_number(p.facts['log10_mean'], 4)}$")
+    name = f"{plain(shortened(p.name, SHORT))}, " if len(found.passages) > 1 else ""
+    ax.set_title(f"{name}$\\tau = {large_number(p.facts['log10_mean'], 4)}$")
     side_bar(filled, ax, "mean time to the target, over $\\tau$")
 
 
@@ -215,5 +217,6 @@ def _times_curve(p: StoredPassage, found: Material, ax: Axes, colour: str) -> No
 def _draw_survival(ax: Axes, found: Material) -> None:
     for p, colour in zip(found.passages, COLOURS, strict=False):
         if p.survival is not None:
-            survival_curve(p, ax, colour=colour)
+            law = survival_curve(p, ax, colour=colour)[-1]
+    law.set_label("$e^{-t/\\tau}$")
     ax.legend(loc="lower left")

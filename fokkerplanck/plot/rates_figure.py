@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 #: rates below the fastest by more than these powers of ten are drawn thinnest
 SPAN = 8.0
+#: least margin of the colours, in powers of ten
+EQUAL = 0.25
 #: largest matrix whose entries are written out
 WRITTEN = 5
 
@@ -95,7 +97,9 @@ def rate_matrix_image(rates: StoredRates, ax: Axes | None = None) -> AxesImage:
     np.fill_diagonal(logs, np.nan)
     known = logs[np.isfinite(logs)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-    norm = Normalize(low - 0.15 * (high - low or 1.0), high + 0.15 * (high - low or 1.0))
+    # equal rates differ in rounding: that is no reason for another colour
+    margin = max(0.15 * (high - low), EQUAL)
+    norm = Normalize(low - margin, high + margin)
     image = ax.imshow(logs, cmap=colormaps["viridis"].with_extremes(bad="0.93"), norm=norm)
     n = len(logs)
     names = [f"{k + 1}" for k in range(n)]
