@@ -14,6 +14,7 @@ from fokkerplanck.landscapes.base import Array, Landscape
 from fokkerplanck.landscapes.critical import CriticalPoint, critical_points
 from fokkerplanck.landscapes.descent import OPEN, SADDLE, WALL, Codes, Descent
 from fokkerplanck.landscapes.newton import Box
+from fokkerplanck.landscapes.ridges import Ridges
 from fokkerplanck.landscapes.watershed import Labels
 from fokkerplanck.landscapes.wells import Watersheds
 
@@ -65,6 +66,7 @@ class BasinMap:
         self._members: dict[int, Mask] = {}
         self._known: dict[int, Codes] = {}
         self._shares: dict[int, Array] = {}
+        self._ridges: dict[int, Ridges] = {}
 
     def nearest(self, point: Array) -> int:
         """Give the number of the minimum nearest to a point."""
@@ -92,6 +94,17 @@ class BasinMap:
         unsure = unsure[off.any(axis=-1)]
         inside[unsure] = self._is(self._ends(points[unsure], self._known[basin]), basin)
         return np.asarray(inside)
+
+    def crossings(self, start: Array, way: Array, basin: int) -> Array:
+        """Fractions at which segments ``start + t way`` may cross a border, nan for unknown.
+
+        A guess, but a good one where the border rises from a saddle.
+        """
+        if basin not in self._ridges:
+            touching = (self._feet == basin).any(axis=-1)
+            saddles = [s for s, near in zip(self._saddles, touching, strict=True) if near]
+            self._ridges[basin] = Ridges(self.landscape, self.grid, saddles)
+        return self._ridges[basin].crossings(start, way)
 
     def shares(self, basin: int) -> Array:
         """Share of each cell that is in a basin, told by points in the cells that are cut."""

@@ -93,18 +93,35 @@ class Basin(PointSet):
             return box_entry(*self._ends(grid), start, end, grid)
         fraction = np.full(len(start), np.inf)
         enters = np.flatnonzero(self.contains(end, grid) & ~self.contains(start, grid))
-        first, way = start[enters], (end - start)[enters]
-        low, width = np.zeros(enters.size), 1.0
+        fraction[enters] = self._guessed(start[enters], (end - start)[enters], grid)
+        enters = enters[np.isnan(fraction[enters])]
+        fraction[enters] = self._searched(start[enters], (end - start)[enters], grid)
+        return fraction
+
+    def _guessed(self, start: Array, way: Array, grid: Grid) -> Array:
+        """Fractions at which border curves are crossed, if both sides prove it; nan elsewhere."""
+        basins = _map(self.landscape, grid)
+        guess = basins.crossings(start, way, self._number(basins))
+        likely = np.flatnonzero((guess > PRECISION) & (guess < 1.0 - PRECISION))
+        sides = guess[likely, None] + PRECISION / 2 * np.array([-1.0, 1.0])
+        inside = self.contains(start[likely, None] + sides[..., None] * way[likely, None], grid)
+        fraction = np.full(len(start), np.nan)
+        proved = likely[~inside[:, 0] & inside[:, 1]]
+        fraction[proved] = guess[proved]
+        return fraction
+
+    def _searched(self, start: Array, way: Array, grid: Grid) -> Array:
+        """Fractions at which segments that end inside enter, by following paths from between."""
+        low, width = np.zeros(len(start)), 1.0
         parts = np.arange(1, PARTS) / PARTS
-        while enters.size and width > PRECISION:
+        while low.size and width > PRECISION:
             # many points at a time: following a path costs more than its company
             at = low[:, None] + width * parts
-            inside = self.contains(first[:, None] + at[..., None] * way[:, None], grid)
+            inside = self.contains(start[:, None] + at[..., None] * way[:, None], grid)
             before = np.where(inside.any(axis=1), inside.argmax(axis=1), PARTS - 1)
             width /= PARTS
             low = low + before * width
-        fraction[enters] = low + width / 2
-        return fraction
+        return low + width / 2
 
     def _ends(self, grid: Grid) -> tuple[Array, Array]:
         low, high = _line_ends(self.landscape, grid, self.point[0])
