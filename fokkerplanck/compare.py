@@ -136,7 +136,9 @@ def snapshot(result: StoredResult, at: float | str | None = None) -> Snapshot:
     if at == "stationary" or (at is None and result.times.size == 0):
         held = result.stationary
         if held is None:
-            msg = "no stationary density in this file" if at else "holds no density yet"
+            msg = "no stationary density in this file"
+            if at is None:
+                msg = "holds no density to compare: the case needs [evolve] or [stationary]"
             raise CaseError(msg, file=str(result.path))
         return Snapshot(density=held.density, current=held.current, **common)  # type: ignore[arg-type]
     k = -1 if at is None else result.index_of(_time(at))

@@ -57,7 +57,10 @@ def _after_interrupt(error: KeyboardInterrupt) -> str:
         path_note = f"{path} (the older {path.stem} is untouched)"
     else:
         path_note = str(path)
-    return f"{error}: they are in {path_note}\ngo on with the same command and --resume"
+    advice = (
+        "go on with the same command and --resume: it keeps snapshots, and solves the rest again"
+    )
+    return f"{error}: they are in {path_note}\n{advice}"
 
 
 def _leave(message: str, status: int) -> NoReturn:
