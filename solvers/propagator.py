@@ -22,7 +22,7 @@ CLIP = 1e-14
 #: Change of the total in one step, as a fraction, that counts as rounding.
 ROUNDING = 1e-12
 #: The same per cell, and the most on any grid; the mass check allows 1e-10 in all.
-ROUNDING_PER_CELL, MOST_ROUNDING = 4 * float(np.finfo(float).eps), 5e-11
+ROUNDING_PER_CELL, MOST_ROUNDING = 16 * float(np.finfo(float).eps), 5e-11
 
 
 @dataclass(frozen=True, eq=False)
