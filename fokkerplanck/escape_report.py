@@ -17,6 +17,10 @@ __all__ = ["escape_tables"]
 WELLS = 5
 
 
+#: Relative error of a mean time from which on the grid is called too coarse.
+COARSE = 0.1
+
+
 def escape_tables(result: Mapping[str, Any]) -> Iterator[Table]:
     """Tables of whatever a run has found of escape."""
     if result["passage"]:
@@ -42,7 +46,9 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             made.add_column(name, justify="right")
     for name, p in passages.items():
         way = f"{escape(name)}\n[dim]  {escape(p['from'])}\n  to {escape(p['to'])}[/dim]"
-        row = [way, large(p["mean"], p["log10_mean"], 8), _spread(p)]
+        if p["error"] is None or p["error"] > COARSE:
+            way += "\n  too coarse a grid: use more cells"
+        row = [way, large(p["mean"], p["log10_mean"], _digits(p["error"])), _spread(p)]
         if reactive:
             flux = p["reactive"] or {"flux": None, "log10_flux": None}
             row.append(large(flux["flux"], flux["log10_flux"], 5))
@@ -50,6 +56,13 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             row.append(number(p["probability"]))
         made.add_row(*row, short(p["error"]))
     return made
+
+
+def _digits(error: float | None) -> int:
+    """Count the digits that an error leaves, one more than are right."""
+    if error is None or error >= 1.0:
+        return 2
+    return 8 if error <= 0.0 else max(2, min(8, 2 + int(-math.log10(error))))
 
 
 def _spread(passage: Mapping[str, Any]) -> str:

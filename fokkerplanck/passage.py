@@ -133,7 +133,8 @@ def mean_first_passage(
     Raises
     ------
     CaseError
-        If start and target overlap, a set cannot be seen on the grid, or the noise has a schedule.
+        If the start lies in the target, a set cannot be seen on the grid, or the noise has a
+        schedule. Of a start that overlaps the target, the part outside counts.
     NumericalError
         If the target cannot be reached, or the answer cannot be vouched for.
 

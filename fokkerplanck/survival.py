@@ -127,7 +127,7 @@ def first_passage_distribution(
     whole = float(mass @ reach)
     survival, density, error = np.empty(moments.size), np.empty(moments.size), 0.0
     for k, (now, doubt) in enumerate(_masses(chain.generator, late, mass, moments, tolerance)):
-        survival[k] = now @ reach / whole
+        survival[k] = min(float(now @ reach) / whole, 1.0)
         density[k] = now @ into / whole
         error = max(error, doubt)
     with np.errstate(divide="ignore"):
