@@ -32,6 +32,8 @@ LN10 = log(10.0)
 EPSILON = float(np.finfo(np.float64).eps)
 #: Variances below this part of the squared mean are found without the difference of two squares.
 NARROW = 1e-3
+#: Relative error from which on nothing is known of a time, and none is given.
+LOST = 10.0
 #: Cells of the coarser grids that tell of the discretisation, the first that can be solved.
 COARSER = (0.5, 2 / 3, 3 / 4)
 #: A second one for grids of up to so many cells: where errors do not fall steadily, as at corners
@@ -161,6 +163,12 @@ def mean_first_passage(
     error = max(error, last.error, EPSILON * abs(mean))
     if not np.isfinite(mean):
         msg = f"the target, {_words(target, sets)}, cannot be reached from {begin.text}"
+        raise NumericalError(msg)
+    if error > LOST:
+        msg = (
+            f"the grid is too coarse for a mean passage time: it came out as 10^{mean / LN10:.1f}, "
+            f"with an error estimated at {error:.1e} times that; use more cells"
+        )
         raise NumericalError(msg)
     return Passage(
         grid=problem.grid,

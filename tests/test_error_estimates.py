@@ -79,3 +79,11 @@ def test_a_time_on_a_line_is_as_good_as_its_logarithm() -> None:
     found = mean_first_passage(problem, -1.0, Ball([1.0], 0.25))
     exact = line_passage(process, -1.0, 0.75)
     assert away(found, exact.log10_mean) < 3 * found.error < 1e-11
+
+
+def test_a_time_of_which_nothing_is_known_is_not_given():
+    """Wells far narrower than a cell: coarser grids differ by powers of ten."""
+    landscape = fp.landscapes.from_expression("(x**2 - 1)**2 / 4 + y**2 + x*y / 2", dim=2)
+    problem = fp.Problem(fp.Grid.plane((-2, 2, 12), (-2, 2, 12)), landscape, fp.noise.white(0.002))
+    with pytest.raises(NumericalError, match="too coarse for a mean passage time"):
+        fp.mean_first_passage(problem, [-1.06, 0.265], fp.sets.Ball([1.06, -0.265], 0.25))
