@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fokkerplanck import landscapes, noise
+from fokkerplanck.errors import NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.landscapes.base import Landscape
 from fokkerplanck.noise import Noise
@@ -83,7 +84,7 @@ def test_a_time_on_a_line_is_as_good_as_its_logarithm() -> None:
 
 def test_a_time_of_which_nothing_is_known_is_not_given():
     """Wells far narrower than a cell: coarser grids differ by powers of ten."""
-    landscape = fp.landscapes.from_expression("(x**2 - 1)**2 / 4 + y**2 + x*y / 2", dim=2)
-    problem = fp.Problem(fp.Grid.plane((-2, 2, 12), (-2, 2, 12)), landscape, fp.noise.white(0.002))
+    landscape = landscapes.from_expression("(x**2 - 1)**2 / 4 + y**2 + x*y / 2", dim=2)
+    problem = Problem(Grid.plane((-2, 2, 12), (-2, 2, 12)), landscape, noise.white(0.002))
     with pytest.raises(NumericalError, match="too coarse for a mean passage time"):
-        fp.mean_first_passage(problem, [-1.06, 0.265], fp.sets.Ball([1.06, -0.265], 0.25))
+        mean_first_passage(problem, [-1.06, 0.265], Ball([1.06, -0.265], 0.25))
