@@ -34,6 +34,7 @@ import bench_escape
 import bench_escape_peers
 import bench_ours
 import bench_peers
+import numpy as np
 from bench_core import Row, Sweep
 
 OURS = "fokkerplanck"
@@ -104,7 +105,7 @@ def run(row: Row, options: argparse.Namespace) -> Result:
     for line in done.stdout.splitlines():
         if line.startswith(MARK):
             return base | json.loads(line.removeprefix(MARK))
-    last = done.stderr.strip().splitlines()[-1:] or ["no output"]
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
     return base | {"note": f"failed: {last[0][:150]}"}
 
 
@@ -133,14 +134,15 @@ def measure(row: Row) -> Result:
 def swept(task: Sweep, before: float) -> Result:
     """Time a sweep, the first value once more than the others; each several times if fast."""
     first, _, _ = timed(task.ready[0]())
-    times: list[tuple[float, float]] = []
+    times: list[tuple[float, ...]] = []
     found = []
     for ready in task.ready:
         call = ready()
         repeats = 3 if first * 3 * len(task.ready) < PATIENCE else 1
         done = [timed(call) for _ in range(repeats)]
-        times.append((statistics.median(d[0] for d in done), statistics.median(d[1] for d in done)))
         found.append(done[-1][2])
+        if not np.isnan(found[-1]).any():  # giving up takes no time
+            times.append(tuple(statistics.median(d[k] for d in done) for k in (0, 1)))
         del call
     wall, cpu = zip(*times, strict=True)
     peak = peak_mb(resource.RUSAGE_SELF)

@@ -162,7 +162,7 @@ def densities(
         errors = {}
         for well, p in zip(wells, found, strict=True):
             error = float(np.abs(p - well.exact()).sum() * well.spacing)
-            errors[f"b = {well.barrier:g}"] = error if isfinite(error) else "none"
+            errors[f"b = {well.barrier:g}"] = error if isfinite(error) else "singular"
         return {"errors": errors}
 
     return Sweep(tuple(lambda w=w: ready(w) for w in wells), judge)
@@ -170,5 +170,5 @@ def densities(
 
 def _error(time: float, log_exact: float) -> float | str:
     if not isfinite(time):
-        return "none"
+        return "singular"
     return expm1(log(time) - log_exact) if time > 0 else "negative"
