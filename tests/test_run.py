@@ -278,7 +278,9 @@ SLOW = CASE.replace("cells = 120", "cells = 6000").replace(
 def test_signals_leave_a_file_to_go_on_from(tmp_path: Path, number: signal.Signals) -> None:
     case, output = case_file(tmp_path, SLOW), tmp_path / "out.h5"
     command = [sys.executable, "-m", "fokkerplanck.cli", "run", str(case), "-o", str(output)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=_hear_interrupts
+    )
     saved = _wait_for_snapshots(part_path(output), process, least=5)
     process.send_signal(number)
     _, message = process.communicate(timeout=60)
@@ -301,6 +303,11 @@ def test_signals_leave_a_file_to_go_on_from(tmp_path: Path, number: signal.Signa
     assert stopped.value.saved == kept + 3
     with read(output) as stored:
         np.testing.assert_array_equal(stored.density(0), first)
+
+
+def _hear_interrupts() -> None:
+    """Undo what a shell does to programs in its background, which inherit a deaf ear to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for_snapshots(path: Path, process: subprocess.Popen[str], least: int) -> int:
