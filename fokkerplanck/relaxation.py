@@ -194,6 +194,7 @@ def _general(problem: Problem, chain: KilledChain, generator: Generator, count: 
     from fokkerplanck.solvers.anchor_modes import AnchorModes, metastable
     from fokkerplanck.solvers.arnoldi import arnoldi_modes
     from fokkerplanck.solvers.reduction import Reduction
+    from fokkerplanck.solvers.stationary import log_equilibrium
 
     reduction = metastable(Reduction(generator, chain.live))
     slow = AnchorModes(reduction)
@@ -204,7 +205,9 @@ def _general(problem: Problem, chain: KilledChain, generator: Generator, count: 
         modes.append((value, log_rate, slow.right(k), slow.left(k), error, "anchors"))
     if len(modes) < count:
         shift = 1.0 / reduction.relaxation
-        fast = arnoldi_modes(generator, chain.live, slow.count + count - len(modes), shift)
+        wanted = slow.count + count - len(modes)
+        turning = log_equilibrium(generator) is None
+        fast = arnoldi_modes(generator, chain.live, wanted, shift, turning=turning)
         for k in range(slow.count, fast.values.size):
             value = complex(fast.values[k])
             _check(value, float(fast.errors[k]), k)

@@ -20,6 +20,9 @@ __all__ = ["ArnoldiModes", "arnoldi_modes"]
 Array = NDArray[np.float64]
 #: Vectors beyond those asked for: the last ones converge last.
 SPARE = 3
+#: Without detailed balance modes are looked for up to so many times the last rate that is wanted,
+#: since those that turn are far from 0; and at most so many.
+WIDE, MOST = 4.0, 160
 #: Chains of up to this many cells are solved as full matrices.
 DENSE = 40
 EPS, TINY = np.finfo(float).eps, np.finfo(float).tiny
@@ -46,9 +49,14 @@ class ArnoldiModes:
 
 @one_blas_thread
 def arnoldi_modes(
-    generator: Generator, live: NDArray[np.bool_], count: int, shift: float
+    generator: Generator,
+    live: NDArray[np.bool_],
+    count: int,
+    shift: float,
+    *,
+    turning: bool = False,
 ) -> ArnoldiModes:
-    r"""Find the eigenvalues of -Q nearest to 0, by real part.
+    r"""Find the eigenvalues of -Q that are nearest to 0, and among them those of least real part.
 
     Both sides of :math:`(\sigma - Q)^{-1}` are iterated; the pencil of both subspaces gives
     values whose error is the product of those of the vectors. Their absolute error is that of the
@@ -62,6 +70,9 @@ def arnoldi_modes(
         How many, of the smallest.
     shift : float
         sigma > 0, about the size of the eigenvalues wanted.
+    turning : bool
+        Whether eigenvalues may be complex. Then those of modulus up to four times the last real
+        part are searched; one with a larger imaginary part is missed.
 
     Raises
     ------
@@ -76,8 +87,14 @@ def arnoldi_modes(
         seen, right, left = _dense(q.toarray(), wanted)
     else:
         lu = _factorise(q, shift)
-        seen, right = _iterate(lu, cells.size, wanted, "N")
-        seen = 1.0 / seen - shift
+        most = min(MOST, cells.size // 2)
+        while True:
+            seen, right = _iterate(lu, cells.size, wanted, "N")
+            seen = 1.0 / seen - shift
+            needed = WIDE * float(np.sort(seen.real)[count - 1])
+            if not turning or wanted >= most or float(np.abs(seen).max()) >= needed:
+                break
+            wanted = min(2 * wanted, most)
         _, left = _iterate(lu, cells.size, wanted, "T")
     values, right, left = _paired(q, right, left)
     order = np.argsort(values.real)[:count]
