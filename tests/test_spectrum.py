@@ -142,7 +142,7 @@ def test_metastable_modes_of_the_plane_at_any_barrier():
 def test_anchored_and_ordinary_modes_are_one_spectrum():
     """Beside a barrier of five temperatures both ways to a mode are open."""
     landscape = fp.landscapes.from_expression(f"{QUARTIC} + (y - x)**2 / 2 + x / 20", dim=2)
-    grid = fp.Grid.plane((-2, 2, 20), (-2, 2, 20))
+    grid = fp.Grid.plane((-2, 2, 24), (-2, 2, 24))
     problem = fp.Problem(grid, landscape, fp.noise.white(0.05))
     found = fp.spectrum(problem, 5)
     q = problem.generator("midpoint").matrix.toarray()
