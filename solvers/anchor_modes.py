@@ -36,7 +36,10 @@ def metastable(reduction: Reduction) -> Reduction:
         deep = reduction.deep(SHALLOW)
         if deep.all():
             break
-        reduction = Reduction(reduction.generator, reduction.live, reduction.anchors[deep])
+        fewer = Reduction(reduction.generator, reduction.live, reduction.anchors[deep])
+        if fewer.anchors.size >= reduction.anchors.size:  # those left out are needed
+            break
+        reduction = fewer
     return reduction
 
 
