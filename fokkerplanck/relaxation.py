@@ -201,7 +201,7 @@ def _general(problem: Problem, chain: KilledChain, generator: Generator, count: 
     modes: list[tuple[complex, float, Any, Any, float, str]] = []
     for k in range(int(generator.conservative), slow.count):
         log_rate, value = slow.log_rate(k), complex(slow.values[k])
-        error = max(reduction.error, chain.error if chain.weight == "quadrature" else 0.0)
+        error = max(slow.error(k), chain.error if chain.weight == "quadrature" else 0.0)
         modes.append((value, log_rate, slow.right(k), slow.left(k), error, "anchors"))
     if len(modes) < count:
         shift = 1.0 / reduction.relaxation

@@ -80,6 +80,11 @@ class AnchorModes:
         """Number of slow modes."""
         return len(self.values)
 
+    def error(self, k: int) -> float:
+        """Relative error of eigenvalue k to be expected: rounding, and what the series leaves."""
+        pace = float(abs(self.values[k])) * self.reduction.relaxation
+        return max(self.reduction.error, pace ** (TERMS - 1))
+
     def log_rate(self, k: int) -> float:
         """Ln of the real part of eigenvalue k, also where it is below the range of floats."""
         import mpmath as mp

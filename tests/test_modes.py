@@ -44,12 +44,11 @@ def test_slow_modes_of_random_chains(seed, n, make, spread, absorbing):
     truth = slow_modes(a, d)
     with np.errstate(divide="ignore"):
         rates = truth.rates.log()
-    tolerance = 1e-10 + 30 * reduction.error
     for k in range(slow.count):
         if k == 0 and not d.any():
             assert slow.values[0] == 0
             continue
-        assert slow.log_rate(k) == pytest.approx(rates[k], abs=tolerance)
+        assert slow.log_rate(k) == pytest.approx(rates[k], abs=1e-12 + 30 * slow.error(k))
         turning = complex(slow.values[k])
         assert abs(turning.imag) == pytest.approx(
             abs(truth.turning[k]) * turning.real, rel=1e-6, abs=1e-9 * abs(turning)
