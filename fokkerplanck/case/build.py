@@ -165,7 +165,8 @@ def _landscape(case: Case) -> Landscape:
     from fokkerplanck import landscapes
 
     keys = case.landscape.model_dump(exclude_none=True)
-    moved = {name: keys.pop(name, None) for name in ("shear", "rotate", "translate")}
+    changes = ("hessian_scale", "shear", "rotate", "translate")
+    moved = {name: keys.pop(name, None) for name in changes}
     if "file" in keys:
         keys["file"] = str(case.folder / keys["file"])
     return landscapes.make(keys.pop("kind"), case.dim, keys, **moved)

@@ -28,8 +28,11 @@ PositivePair = Annotated[tuple[Positive, Positive], BeforeValidator(_both)]
 
 
 class _Loss(Table):
-    """What every loss takes: a shear, then a turn (both in the plane only), then a shift."""
+    """What every loss takes: a scale, a shear and a turn (both in the plane only), a shift."""
 
+    hessian_scale: Positive | None = Field(
+        default=None, description="k in L(sqrt(k) x): curvatures times k, barriers as they are"
+    )
     shear: Number | None = Field(default=None, description="s in (x, y) -> (x + s y, y)")
     rotate: Number | None = Field(default=None, description="degrees, anticlockwise")
     translate: Vector | None = None

@@ -11,7 +11,7 @@ from typing import Any
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.analytic import quartic, styblinski_tang, tilted
-from fokkerplanck.landscapes.base import Landscape
+from fokkerplanck.landscapes.base import Landscape, finite_number
 from fokkerplanck.landscapes.critical import (
     Barrier,
     CriticalPoint,
@@ -77,11 +77,12 @@ def make(
     dim: int,
     options: Mapping[str, Any],
     *,
+    hessian_scale: float | None = None,
     shear: float | None = None,
     rotate: float | None = None,
     translate: Sequence[float] | None = None,
 ) -> Landscape:
-    """Landscape of a kind with its options, then sheared, then turned, then moved.
+    """Landscape of a kind with its options, then scaled, sheared, turned and moved.
 
     Parameters
     ----------
@@ -91,6 +92,8 @@ def make(
         Number of coordinates.
     options : mapping
         Arguments of the maker.
+    hessian_scale : float, optional
+        k in ``L(sqrt(k) x)``: every curvature times k, every barrier as it is; see `scaled`.
     shear, rotate, translate
         See `sheared`, `rotated` (degrees) and `translated`.
 
@@ -103,6 +106,9 @@ def make(
         msg = f"unknown kind {kind!r:.60}; known: {', '.join(KINDS)}"
         raise CaseError(msg, key="landscape.kind")
     landscape = KINDS[kind](dim=dim, **options)
+    if hessian_scale is not None:
+        factor = finite_number(hessian_scale, "landscape.hessian_scale", positive=True)
+        landscape = scaled(landscape, length=factor**-0.5)
     if shear is not None:
         landscape = sheared(landscape, shear)
     if rotate is not None:
