@@ -346,7 +346,7 @@ def test_every_kind_of_landscape_is_known_with_the_keys_of_its_maker() -> None:
     tables = {typing.get_args(kind)[0]: table for kind, table in tables.items()}
     assert set(tables) == set(landscapes.KINDS)
     for kind, table in tables.items():
-        keys = set(table.model_fields) - {"kind", "rotate", "shear", "translate"}
+        keys = set(table.model_fields) - {"kind", "hessian_scale", "rotate", "shear", "translate"}
         wanted = inspect.signature(landscapes.KINDS[kind]).parameters
         assert keys == set(wanted) - {"dim", "key"}, kind
 
@@ -355,6 +355,17 @@ def test_readings_are_those_of_the_noise() -> None:
     for reading in KAPPA:
         case = changed(LINE, "temperature = 0.1", f'temperature = 0.1\nreading = "{reading}"')
         assert build.problem(case).noise.kappa == KAPPA[reading]
+
+
+def test_scale_of_the_hessian_leaves_the_barriers() -> None:
+    text = PLANE.replace("[noise]", "barrier = 0.5\nhessian_scale = 4.0\nrotate = 90\n[noise]")
+    scaled = build.problem(parse_case(text)).landscape
+    plain = landscapes.quartic(dim=2, barrier=0.5)
+    point, there = np.array([0.3, 0.2]), np.array([0.4, -0.6])  # a quarter turn back, twice as far
+    assert scaled.loss(point) == pytest.approx(plain.loss(there), rel=1e-14)
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    wanted = 4 * turn @ plain.hessian(there) @ turn.T
+    np.testing.assert_allclose(scaled.hessian(point), wanted, rtol=1e-13, atol=1e-13)
 
 
 def test_landscape_is_sheared_then_turned_then_moved() -> None:
