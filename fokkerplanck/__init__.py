@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fokkerplanck import noise as noise
     from fokkerplanck import sets as sets
     from fokkerplanck import theory as theory
+    from fokkerplanck.annealing import anneal as anneal
     from fokkerplanck.case import Case as Case
     from fokkerplanck.case import load_case as load_case
     from fokkerplanck.currents import current as current
@@ -52,6 +53,7 @@ _HOME = {
     "load_case": "case",
     "Problem": "problem",
     "evolve": "density",
+    "anneal": "annealing",
     "stationary": "steady_state",
     "current": "currents",
     "sets": "",
