@@ -21,7 +21,7 @@ from fokkerplanck.theory.kramers import (
     kramers_time,
 )
 from fokkerplanck.theory.line_process import LineProcess
-from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck, decaying_noise_variance
+from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from fokkerplanck.theory.passage_forms import (
     disc_exit_time,
     drift_exit,
@@ -241,16 +241,6 @@ def test_virial_of_a_linear_process_vanishes():
     points = np.linalg.cholesky(process.stationary_covariance).T * sqrt(2)
     balance = virial_balance(points, np.full(2, 0.5), -points @ process.rate.T, process.diffusion)
     np.testing.assert_allclose(balance, 0, atol=1e-14)
-
-
-def test_noise_that_dies_out():
-    pinned = 0.0612437415061364
-    assert decaying_noise_variance(2.0, 1.0, 0.1, 3.0, 0.1) == pytest.approx(pinned, rel=1e-14)
-    # at tau = 1 / 2h the two exponentials are one
-    same = decaying_noise_variance(2.0, 1.0, 0.1, 0.5, 0.1)
-    near = decaying_noise_variance(2.0, 1.0, 0.1, 0.5 + 1e-9, 0.1)
-    assert same == pytest.approx(near, rel=1e-7)
-    assert same == pytest.approx((0.1 + 0.4) * exp(-4), rel=1e-14)
 
 
 def test_log_of_an_overflowing_time():

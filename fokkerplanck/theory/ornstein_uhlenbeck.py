@@ -16,7 +16,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.theory.gaussian import gaussian_cells, gaussian_density
 from fokkerplanck.theory.quadrature import panel_rule
 
-__all__ = ["OrnsteinUhlenbeck", "decaying_noise_variance"]
+__all__ = ["OrnsteinUhlenbeck"]
 
 Array = NDArray[np.float64]
 
@@ -219,26 +219,3 @@ class OrnsteinUhlenbeck:
             block = expm(time * np.block([[-self.rate, 2 * self.diffusion], [zero, self.rate.T]]))
             grown = block[:n, n:] @ block[:n, :n].T
         return np.asarray(0.5 * (grown + grown.T))
-
-
-def decaying_noise_variance(
-    time: float, stiffness: float, diffusion: float, decay: float, start: float
-) -> float:
-    """Variance of ``dx = -h x dt + sqrt(2 D(t)) dW`` with noise that dies out.
-
-    ``D = D0 e^{-t/tau}``:
-    ``S = S0 e^{-2ht} + 2 D0 (e^{-t/tau} - e^{-2ht}) / (2h - 1/tau)``.
-
-    Parameters
-    ----------
-    time, stiffness : float
-        t and h.
-    diffusion, decay : float
-        D0 and tau.
-    start : float
-        S0.
-    """
-    gap = 2 * stiffness - 1 / decay
-    grown = time if gap == 0 else -np.expm1(-gap * time) / gap
-    fallen = start * np.exp(-2 * stiffness * time)
-    return float(fallen + 2 * diffusion * np.exp(-time / decay) * grown)
