@@ -234,7 +234,7 @@ def _final(
     times = np.arange(levels.size) / levels.size * duration
     schedule = Schedule.steps(tuple(times), tuple(levels))
     changed = replace(problem, noise=replace(problem.noise, schedule=schedule))
-    return evolve(changed, initial, [duration], tolerance=tolerance).density[-1]
+    return np.asarray(evolve(changed, initial, [duration], tolerance=tolerance).density[-1])
 
 
 def _chain(start: Array, log_rates: Array, duration: float) -> Array:
