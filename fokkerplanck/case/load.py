@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from fokkerplanck.case.canonical import dumps
 from fokkerplanck.case.checks import mistakes_in
 from fokkerplanck.case.messages import Mistake, explain, joined
 from fokkerplanck.case.models import Case
-from fokkerplanck.case.overrides import apply_overrides
+from fokkerplanck.case.overrides import apply_overrides, put_values
 from fokkerplanck.errors import CaseError, DataError
 
-__all__ = ["load_case", "parse_case"]
+__all__ = ["Variants", "load_case", "load_variants", "parse_case"]
 
 LARGEST_FILE = 4 * 2**20
 DEEPEST_INCLUDE = 16
@@ -49,7 +52,51 @@ def load_case(path: str | Path, overrides: Sequence[str] = ()) -> Case:
     path = Path(path)
     data = _read_with_includes(path, ())
     changed = apply_overrides(data, overrides, folder=path.parent, file=str(path))
-    return _validated(data, path, changed)
+    return _validated(data, path, dict.fromkeys(changed, "--set"))
+
+
+def load_variants(path: str | Path, overrides: Sequence[str] = ()) -> Variants:
+    """Read a case file of which several variants are to be made; as `load_case` but unchecked."""
+    path = Path(path)
+    data = _read_with_includes(path, ())
+    changed = apply_overrides(data, overrides, folder=path.parent, file=str(path))
+    return Variants(data, path, dict.fromkeys(changed, "--set"))
+
+
+@dataclass(frozen=True)
+class Variants:
+    """A case as it was read, of which each variant changes some keys and is checked by itself.
+
+    Parameters
+    ----------
+    data : dict
+        Parsed TOML.
+    path : Path or None
+        The file it comes from.
+    changed : mapping of str to str
+        Keys that were set already, and the option that did it: named in messages.
+    """
+
+    data: dict[str, Any]
+    path: Path | None
+    changed: Mapping[str, str]
+
+    @classmethod
+    def of(cls, case: Case) -> Variants:
+        """Make variants of a case that is loaded."""
+        return cls(tomllib.loads(case.text), case.path, {})
+
+    @property
+    def text(self) -> str:
+        """Canonical TOML of what was read."""
+        return dumps(self.data)
+
+    def case(self, values: Mapping[str, Any], option: str = "--vary") -> Case:
+        """Return the case with `values` at their dotted keys; raises `CaseError` if it is wrong."""
+        data = deepcopy(self.data)
+        folder = self.path.parent if self.path else Path()
+        put_values(data, values, folder=folder, file=str(self.path) if self.path else None)
+        return _validated(data, self.path, {**self.changed, **dict.fromkeys(values, option)})
 
 
 def parse_case(text: str, path: str | Path | None = None) -> Case:
@@ -63,10 +110,10 @@ def parse_case(text: str, path: str | Path | None = None) -> Case:
         File the text comes from: names it in messages, and paths start from its folder.
     """
     path = None if path is None else Path(path)
-    return _validated(_parsed(text, str(path or "case")), path, ())
+    return _validated(_parsed(text, str(path or "case")), path, {})
 
 
-def _validated(data: dict[str, Any], path: Path | None, changed: Sequence[str]) -> Case:
+def _validated(data: dict[str, Any], path: Path | None, changed: Mapping[str, str]) -> Case:
     try:
         case = Case.model_validate(_frozen(data))
     except ValidationError as error:
@@ -78,10 +125,12 @@ def _validated(data: dict[str, Any], path: Path | None, changed: Sequence[str]) 
     return case
 
 
-def _case_error(found: Sequence[Mistake], path: Path | None, changed: Sequence[str]) -> CaseError:
+def _case_error(
+    found: Sequence[Mistake], path: Path | None, changed: Mapping[str, str]
+) -> CaseError:
     file = str(path) if path else None
     marked = [
-        (key, f"{message} (given by --set)" if key in changed else message)
+        (key, f"{message} (given by {changed[key]})" if key in changed else message)
         for key, message in found
     ]
     if len(marked) > 1:

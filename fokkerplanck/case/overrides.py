@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fokkerplanck.case.messages import show
 from fokkerplanck.errors import CaseError
 
-__all__ = ["apply_overrides"]
+__all__ = ["apply_overrides", "parse_value", "put_values"]
 
 PATH_KEYS = ("landscape.file", "initial.file")
 
@@ -40,11 +40,24 @@ def apply_overrides(
     keys = []
     for text in overrides:
         key, value = _split(text, file)
+        put_values(data, {key: value}, folder=folder, file=file)
+        keys.append(key)
+    return keys
+
+
+def put_values(
+    data: dict[str, Any], values: Mapping[str, Any], *, folder: Path, file: str | None = None
+) -> None:
+    """Set dotted keys of a parsed case, in place; see `apply_overrides`."""
+    for key, value in values.items():
         if key in PATH_KEYS and isinstance(value, str) and value:
             value = os.path.relpath(value, folder)
         _put(data, key, value, file)
-        keys.append(key)
-    return keys
+
+
+def parse_value(raw: str, key: str, file: str | None = None) -> Any:
+    """Value of a text: as TOML has it, else the text itself."""
+    return _value(raw, key, file)
 
 
 def _split(text: str, file: str | None) -> tuple[str, Any]:
