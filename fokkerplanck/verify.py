@@ -168,7 +168,7 @@ def find_cases(given: Sequence[Path], *, everything: bool = False) -> list[Path]
         if (not path.is_dir() and path.suffix != "") or path.is_file():
             found.append(path)
             continue
-        inside = sorted(path.glob("*.toml")) if path.is_dir() else []
+        inside = sorted(path.rglob("*.toml")) if path.is_dir() else []
         if not inside and path in given:
             msg = f"{path}: has no case files (*.toml)"
             raise DataError(msg)

@@ -37,7 +37,8 @@ def draw(case: Path, folder: Path) -> None:
 
 def main(names: list[str]) -> None:
     """Draw the named cases, or all of them."""
-    cases = [CASES / f"{Path(name).stem}.toml" for name in names] or sorted(CASES.glob("*.toml"))
+    wanted = {Path(name).stem for name in names}
+    cases = [p for p in sorted(CASES.rglob("*.toml")) if not wanted or p.stem in wanted]
     GALLERY.mkdir(exist_ok=True)
     for case in cases:
         with tempfile.TemporaryDirectory() as folder:

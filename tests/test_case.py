@@ -23,7 +23,7 @@ from fokkerplanck.case.messages import explain, show
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.solvers.fields import KAPPA
 
-CASES = sorted((Path(__file__).parents[1] / "cases").glob("*.toml"))
+CASES = sorted((Path(__file__).parents[1] / "cases").rglob("*.toml"))
 
 LINE = """
 title = "line"

@@ -497,7 +497,7 @@ def test_expected_means_of_the_double_well_in_the_plane() -> None:
         assert expectations[quantity] == pytest.approx(value, rel=3e-4), quantity
 
 
-@pytest.mark.parametrize("path", sorted(CASES.glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(CASES.rglob("*.toml")), ids=lambda p: p.stem)
 def test_every_case_is_a_page_of_the_gallery(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith("# ")

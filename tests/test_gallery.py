@@ -8,7 +8,9 @@ from PIL import Image
 
 CASES = Path(__file__).parents[1] / "cases"
 GALLERY = CASES / "gallery"
-NAMES = sorted(path.stem for path in CASES.glob("*.toml"))
+#: name of a case, which is that of its picture -> its file
+FILES = {path.stem: path for path in sorted(CASES.rglob("*.toml"))}
+NAMES = sorted(FILES)
 INTRODUCTION, *SECTIONS = re.split(
     r"^## ", (GALLERY / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE
 )
@@ -23,7 +25,7 @@ def test_every_case_has_its_section():
 @pytest.mark.parametrize("name", NAMES)
 def test_section_is_whole(name):
     section = SHOWN[name]
-    assert f"fokkerplanck run cases/{name}.toml" in section
+    assert f"fokkerplanck run cases/{FILES[name].relative_to(CASES).as_posix()}" in section
     assert f"fokkerplanck plot {name}.h5" in section
     assert "*Checked:*" in section
     assert re.findall(r"\((\w+)\.png\)", section) == [name]
