@@ -33,7 +33,9 @@ ROWS = [
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
-    | {"refinement"},
+    | {"refinement"}
+    | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
+    | {"sampling", "sampled_density", "sampled_passage"},
     {"theory"},
     {"barrier_sweep", "annealing"},
     {"layout", "store", "stored_escape"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fokkerplanck.case.ensemble_tables import ensemble_mistakes
 from fokkerplanck.case.messages import Mistake, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
 from fokkerplanck.case.passage_checks import passage_mistakes
@@ -166,7 +167,7 @@ def _method(case: Case) -> Iterator[Mistake]:
         return
     from fokkerplanck.solvers.evolve import METHODS
 
-    method, known = case.evolve.method, dict.fromkeys(("auto", *METHODS))
+    method, known = case.evolve.method, dict.fromkeys(("auto", *METHODS, "ensemble"))
     if method not in known:
         yield (
             "evolve.method",
@@ -207,6 +208,7 @@ RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _start,
     _stationary,
     passage_mistakes,
+    ensemble_mistakes,
     _method,
     _expectations,
 )

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from fokkerplanck.case.canonical import dumps
+from fokkerplanck.case.ensemble_tables import EnsembleTable
 from fokkerplanck.case.landscape_tables import LandscapeTable
 from fokkerplanck.case.noise_tables import NoiseTable
 from fokkerplanck.case.passage_tables import (
@@ -40,6 +41,7 @@ from fokkerplanck.case.values import (
     refuse,
     tag,
 )
+from fokkerplanck.case.sgd_tables import SgdTable, Unit
 from fokkerplanck.grid import WALLS, Wall
 
 __all__ = ["Case"]
@@ -165,6 +167,7 @@ class TimesTable(Table):
     stop: Positive = Field(description="a number > start")
     count: int = Field(ge=2, le=100_000, description="an integer >= 2")
     spacing: Literal["linear", "log"] = "linear"
+    unit: Unit | None = Field(None, description='"time", "steps" or "epochs"')
 
     @model_validator(mode="after")
     def _in_order(self) -> TimesTable:
@@ -197,7 +200,8 @@ Times = Annotated[
 class EvolveTable(Table):
     """Evolve the initial density to these times."""
 
-    times: Times = Field(description="a list, or { start, stop, count, spacing }")
+    times: Times = Field(description="a list, or { start, stop, count, spacing, unit }")
+    unit: Unit | None = Field(None, description='"time", "steps" or "epochs"')
     tolerance: Positive = Field(1e-8, ge=1e-11, le=0.1)
     method: str = "auto"
     weight: Weight = "fitted"
@@ -237,9 +241,11 @@ class Case(Table):
     grid: GridTable
     landscape: LandscapeTable
     noise: NoiseTable
+    sgd: SgdTable | None = None
     dynamics: DynamicsTable = Field(default_factory=DynamicsTable)
     initial: InitialTable | None = None
     evolve: EvolveTable | None = None
+    ensemble: EnsembleTable | None = None
     stationary: StationaryTable | None = None
     passage: tuple[PassageTable, ...] = ()
     spectrum: SpectrumTable | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from fokkerplanck.case.ensemble_tables import PassageMethod
 from fokkerplanck.case.set_tables import FROM, TO, FromTable, ToTable
 from fokkerplanck.case.values import Positive, Table, Vector, refuse
 
@@ -44,6 +45,7 @@ class PassageTable(Table):
     name: Name = Field(description="a text that is no other passage's name")
     from_: FromTable = Field(alias="from", description=FROM)
     to: ToTable = Field(description=TO)
+    method: PassageMethod = None
     weight: Literal["fitted", "midpoint", "quadrature"] = "midpoint"
     survival: bool | None = Field(
         None, description="true or false: the distribution of the time; if left out, on a line only"
