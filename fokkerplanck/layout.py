@@ -62,6 +62,8 @@ class Header:
         Number of snapshots the run will have.
     provenance : mapping
         Attributes of ``/case``; the item ``versions`` becomes a group of its own.
+    walkers : int, optional
+        Of an ensemble: its densities have standard errors and no currents.
     """
 
     grid: Grid
@@ -73,6 +75,7 @@ class Header:
     case_hash: str
     planned: int
     provenance: Mapping[str, Any]
+    walkers: int | None = None
 
     @property
     def nbytes(self) -> int:
@@ -117,7 +120,11 @@ def lay_out(file: Any, header: Header) -> None:
     _extendable(file, "time", None, "f8", "time")
     file["time"].make_scale("time")
     _extendable(file, "density", dims, "f8", "probability density")
-    _extendable(file, "current", (*dims, "component"), "f8", "probability current")
+    if header.walkers is None:
+        _extendable(file, "current", (*dims, "component"), "f8", "probability current")
+    else:
+        file.attrs["walkers"] = header.walkers
+        _extendable(file, "density_error", dims, "f8", "standard error of the density, by sampling")
     for name, (dtype, long_name) in SCALARS.items():
         _extendable(file, name, (), dtype, long_name)
     _constant(file, "loss", header.loss, dims, "loss landscape")
@@ -129,12 +136,17 @@ def lay_out(file: Any, header: Header) -> None:
 
 
 def append_row(
-    file: Any, k: int, mass: Array, density: Array, current: Array, scalars: Mapping[str, Any]
+    file: Any,
+    k: int,
+    mass: Array,
+    fields: Mapping[str, Array | None],
+    scalars: Mapping[str, Any],
 ) -> None:
-    """Write snapshot `k`, all but its time."""
+    """Write snapshot `k`, all but its time; `fields` that are None are left out."""
     file["checkpoint/mass"][k % SLOTS] = mass
-    extend(file["density"], k, density)
-    extend(file["current"], k, current)
+    for name, values in fields.items():
+        if values is not None:
+            extend(file[name], k, values)
     for name in SCALARS:
         extend(file[name], k, scalars[name])
 
@@ -148,7 +160,9 @@ def extend(data: Any, k: int, value: Any) -> None:
 def copy_snapshots(old: StoredResult, file: Any) -> int:
     """Take over all snapshots of an older file; returns how many."""
     n = int(old.times.size)
-    for name in ("density", "current", *SCALARS):
+    for name in ("density", "current", "density_error", *SCALARS):
+        if name not in file:
+            continue
         file[name].resize(n, axis=0)
         for k in range(n):
             file[name][k] = old.file[name][k]

@@ -7,7 +7,8 @@ Layout, all dimensionless, axis order ``(time, x, y)``:
                         ``density(time, x, y)``, ``current(time, x, y, component)``,
                         ``loss(x, y)``, ``diffusion(x, y, row, column)``, ``initial(x, y)``;
                         per time: ``mass``, ``minimum``, ``time_error``, ``clipped``,
-                        ``products``, ``solves``, ``method``
+                        ``products``, ``solves``, ``method``; of an ensemble the attribute
+                        ``walkers`` and ``density_error(time, x, y)``, and no ``current``
 ``/stationary``         ``density(x, y)``, ``current(x, y, component)``
 ``/observables``        ``mean``, ``covariance``, ``basin_mass`` and more, per time
 ``/passage/NAME``       ``log10_time(x, y)``, ``source(x, y)``, ``target(x, y)``,
@@ -199,6 +200,18 @@ class StoredResult:
         if "current" not in self.file:
             return None
         return self._array("current", self._snapshot(k))
+
+    @property
+    def walkers(self) -> int | None:
+        """Number of walkers of an ensemble; None where the density was solved for."""
+        walkers = self.attrs.get("walkers")
+        return None if walkers is None else int(walkers)
+
+    def density_error(self, k: int) -> Array | None:
+        """Standard error, by sampling, of the density of snapshot `k`; None without walkers."""
+        if "density_error" not in self.file:
+            return None
+        return self._array("density_error", self._snapshot(k))
 
     def index_of(self, time: float) -> int:
         """Index of the snapshot at `time`, to 1e-9 relative; `CaseError` when there is none."""

@@ -63,16 +63,31 @@ class Snapshot:
     mass : ndarray, shape (cells,)
         Cell masses, kept bit for bit in the checkpoint.
     density : ndarray, shape (*shape,)
-    current : ndarray, shape (*shape, dim)
+    current : ndarray, shape (*shape, dim), or None
+        None for an ensemble.
     scalars : mapping
         A value for each of `fokkerplanck.layout.SCALARS`.
+    error : ndarray, shape (*shape,), or None
+        Standard error of the density of an ensemble.
     """
 
     time: float
     mass: Array
     density: Array
-    current: Array
+    current: Array | None
     scalars: Mapping[str, float | int | str]
+    error: Array | None = None
+
+    @property
+    def fields(self) -> dict[str, Array | None]:
+        """Arrays on the grid by the names of their datasets."""
+        return {"density": self.density, "current": self.current, "density_error": self.error}
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the arrays."""
+        arrays = (self.mass, *self.fields.values())
+        return sum(a.nbytes for a in arrays if a is not None)
 
 
 class Writer:
@@ -122,8 +137,8 @@ class Writer:
         s, k = snapshot, self.saved
         with uninterrupted(), _writing(self.part):
             self._check_ours()
-            reserve(self.part, s.mass.nbytes + s.density.nbytes + s.current.nbytes, self._end)
-            append_row(self._file, k, s.mass, s.density, s.current, s.scalars)
+            reserve(self.part, s.nbytes, self._end)
+            append_row(self._file, k, s.mass, s.fields, s.scalars)
             self._file.flush()
             reserve(self.part, 0, self._end)
             extend(self._file["time"], k, s.time)
