@@ -208,7 +208,7 @@ class StoredResult:
         return None if walkers is None else int(walkers)
 
     def density_error(self, k: int) -> Array | None:
-        """Standard error, by sampling, of the density of snapshot `k`; None without walkers."""
+        """Return the standard error, by sampling, of density `k`; None without walkers."""
         if "density_error" not in self.file:
             return None
         return self._array("density_error", self._snapshot(k))
