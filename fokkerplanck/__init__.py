@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.problem import Problem as Problem
     from fokkerplanck.relaxation import spectrum as spectrum
+    from fokkerplanck.sgd_settings import SGD as SGD
     from fokkerplanck.steady_state import stationary as stationary
     from fokkerplanck.store import read as read
     from fokkerplanck.survival import first_passage_distribution as first_passage_distribution
@@ -52,6 +53,7 @@ _HOME = {
     "Case": "case",
     "load_case": "case",
     "Problem": "problem",
+    "SGD": "sgd_settings",
     "evolve": "density",
     "anneal": "annealing",
     "stationary": "steady_state",

@@ -23,6 +23,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,27 +31,36 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.noise_models import (
     AbsoluteNoise,
+    CovarianceNoise,
+    Entries,
     Entry,
     FrozenNoise,
+    LossNoise,
     Noise,
     TensorFunction,
     TensorNoise,
     WhiteNoise,
 )
+from fokkerplanck.noise_models.entries import rows_of
 from fokkerplanck.schedule import Schedule
 from fokkerplanck.sgd import diffusion_scale
+from fokkerplanck.sgd_settings import SGD
 from fokkerplanck.solvers.fields import KAPPA
 from fokkerplanck.spd import check_spd
 
 __all__ = [
     "READINGS",
     "AbsoluteNoise",
+    "CovarianceNoise",
     "FrozenNoise",
+    "LossNoise",
     "Noise",
     "TensorNoise",
     "WhiteNoise",
     "check_spd",
+    "covariance",
     "hessian",
+    "loss",
     "tensor",
     "white",
 ]
@@ -98,16 +108,15 @@ def tensor(
         When the reading is unknown; and from ``diffusion``, when the size does not fit the grid,
         an expression is not allowed, or D is not symmetric positive definite.
     """
-    entries = D if callable(D) else _rows(D)
-    return TensorNoise(
-        entries=entries, parameters=dict(parameters or {}), reading=reading, schedule=schedule
-    )
+    entries = _entries(D, parameters, "noise.D")
+    return TensorNoise(entries=entries, reading=reading, schedule=schedule)
 
 
 def hessian(
-    learning_rate: float,
-    batch_size: float,
+    learning_rate: float | None = None,
+    batch_size: float | None = None,
     *,
+    sgd: SGD | None = None,
     model: str = "frozen",
     floor: float | None = None,
     dataset_size: float | None = None,
@@ -120,6 +129,8 @@ def hessian(
     ----------
     learning_rate, batch_size : float
         eta and B; ``eb = eta / (2 B)``.
+    sgd : SGD
+        All hyper-parameters at once, instead: momentum and schedules count, too.
     model : str
         ``"frozen"``: |H| of one critical point in each region, see `regions.find_regions`.
         ``"absolute"``: ``sqrt(H^2 + floor^2)`` (matrix function) at every point.
@@ -143,7 +154,7 @@ def hessian(
     .. [1] Z. Xie, I. Sato and M. Sugiyama, "A diffusion theory for deep learning dynamics",
        ICLR 2021 (the frozen model).
     """
-    eb = diffusion_scale(learning_rate, batch_size, dataset_size)
+    eb, schedule = _scale(learning_rate, batch_size, dataset_size, sgd, schedule)
     if model == "frozen":
         _check_floor(floor)
         return FrozenNoise(eb=eb, unused_floor=floor, reading=reading, schedule=schedule)
@@ -162,19 +173,142 @@ def hessian(
     return AbsoluteNoise(eb=eb, floor=floor, reading=reading, schedule=schedule)
 
 
+def covariance(
+    C: Entry | Sequence[Sequence[Entry]] | Array | TensorFunction | None = None,
+    learning_rate: float | None = None,
+    batch_size: float | None = None,
+    *,
+    sgd: SGD | None = None,
+    dataset_size: float | None = None,
+    floor: float | None = None,
+    parameters: Mapping[str, float] | None = None,
+    reading: str = "ito",
+    schedule: Schedule | None = None,
+) -> CovarianceNoise:
+    """Noise of SGD of a known gradient covariance, ``D = eb (C + floor I)``.
+
+    Parameters
+    ----------
+    C : number, str, nested sequence of them, or callable, optional
+        Covariance of the gradient of one sample, as D of `tensor`; that of the landscape (a
+        sampled file) when left out.
+    floor : float, optional
+        Positive number added to the diagonal of C; of a sampled one where it was measured.
+    learning_rate, batch_size, sgd, dataset_size
+        As for `hessian`.
+    parameters : mapping, optional
+        Names used in the expressions.
+    reading, schedule
+        See `Noise`: one of the three readings above, and a factor of time.
+
+    Raises
+    ------
+    CaseError
+        Numbers out of range; and from ``diffusion``, where C is not symmetric positive definite.
+    """
+    eb, schedule = _scale(learning_rate, batch_size, dataset_size, sgd, schedule)
+    _check_floor(floor)
+    entries = None if C is None else _entries(C, parameters, "noise.covariance")
+    return CovarianceNoise(
+        eb=eb, entries=entries, floor=floor or 0.0, reading=reading, schedule=schedule
+    )
+
+
+def loss(
+    c: float | None = None,
+    *,
+    learning_rate: float | None = None,
+    batch_size: float | None = None,
+    sgd: SGD | None = None,
+    dataset_size: float | None = None,
+    hessian: float | Sequence[Sequence[float]] | Array | None = None,
+    offset: float = 0.0,
+    reading: str = "ito",
+    schedule: Schedule | None = None,
+) -> LossNoise:
+    """Noise of SGD on a squared loss, which goes with the loss: ``D = c (L + offset) H*``.
+
+    The covariance of the gradient of one sample is ``2 L H*`` where residuals are independent of
+    what multiplies them, so that plain SGD has ``c = eta / B``. Escape over a barrier then takes a
+    power of the loss, ``(L_b / L_a)^(1/c + kappa - 1/2)``, instead of an exponential.
+
+    Parameters
+    ----------
+    c : float, optional
+        Positive number; from the hyper-parameters when left out.
+    learning_rate, batch_size, sgd, dataset_size
+        As for `hessian`.
+    hessian : number or matrix, optional
+        H*. Left out, it is 1 where c is given, and the Hessian of the lowest minimum of the bare
+        loss where hyper-parameters are.
+    offset : float
+        Added to L, which must be positive with it.
+    reading, schedule
+        See `Noise`: one of the three readings above, and a factor of time.
+
+    Raises
+    ------
+    CaseError
+        Both or neither of c and hyper-parameters; and from ``diffusion``, where the loss is not
+        positive.
+
+    References
+    ----------
+    .. [1] T. Mori, L. Ziyin, K. Liu and M. Ueda, "Power-law escape rate of SGD", ICML 2022.
+    """
+    if not np.isfinite(offset):
+        msg = f"the offset is a finite number, got {offset}"
+        raise CaseError(msg, key="noise.offset")
+    rows = None if hessian is None else rows_of(hessian, "noise.hessian")
+    matrix = None if rows is None else tuple(tuple(float(e) for e in row) for row in rows)
+    made: dict[str, Any] = {"hessian": matrix, "offset": float(offset), "reading": reading}
+    if c is None:
+        eb, schedule = _scale(learning_rate, batch_size, dataset_size, sgd, schedule)
+        return LossNoise(eb=eb, schedule=schedule, **made)
+    if (learning_rate, batch_size, sgd, dataset_size) != (None,) * 4:
+        msg = "give either c or the hyper-parameters that it comes from, not both"
+        raise CaseError(msg, key="noise.c")
+    if not (np.isfinite(c) and c > 0):
+        msg = f"c is a positive number, got {c}"
+        raise CaseError(msg, key="noise.c")
+    return LossNoise(c=float(c), schedule=schedule, **made)
+
+
+def _scale(
+    learning_rate: float | None,
+    batch_size: float | None,
+    dataset_size: float | None,
+    sgd: SGD | None,
+    schedule: Schedule | None,
+) -> tuple[float, Schedule | None]:
+    """Return eb, and the schedule of the noise."""
+    if sgd is None:
+        if learning_rate is None or batch_size is None:
+            name = "learning_rate" if learning_rate is None else "batch_size"
+            msg = f"needs {name}, or all hyper-parameters as sgd"
+            raise CaseError(msg, key=f"noise.{name}")
+        return diffusion_scale(learning_rate, batch_size, dataset_size), schedule
+    if (learning_rate, batch_size, dataset_size) != (None,) * 3:
+        msg = "give either sgd or learning_rate, batch_size and dataset_size, not both"
+        raise CaseError(msg, key="noise.learning_rate")
+    if schedule is None:
+        return sgd.eb, sgd.schedule
+    if sgd.scheduled:
+        msg = "give either a factor of time or learning rates and batch sizes of time, not both"
+        raise CaseError(msg, key="noise.schedule")
+    return sgd.eb, schedule
+
+
+def _entries(
+    matrix: Entry | Sequence[Sequence[Entry]] | Array | TensorFunction,
+    parameters: Mapping[str, float] | None,
+    key: str,
+) -> Entries:
+    given = matrix if callable(matrix) else rows_of(matrix, key)
+    return Entries(given, dict(parameters or {}), key)
+
+
 def _check_floor(floor: float | None) -> None:
     if floor is not None and not (np.isfinite(floor) and floor > 0):
         msg = f"the floor is a positive number, got {floor}"
         raise CaseError(msg, key="noise.floor")
-
-
-def _rows(D: Entry | Sequence[Sequence[Entry]] | Array) -> tuple[tuple[Entry, ...], ...]:
-    if isinstance(D, str):
-        return ((D,),)
-    if isinstance(D, int | float | np.number):
-        return ((float(D),),)
-    try:
-        return tuple(tuple(e if isinstance(e, str) else float(e) for e in row) for row in D)
-    except (TypeError, ValueError):
-        msg = f"needs rows of numbers or expressions, such as [[0.1, 0.02], [0.02, 0.05]], got {D}"
-        raise CaseError(msg, key="noise.D") from None

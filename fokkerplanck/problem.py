@@ -19,6 +19,7 @@ from fokkerplanck.solvers.fields import Fields
 
 if TYPE_CHECKING:
     from fokkerplanck.landscapes import Landscape
+    from fokkerplanck.sgd_settings import SGD
     from fokkerplanck.solvers.generator import Generator
     from fokkerplanck.solvers.links import Links
 
@@ -27,6 +28,8 @@ __all__ = ["Problem"]
 Array = NDArray[np.float64]
 #: Relative mismatch across a periodic wall below which a loss counts as periodic.
 PERIODIC_TOLERANCE = 1e-8
+#: Strengths of the noise that differ by less are equal.
+SAME_SCALE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +49,15 @@ class Problem:
         The diffusion tensor D, its reading and its schedule.
     force : Force, optional
         Extra force F that is not a gradient.
+    sgd : SGD, optional
+        The hyper-parameters behind it: its clock counts steps and epochs, and its weight decay is
+        added to the landscape here (once), whose ``bare`` is what the noise models see.
 
     Raises
     ------
     CaseError
-        When the landscape and the grid differ in dimension; and from `fields`, when the loss is
+        When the landscape and the grid differ in dimension, or the noise was made with other
+        hyper-parameters than `sgd`; and from `fields`, when the loss is
         not periodic across a periodic wall, or anything is not finite or not positive definite.
     """
 
@@ -58,11 +65,19 @@ class Problem:
     landscape: Landscape
     noise: Noise
     force: Force | None = None
+    sgd: SGD | None = None
 
     def __post_init__(self) -> None:
         if self.landscape.dim != self.grid.dim:
             msg = f"the landscape is {self.landscape.dim}-D, but the grid is {self.grid.dim}-D"
             raise CaseError(msg, key="landscape")
+        if self.sgd is not None:
+            _check_scale(self.noise, self.sgd)
+            if self.landscape.bare is self.landscape:
+                from fokkerplanck.landscapes import decayed
+
+                whole = decayed(self.landscape, self.sgd.weight_decay)
+                object.__setattr__(self, "landscape", whole)
 
     @property
     def schedule(self) -> Schedule | None:
@@ -142,6 +157,17 @@ class Problem:
             force=None if force is None else _frozen(force),
             kappa=self.noise.kappa,
         )
+
+
+def _check_scale(noise: Noise, sgd: SGD) -> None:
+    """Refuse a noise whose strength is that of other hyper-parameters."""
+    eb = getattr(noise, "eb", None)
+    if eb is not None and abs(eb - sgd.eb) > SAME_SCALE * sgd.eb:
+        msg = (
+            f"the noise was made with eb = {eb:g}, but sgd gives {sgd.eb:g}: make it from the same "
+            "hyper-parameters, as in noise.hessian(sgd=sgd)"
+        )
+        raise CaseError(msg, key="noise")
 
 
 def _finite(values: Array, points: Array, what: str, grid: Grid) -> Array:

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from fokkerplanck.errors import CaseError
-from fokkerplanck.sgd import diffusion_scale
+from fokkerplanck.functions_of_time import FunctionOfTime
 
 __all__ = ["Schedule"]
 
@@ -73,7 +73,13 @@ class Schedule:
         CaseError
             When the text is not an allowed expression of t and the parameters.
         """
-        return cls(_Expression(text, dict(parameters or {}), f"{KEY}.factor"), text=text)
+        return cls(FunctionOfTime(text, dict(parameters or {}), f"{KEY}.factor"), text=text)
+
+    @classmethod
+    def constant(cls, factor: float) -> Schedule:
+        """Return the same factor at all times."""
+        value = _StepFunction((), (), factor)
+        return cls(value, piecewise_constant=True, text=f"x {factor:g}")
 
     @classmethod
     def hyperparameters(
@@ -105,18 +111,21 @@ class Schedule:
         CaseError
             When no expression is given, or one is not allowed.
         """
+        from fokkerplanck.sgd_settings import SGD
+
         if learning_rate_of_t is None and batch_size_of_t is None:
             msg = "needs learning_rate, batch_size or both as expressions of t"
             raise CaseError(msg, key=KEY)
-        base = (learning_rate, batch_size, dataset_size)
-        texts = {"learning_rate": learning_rate_of_t, "batch_size": batch_size_of_t}
-        values = {
-            name: _Expression(text, dict(parameters or {}), f"{KEY}.{name}")
-            for name, text in texts.items()
-            if text is not None
-        }
-        text = ", ".join(f"{name} = {value.text}" for name, value in values.items())
-        return cls(_Hyperparameters(base, values), text=text)
+        settings = SGD(
+            learning_rate,
+            batch_size,
+            dataset_size,
+            replacement=dataset_size is None,
+            learning_rate_of_t=learning_rate_of_t,
+            batch_size_of_t=batch_size_of_t,
+            parameters=dict(parameters or {}),
+        )
+        return settings.schedule or cls.constant(1.0)
 
     def factor(self, time: float) -> float:
         """Evaluate s(t).
@@ -139,37 +148,11 @@ class Schedule:
 class _StepFunction:
     times: tuple[float, ...]
     factors: tuple[float, ...]
+    before: float = 1.0
 
     def __call__(self, time: float) -> float:
         k = int(np.searchsorted(self.times, time, side="right"))
-        return self.factors[k - 1] if k else 1.0
-
-
-class _Expression:
-    """Scalar function of t from untrusted text."""
-
-    def __init__(self, text: str, parameters: dict[str, float], key: str) -> None:
-        from fokkerplanck.landscapes.expression import ScalarField
-
-        self.text = text
-        self._field = ScalarField(text, ("t",), parameters, key)
-
-    def __call__(self, time: float) -> float:
-        return float(self._field.value(np.array([time])))
-
-
-@dataclass(frozen=True)
-class _Hyperparameters:
-    base: tuple[float, float, float | None]
-    values: Mapping[str, _Expression]
-
-    def __call__(self, time: float) -> float:
-        eta, batch, size = self.base
-        if "learning_rate" in self.values:
-            eta = self.values["learning_rate"](time)
-        if "batch_size" in self.values:
-            batch = self.values["batch_size"](time)
-        return diffusion_scale(eta, batch, size) / diffusion_scale(*self.base)
+        return self.factors[k - 1] if k else self.before
 
 
 def _finite(value: float, name: str) -> float:

@@ -188,7 +188,6 @@ BROKEN = [
     line("unknown start", 'kind = "gaussian"', 'kind = "gausian"', "initial.kind", "gaussian"),
     line("unknown spacing", '"log"', '"logarithmic"', "evolve.times.spacing", '"log"'),
     line("later noise", WHITE, 'kind = "levy"\nalpha = 1.5', "noise.kind", "not computed"),
-    line("later table", "[stationary]", "[sgd]\nmomentum = 0.9", "sgd", "not computed"),
     line(
         "later dynamics",
         "[stationary]",

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.case.models import Case, FileStart, TimesTable
-from fokkerplanck.case.noise_tables import FormulaSchedule, HessianNoise, StepSchedule
+from fokkerplanck.case.noise_tables import FormulaSchedule, StepSchedule
 from fokkerplanck.case.set_tables import point_set
+from fokkerplanck.case.sgd_tables import scaled_by_sgd, settings, unit_of_times
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.grid import Axis, Grid
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.schedule import Schedule
     from fokkerplanck.sets import PointSet
+    from fokkerplanck.sgd_settings import SGD
 
 __all__ = ["grid", "initial", "passages", "problem", "times"]
 
@@ -49,12 +51,15 @@ def problem(case: Case) -> Problem:
     space = grid(case)
     with _located(case, "landscape"):
         loss = _landscape(case)
+    with _located(case, ""):
+        sgd = settings(case)
     with _located(case, "noise"):
-        noise = _noise(case)
+        noise = _noise(case, sgd)
     with _located(case, "dynamics.drift"):
         force = _force(case)
     with _located(case, ""):
-        made = Problem(space, loss, noise, force)
+        made = Problem(space, loss, noise, force, sgd)
+        _check_schedule(case, made)
         made.fields()  # fails here, before any output is touched
     return made
 
@@ -97,14 +102,26 @@ def initial(case: Case, problem: Problem) -> Array:
 
 
 def times(case: Case) -> Array:
-    """List the times of the snapshots, increasing; none without [evolve]."""
+    """List the times of the snapshots, increasing; none without [evolve].
+
+    Raises
+    ------
+    CaseError
+        For times in steps or epochs that the schedule of the learning rate never reaches.
+    """
     if case.evolve is None:
         return np.empty(0)
-    given = case.evolve.times
+    given, unit = case.evolve.times, unit_of_times(case)
     if not isinstance(given, TimesTable):
-        return np.array(given)
-    space = np.geomspace if given.spacing == "log" else np.linspace
-    return np.asarray(space(given.start, given.stop, given.count))
+        listed = np.array(given)
+    else:
+        space = np.geomspace if given.spacing == "log" else np.linspace
+        listed = np.asarray(space(given.start, given.stop, given.count))
+    if unit == "time":
+        return listed
+    with _located(case, "evolve.times"):
+        sgd = settings(case)
+        return listed if sgd is None else sgd.time(listed, unit)
 
 
 def passages(case: Case, problem: Problem) -> tuple[tuple[PointSet, PointSet | str], ...]:
@@ -172,7 +189,7 @@ def _landscape(case: Case) -> Landscape:
     return landscapes.make(keys.pop("kind"), case.dim, keys, **moved)
 
 
-def _noise(case: Case) -> Noise:
+def _noise(case: Case, sgd: SGD | None) -> Noise:
     from fokkerplanck import noise
 
     table = case.noise
@@ -181,43 +198,45 @@ def _noise(case: Case) -> Noise:
         return noise.white(table.temperature, **common)
     if table.kind == "tensor":
         return noise.tensor(table.D, parameters=table.parameters, **common)
-    return noise.hessian(
-        table.learning_rate,
-        table.batch_size,
-        model=table.model,
-        floor=table.floor,
-        dataset_size=table.dataset_size,
-        **common,
-    )
+    if table.kind == "loss" and table.c is not None:
+        return noise.loss(table.c, hessian=table.hessian, offset=table.offset, **common)
+    common["sgd"] = sgd
+    if table.kind == "loss":
+        return noise.loss(hessian=table.hessian, offset=table.offset, **common)
+    if table.kind == "covariance":
+        return noise.covariance(
+            table.covariance, floor=table.floor, parameters=table.parameters, **common
+        )
+    return noise.hessian(model=table.model, floor=table.floor, **common)
 
 
 def _schedule(case: Case) -> Schedule | None:
-    given, noise = case.noise.schedule, case.noise
+    """Make the factor of time; that of learning rates and batch sizes comes with [sgd]."""
+    given = case.noise.schedule
     if given is None:
         return None
     from fokkerplanck.schedule import Schedule
 
     if isinstance(given, str):
-        made = Schedule.expression(given)
-    elif isinstance(given, StepSchedule):
-        made = Schedule.steps(given.times, given.factor)
-    elif isinstance(given, FormulaSchedule):
-        made = Schedule.expression(given.factor, given.parameters)
-    elif isinstance(noise, HessianNoise):
-        made = Schedule.hyperparameters(
-            noise.learning_rate,
-            noise.batch_size,
-            noise.dataset_size,
-            learning_rate_of_t=given.learning_rate,
-            batch_size_of_t=given.batch_size,
-            parameters=given.parameters,
-        )
-    else:
-        msg = f"learning rates belong to hessian noise; give noise of kind {noise.kind} a factor"
+        return Schedule.expression(given)
+    if isinstance(given, StepSchedule):
+        return Schedule.steps(given.times, given.factor)
+    if isinstance(given, FormulaSchedule):
+        return Schedule.expression(given.factor, given.parameters)
+    if not scaled_by_sgd(case):
+        msg = "learning rates belong to hessian noise, covariance noise and loss noise without c; "
+        msg += f"give noise of kind {case.noise.kind} a factor"
         raise CaseError(msg, key="noise.schedule")
-    for time in (0.0, *times(case)):  # fails here rather than halfway through the evolution
-        made.factor(float(time))
-    return made
+    return None
+
+
+def _check_schedule(case: Case, made: Problem) -> None:
+    """Fail here rather than halfway through the evolution."""
+    for time in (0.0, *times(case)):
+        if made.schedule is not None:
+            made.schedule.factor(float(time))
+        if made.sgd is not None:
+            made.sgd.learning_rate_at(time)
 
 
 def _force(case: Case) -> Force | None:

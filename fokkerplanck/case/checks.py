@@ -12,6 +12,7 @@ from fokkerplanck.case.ensemble_tables import ensemble_mistakes
 from fokkerplanck.case.messages import Mistake, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
 from fokkerplanck.case.passage_checks import passage_mistakes
+from fokkerplanck.case.sgd_tables import changes_in_time, sgd_mistakes
 
 __all__ = ["RESULTS", "mistakes_in", "output_bytes"]
 
@@ -148,7 +149,7 @@ def _covariance(rows: Sequence[Sequence[float]], dim: int) -> Iterator[Mistake]:
 def _stationary(case: Case) -> Iterator[Mistake]:
     if case.stationary is not None:
         yield from _absorbing(case, "stationary")
-        if case.noise.schedule is not None:
+        if changes_in_time(case):
             yield (
                 "stationary",
                 "does not exist under a noise that changes in time; remove noise.schedule or "
@@ -205,6 +206,7 @@ RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _size,
     _landscape,
     _noise,
+    sgd_mistakes,
     _start,
     _stationary,
     passage_mistakes,

@@ -21,8 +21,7 @@ Mistake = tuple[str, str]
 Tables = list[type[BaseModel]]
 
 #: what the format of cases already names and this version does not compute: refused, not ignored
-LATER_TABLES = ("sgd",)
-LATER_KINDS = {"noise": ("covariance", "loss", "levy"), "dynamics": ("underdamped",)}
+LATER_KINDS = {"noise": ("levy",), "dynamics": ("underdamped",)}
 LONGEST_SHOWN = 60
 #: errors that are best answered with the whole of what a key expects
 ABOUT = ("tuple_type", "model_type", "model_attributes_type", "literal_error")
@@ -197,8 +196,6 @@ def _meant(path: str, tables: Tables) -> str:
 
 
 def _unknown(path: str, key: str, tables: Tables) -> str:
-    if path in LATER_TABLES:
-        return later(f"[{path}]")
     known = _known_keys(tables)
     return f"unknown key{nearest(key, known)} (allowed: {', '.join(known)})"
 

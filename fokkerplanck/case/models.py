@@ -28,6 +28,7 @@ from fokkerplanck.case.passage_tables import (
     RatesTable,
     SpectrumTable,
 )
+from fokkerplanck.case.sgd_tables import SgdTable, Unit
 from fokkerplanck.case.values import (
     Entry,
     FilePath,
@@ -41,7 +42,6 @@ from fokkerplanck.case.values import (
     refuse,
     tag,
 )
-from fokkerplanck.case.sgd_tables import SgdTable, Unit
 from fokkerplanck.grid import WALLS, Wall
 
 __all__ = ["Case"]

@@ -11,6 +11,7 @@ from fokkerplanck.case.values import (
     Count,
     EntryMatrix,
     Expression,
+    Matrix,
     Number,
     Parameters,
     Positive,
@@ -20,8 +21,10 @@ from fokkerplanck.case.values import (
 )
 
 __all__ = [
+    "CovarianceNoise",
     "FormulaSchedule",
     "HessianNoise",
+    "LossNoise",
     "NoiseTable",
     "RatesSchedule",
     "StepSchedule",
@@ -110,15 +113,43 @@ class TensorNoise(_Noise):
     parameters: Parameters = Field(default_factory=dict)
 
 
-class HessianNoise(_Noise):
+class _GradientNoise(_Noise):
+    """Noise of SGD; its strength comes from here, or from the table [sgd]."""
+
+    learning_rate: Positive | None = Field(None, description="a number > 0")
+    batch_size: Count | None = Field(None, description="an integer >= 1")
+    dataset_size: Count | None = Field(None, description="an integer >= 1")
+
+
+class HessianNoise(_GradientNoise):
     """D = learning_rate / (2 batch_size) g(H): gradient noise of SGD near minima."""
 
     kind: Literal["hessian"]
-    learning_rate: Positive = Field(description="a number > 0")
-    batch_size: Count = Field(description="an integer >= 1")
     model: Literal["frozen", "absolute"] = "frozen"
     floor: Positive | None = Field(None, description="a number > 0")
-    dataset_size: Count | None = None
 
 
-NoiseTable = Annotated[WhiteNoise | TensorNoise | HessianNoise, Field(discriminator="kind")]
+class CovarianceNoise(_GradientNoise):
+    """D = learning_rate / (2 batch_size) C: gradient noise of a measured or given covariance."""
+
+    kind: Literal["covariance"]
+    covariance: EntryMatrix | None = Field(
+        None, description="a symmetric matrix of numbers or formulas; else that of the landscape"
+    )
+    parameters: Parameters = Field(default_factory=dict)
+    floor: Positive | None = Field(None, description="a number > 0")
+
+
+class LossNoise(_GradientNoise):
+    """D = c (L + offset) H*: gradient noise of a squared loss, which goes with the loss."""
+
+    kind: Literal["loss"]
+    c: Positive | None = Field(None, description="a number > 0")
+    hessian: Matrix | None = Field(None, description="a number, or a symmetric matrix of numbers")
+    offset: Number = Field(0.0, description="a number")
+
+
+NoiseTable = Annotated[
+    WhiteNoise | TensorNoise | HessianNoise | CovarianceNoise | LossNoise,
+    Field(discriminator="kind"),
+]

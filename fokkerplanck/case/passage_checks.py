@@ -8,6 +8,7 @@ from fokkerplanck.case.messages import Mistake, show
 from fokkerplanck.case.models import Case
 from fokkerplanck.case.passage_tables import PassageTable
 from fokkerplanck.case.set_tables import set_mistakes
+from fokkerplanck.case.sgd_tables import changes_in_time
 
 __all__ = ["passage_mistakes"]
 
@@ -22,7 +23,7 @@ TIMELESS = {
 
 def passage_mistakes(case: Case) -> Iterator[Mistake]:
     """All that is wrong with the tables on escape beside the other tables."""
-    if case.noise.schedule is not None:
+    if changes_in_time(case):
         for name, why in TIMELESS.items():
             if getattr(case, name):
                 yield name, f"{why} under a noise that changes in time; remove noise.schedule"

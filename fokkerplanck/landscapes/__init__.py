@@ -20,6 +20,7 @@ from fokkerplanck.landscapes.critical import (
     basins,
     critical_points,
 )
+from fokkerplanck.landscapes.decay import decayed
 from fokkerplanck.landscapes.expression import ScalarField, from_expression
 from fokkerplanck.landscapes.mueller_brown import mueller_brown
 from fokkerplanck.landscapes.piecewise import piecewise_quadratic
@@ -36,6 +37,7 @@ __all__ = [
     "basin_labels",
     "basins",
     "critical_points",
+    "decayed",
     "from_expression",
     "load_sampled",
     "make",

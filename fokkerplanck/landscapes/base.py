@@ -44,6 +44,29 @@ class Landscape(ABC):
     def hessian(self, points: ArrayLike) -> Array:
         """d2L/dx_i dx_j at `points`; shape (..., dim, dim), symmetric."""
 
+    @property
+    def bare(self) -> Landscape:
+        """The loss without weight decay: what gradient noise comes from."""
+        return self
+
+    def covariance(self, points: ArrayLike, floor: float = 0.0) -> Array:
+        """Covariance of the gradient of one sample at `points`; shape (..., dim, dim).
+
+        Parameters
+        ----------
+        points : array_like, shape (..., dim)
+        floor : float
+            Added to its diagonal where it was measured.
+
+        Raises
+        ------
+        CaseError
+            For a landscape that does not know it.
+        """
+        msg = f"a landscape of kind {self.name} holds no covariance of gradients: give "
+        msg += "noise.covariance, or a sampled file with a dataset covariance"
+        raise CaseError(msg, key="noise.covariance")
+
     def minimum_hint(self) -> Array:
         """Points near which minima lie, where the formula tells; shape (count, dim)."""
         return np.empty((0, self.dim))

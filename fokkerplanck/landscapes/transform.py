@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,6 +59,18 @@ class Transformed(Landscape):
         """See `Landscape.hessian`."""
         a = np.array(self.matrix)
         out = self.factor * (a.T @ self.original.hessian(self._back(points)) @ a)
+        return np.asarray(0.5 * (out + np.swapaxes(out, -1, -2)))
+
+    @property
+    def bare(self) -> Landscape:
+        """See `Landscape.bare`."""
+        bare = self.original.bare
+        return self if bare is self.original else replace(self, original=bare)
+
+    def covariance(self, points: ArrayLike, floor: float = 0.0) -> Array:
+        """See `Landscape.covariance`; per-sample gradients turn as the gradient of the loss."""
+        a = self.factor * np.array(self.matrix)
+        out = a.T @ self.original.covariance(self._back(points), floor) @ a
         return np.asarray(0.5 * (out + np.swapaxes(out, -1, -2)))
 
     def minimum_hint(self) -> Array:

@@ -12,6 +12,7 @@ from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
+    from fokkerplanck.sgd_settings import SGD
 
 __all__ = ["initial_moments", "linear_process", "snapshot_times"]
 
@@ -71,12 +72,15 @@ def initial_moments(case: Any, dim: int) -> tuple[Array, Array]:
     return mean, np.diag(np.broadcast_to(np.asarray(start.std, dtype=np.float64) ** 2, (dim,)))
 
 
-def snapshot_times(case: Any) -> Array:
+def snapshot_times(case: Any, sgd: SGD | None = None) -> Array:
     """List the times of the snapshots of a case; empty when it does not evolve."""
     if case.evolve is None:
         return np.empty(0)
     given = case.evolve.times
-    if not hasattr(given, "start"):
-        return np.asarray(given, dtype=np.float64)
-    space = np.geomspace if given.spacing == "log" else np.linspace
-    return np.asarray(space(given.start, given.stop, given.count))
+    if hasattr(given, "start"):
+        space = np.geomspace if given.spacing == "log" else np.linspace
+        listed = np.asarray(space(given.start, given.stop, given.count))
+    else:
+        listed = np.asarray(given, dtype=np.float64)
+    unit = getattr(given, "unit", None) or getattr(case.evolve, "unit", None) or "time"
+    return listed if sgd is None else sgd.time(listed, unit)

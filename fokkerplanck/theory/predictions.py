@@ -69,7 +69,7 @@ def _ornstein_uhlenbeck(problem: Problem, case: Any, quantity: str) -> Predictio
         value = pick(quantity, "ornstein-uhlenbeck", "stationary", known)
         return _inside(problem, value, process.centre, process.stationary_covariance)
     name, k, *indices = [*rest.split("."), ""]
-    times = snapshot_times(case)
+    times = snapshot_times(case, problem.sgd)
     if head != "evolve" or name not in ("mean", "covariance") or not is_index(k, len(times)):
         raise unknown(quantity, "ornstein-uhlenbeck", _OU_QUANTITIES)
     mean, covariance = initial_moments(case, process.dim)
@@ -120,7 +120,7 @@ def _kramers_relaxation(problem: Problem, case: Any, quantity: str) -> Predictio
     temperature, fault = _temperature(problem)
     if fault or problem.grid.dim != 1 or set(problem.grid.walls[0]) != {"reflecting"}:
         return Prediction(nan, False, fault or "needs a line with reflecting walls")
-    parts, times = quantity.split("."), snapshot_times(case)
+    parts, times = quantity.split("."), snapshot_times(case, problem.sgd)
     fits = len(parts) == 4 and parts[:2] == ["evolve", "basin_masses"]
     if not (fits and is_index(parts[2], len(times)) and is_index(parts[3], 2)):
         raise unknown(quantity, "kramers-relaxation", ("evolve.basin_masses.k.j",))
