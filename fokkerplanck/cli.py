@@ -1,4 +1,4 @@
-"""The command line: ``fokkerplanck run | compare | verify | plot | info | new``.
+"""The command line: ``fokkerplanck run | sweep | compare | verify | plot | info | new``.
 
 Exit status: 0 done; 2 bad input; 3 numerical failure; 4 a comparison or verification failed;
 130 interrupted. Whatever is not the answer goes to stderr.
@@ -19,8 +19,10 @@ from fokkerplanck.guard import guarded
 __all__ = ["app", "main"]
 
 FAILED = 4
+#: status of a sweep without one good point
+NOTHING = 3
 #: Options that take several values in a row: ``--set a=1 b=2`` is ``--set a=1 --set b=2``.
-REPEATED = ("--set", "--tol")
+REPEATED = ("--set", "--tol", "--vary")
 
 app = typer.Typer(
     add_completion=False,
@@ -37,6 +39,18 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="File to wri
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change the case: grid.x.cells=64."),
+]
+
+Quantity = Annotated[
+    list[str] | None,
+    typer.Option("--quantity", metavar="NAME", help="Only these: spectrum.0; repeat it."),
+]
+Against = Annotated[
+    str | None,
+    typer.Option("--against", metavar="FORMULA", help='Abscissa of the fits: "1/learning_rate".'),
+]
+Scale = Annotated[
+    str | None, typer.Option("--scale", metavar="FORMULA", help="Times are multiplied by this.")
 ]
 
 
@@ -112,6 +126,70 @@ def run(
         from fokkerplanck.report import print_run
 
         print_run(result.json())
+
+
+@app.command()
+@guarded
+def sweep(
+    case: Annotated[Path, typer.Argument(help="Case file, TOML.")],
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="KEY=VALUES",
+            help="noise.batch_size=8,16,32 or grid.x.cells=64:1024:5:log; repeat it.",
+        ),
+    ] = None,
+    set_: Set = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Table; otherwise CASE_sweep.h5 in this folder."),
+    ] = None,
+    zip_: Annotated[
+        bool, typer.Option("--zip", help="Values side by side, not the full grid.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished one.")] = False,
+    force: Force = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=0, help="Processes; otherwise one per core. 0: this one."),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--scheduler", metavar="tcp://HOST:PORT", help="Of dask: its workers solve."),
+    ] = None,
+    quantity: Quantity = None,
+    against: Against = None,
+    scale: Scale = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a case at many values of its keys; fit the logarithms of times."""
+    from fokkerplanck.case import load_variants
+    from fokkerplanck.run import check_output
+    from fokkerplanck.sweep import run_sweep
+    from fokkerplanck.sweep_fit import fits_of
+    from fokkerplanck.sweep_progress import SweepProgress
+    from fokkerplanck.sweep_values import parse_vary
+
+    path = output or Path(f"{case.stem}_sweep.h5")
+    check_output(path, case)
+    variants, values = load_variants(case, set_ or ()), parse_vary(vary or ())
+    options: dict[str, Any] = {"zipped": zip_, "resume": resume, "force": force}
+    options |= {"workers": workers, "scheduler": scheduler}
+    with SweepProgress(quiet=quiet or json) as progress:
+        result = run_sweep(variants, values, path, progress=progress, **options)
+    fitted = fits_of(result, quantity, against=against, scale=scale)
+    if json:
+        _print_json(result.json(fitted))
+    elif not quiet:
+        from fokkerplanck.sweep_report import print_sweep
+
+        print_sweep(result, fitted, quantity)
+    if "done" not in result.tally():
+        first = next(iter(result.messages.values()))
+        typer.echo(f"error: no point was solved; the first says: {first}", err=True)
+        raise typer.Exit(NOTHING)
 
 
 @app.command()
@@ -205,20 +283,32 @@ def plot(
         typer.Option(
             "--what",
             help="density, current, stationary; passage, committor, reactive, survival, "
-            "spectrum, rates, quasi-stationary.",
+            "spectrum, rates, quasi-stationary; of a sweep lines or map.",
         ),
     ] = None,
     passage: Annotated[
         str | None, typer.Option("--passage", help="Only the passage of this name.")
     ] = None,
     dpi: Annotated[int, typer.Option("--dpi", min=20, max=2000, help="Dots per inch.")] = 200,
+    quantity: Quantity = None,
+    against: Against = None,
+    scale: Scale = None,
     force: Force = False,
 ) -> None:
-    """Draw a result: densities, landscape and currents; or a movie over time."""
+    """Draw a result: densities, landscape and currents, a movie over time; or a sweep."""
     from fokkerplanck.plot import plot_comparison, plot_result
     from fokkerplanck.store import read
+    from fokkerplanck.sweep_file import is_sweep, read_sweep
 
     path = output or Path(f"{result.stem}.png")
+    if other is None and is_sweep(result):
+        from fokkerplanck.plot.sweep import plot_sweep
+
+        chosen: dict[str, Any] = {"against": against, "scale": scale, "what": what}
+        names = quantity or ([f"passage.{passage}.log10_mean"] if passage else None)
+        plot_sweep(read_sweep(result), path, quantities=names, dpi=dpi, force=force, **chosen)
+        typer.echo(path)
+        return
     with read(result) as a:
         if other is None:
             shown: dict[str, Any] = {"at": at, "log": log, "what": what, "name": passage}
@@ -251,7 +341,11 @@ def info(
     if file is None:
         _usage("info needs a FILE, or --cite")
     from fokkerplanck.store import read
+    from fokkerplanck.sweep_file import is_sweep
 
+    if is_sweep(file):
+        _info_of_sweep(file, json=json)
+        return
     with read(file) as stored:
         if json:
             from fokkerplanck.describe import describe
@@ -279,6 +373,17 @@ def new(
         typer.echo(template(kind), nl=False)
     else:
         write_template(kind, output, force=force)
+
+
+def _info_of_sweep(file: Path, *, json: bool) -> None:
+    from fokkerplanck.sweep_file import read_sweep
+    from fokkerplanck.sweep_report import describe_sweep, print_sweep_info
+
+    result = read_sweep(file)
+    if json:
+        _print_json(describe_sweep(result, result.fit()))
+    else:
+        print_sweep_info(result, result.fit())
 
 
 def _plot_sweep(output: Path, cases: Sequence[Path], *, force: bool, json: bool) -> None:

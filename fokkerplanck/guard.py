@@ -50,6 +50,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _after_interrupt(error: KeyboardInterrupt) -> str:
+    if isinstance(message := getattr(error, "message", None), str):
+        return message
     path = getattr(error, "path", None)
     if path is None:
         return "interrupted; nothing was saved"

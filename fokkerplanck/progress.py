@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Progress", "fraction_done"]
+__all__ = ["INTERVAL", "PATIENCE", "Progress", "bar", "clock", "fraction_done", "live"]
 
 #: Times that span more than this factor count as spread over decades.
 DECADES = 100.0
@@ -76,15 +76,13 @@ class Progress:
         gained = done - (self._first or 0.0)
         left = elapsed * (1.0 - done) / gained if gained > 0 else math.nan
         error = "" if mass_error is None else f"  mass error {mass_error:.0e}"
-        self._show(f"{_bar(done)} {done:4.0%}  t = {t:.3g}{error}  {_clock(left)} left")
+        self._show(f"{bar(done)} {done:4.0%}  t = {t:.3g}{error}  {clock(left)} left")
 
     def _show(self, text: str) -> None:
-        from rich.live import Live
         from rich.text import Text
 
         if self._live is None:
-            self._live = Live(console=_console(), transient=True, auto_refresh=False)
-            self._live.start()
+            self._live = live()
         self._live.update(Text(text))
         self._live.refresh()
 
@@ -102,18 +100,24 @@ def fraction_done(times: NDArray[np.float64], t: float) -> float:
     return max(0.0, min(1.0, (math.log(t) - start) / (math.log(last) - start)))
 
 
-def _console() -> Any:
+def live() -> Any:
+    """Start a line on stderr that is rewritten in place and vanishes when it is stopped."""
     from rich.console import Console
+    from rich.live import Live
 
-    return Console(stderr=True)
+    line = Live(console=Console(stderr=True), transient=True, auto_refresh=False)
+    line.start()
+    return line
 
 
-def _bar(done: float, width: int = 20) -> str:
+def bar(done: float, width: int = 20) -> str:
+    """Draw a fraction as a bar of `width` letters."""
     full = round(done * width)
     return "━" * full + "╌" * (width - full)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Write a duration as on a clock."""
     if not math.isfinite(seconds):
         return "?"
     minutes, s = divmod(round(seconds), 60)

@@ -14,7 +14,7 @@ from typing import Any
 
 from fokkerplanck._version import __version__
 
-__all__ = ["now", "provenance"]
+__all__ = ["now", "provenance", "versions"]
 
 #: packages whose version can change the numbers or the file
 DEPENDENCIES = ("numpy", "scipy", "numba", "h5py", "pydantic", "sympy", "fipy")
@@ -29,7 +29,7 @@ def provenance() -> dict[str, Any]:
         "processor": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "start_time": now(),
         "git_revision": _revision(),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -38,7 +38,8 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of what can change the numbers: this package, python, and `DEPENDENCIES`."""
     found = {"fokkerplanck": __version__, "python": platform.python_version()}
     for name in DEPENDENCIES:
         try:

@@ -43,7 +43,9 @@ ROWS = [
     {"barrier_sweep", "annealing"},
     {"layout", "store", "stored_escape"},
     {"case"},
-    {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"},
+    {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"}
+    | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
+    | {"sweep_abscissa", "sweep_fit"},
     {
         "job",
         "escape",
@@ -56,6 +58,12 @@ ROWS = [
         "report",
         "describe",
         "run",
+        "sweep",
+        "sweep_worker",
+        "sweep_pool",
+        "sweep_dask",
+        "sweep_progress",
+        "sweep_report",
     },
     {"verify", "verification", "verdicts"},
     {"guard", "templates", "cli"},

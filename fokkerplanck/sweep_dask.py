@@ -1,0 +1,94 @@
+"""The points of a sweep on the workers of a dask scheduler.
+
+Workers are started by ``dask worker tcp://HOST:PORT --nthreads 1``, as many as there are cores, on
+any machine where this package is installed; data files that a case names must be found there
+under the same path. When a worker dies, the scheduler gives its points to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from fokkerplanck._version import __version__
+from fokkerplanck.errors import CaseError, DataError
+from fokkerplanck.sweep_data import Outcome
+from fokkerplanck.sweep_points import Point
+from fokkerplanck.sweep_worker import solve_remotely
+
+__all__ = ["solve_with_dask"]
+
+#: seconds to reach the scheduler
+PATIENCE = "15s"
+#: points handed to the scheduler ahead of time
+AHEAD = 2000
+
+
+def solve_with_dask(
+    points: Sequence[Point], path: str | None, address: str
+) -> Generator[tuple[int, Outcome], None, None]:
+    """Solve points on a scheduler's workers, and yield them as they are finished.
+
+    A point during which several workers died is yielded as crashed.
+
+    Raises
+    ------
+    CaseError
+        When dask.distributed is not installed.
+    DataError
+        When the scheduler cannot be reached or is lost, or its workers lack this package.
+    """
+    client = _connect(address)
+    from distributed import KilledWorker, as_completed
+
+    waiting = iter(points)
+    name = f"fokkerplanck-{uuid4().hex[:12]}"
+    running: dict[Any, int] = {}
+
+    def submit(point: Point) -> Any:
+        arguments = point.text, path, __version__
+        key = f"{name}-{point.index}"
+        future = client.submit(solve_remotely, *arguments, key=key, pure=False)
+        running[future.key] = point.index
+        return future
+
+    try:
+        arriving = as_completed([submit(p) for _, p in zip(range(AHEAD), waiting, strict=False)])
+        for future in arriving:
+            index = running.pop(future.key)
+            try:
+                outcome = Outcome(**future.result())
+            except KilledWorker as error:
+                deaths = getattr(error, "allowed_failures", 0) + 1
+                outcome = Outcome("crashed", f"{deaths} workers died on this point")
+            except Exception as error:
+                msg = f"{address}: a worker could not begin: {type(error).__name__}: {error}; "
+                msg += "workers need the same fokkerplanck; --resume goes on"
+                raise DataError(msg) from error
+            yield index, outcome
+            future.release()
+            if (point := next(waiting, None)) is not None:
+                arriving.add(submit(point))
+        if running:
+            msg = f"{address}: the scheduler was lost; --resume goes on"
+            raise DataError(msg)
+    finally:
+        with suppress(Exception):  # the scheduler may be gone
+            client.cancel([f"{name}-{index}" for index in running.values()], force=True)
+        client.close(timeout=5)
+
+
+def _connect(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError:
+        msg = 'needs dask.distributed: pip install "fokkerplanck[dask]"'
+        raise CaseError(msg, key="--scheduler") from None
+    try:
+        return Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        msg = f"{address}: no scheduler answers ({reason}); start one with: dask scheduler"
+        raise DataError(msg) from None

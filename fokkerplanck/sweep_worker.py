@@ -1,0 +1,108 @@
+"""One point of a sweep, and the process that solves one after another.
+
+``python -m fokkerplanck.sweep_worker`` reads a JSON list ``[text, path]`` per line from stdin and
+answers with an outcome per line on stdout. It ends with its stdin, so also when whoever started
+it is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fokkerplanck._version import __version__
+from fokkerplanck.errors import FokkerPlanckError, NumericalError
+from fokkerplanck.sweep_data import Outcome
+
+__all__ = ["READY", "solve", "solve_remotely"]
+
+READY = "ready"
+#: numba's simplest threading layer bears one caller at a time
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def solve(text: str, path: str | None) -> Outcome:
+    """Run a case for its JSON object, on one thread.
+
+    Parameters
+    ----------
+    text : str
+        Canonical text of the case.
+    path : str or None
+        File the case comes from: paths in it start from that file's folder.
+
+    Returns
+    -------
+    Outcome
+        Whatever happens is in it.
+    """
+    from fokkerplanck.case import parse_case
+    from fokkerplanck.run import judge_case
+    from fokkerplanck.sweep_points import short
+
+    place = None if path is None else Path(path)
+    try:
+        with _ONE_AT_A_TIME, _one_thread():
+            return Outcome.done(judge_case(parse_case(text, place)))
+    except (FokkerPlanckError, NumericalError) as error:
+        return Outcome("failed", short(error, place))
+    except MemoryError:
+        return Outcome("crashed", "not enough memory; use fewer cells or fewer workers")
+    except Exception as error:  # the other points go on
+        return Outcome("crashed", f"{type(error).__name__}: {short(error, place)}")
+
+
+def solve_remotely(text: str, path: str | None, version: str) -> dict[str, Any]:
+    """Run a case on a worker of somebody's scheduler; refuses to with another version."""
+    if version != __version__:
+        msg = f"the worker has fokkerplanck {__version__}, the sweep was begun with {version}"
+        raise RuntimeError(msg)
+    return asdict(solve(text, path))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit BLAS and numba: the points are what runs side by side, and sums keep their order."""
+    import numba
+    from threadpoolctl import threadpool_limits
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def main() -> None:
+    """Answer one line after another until stdin ends."""
+    # what libraries print must not come between the answers
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    answers.write(READY + "\n")
+    answers.flush()
+    while True:
+        answers.write(json.dumps(asdict(solve(*json.loads(lines.get())))) + "\n")
+        answers.flush()
+
+
+def _read(lines: queue.Queue[str]) -> None:
+    """Hand lines on; at the end of stdin stop at once, in the middle of a point too."""
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
