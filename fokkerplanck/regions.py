@@ -17,6 +17,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from fokkerplanck.cut_cells import mean_shares
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 
@@ -28,12 +29,10 @@ __all__ = ["Regions", "borders", "convex_regions", "curvature_at", "find_regions
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.intp]
-#: Points per axis at which a cell cut by the border of a region is sampled, in 1-D and 2-D.
-SAMPLES = {1: 1024, 2: 16}
 #: Halvings that find a border on a line to rounding.
 BISECTIONS = 60
-#: Points handled at a time, which bounds the memory.
-CHUNK = 1 << 18
+#: Cut cells handled at a time, which bounds the memory.
+CHUNK = 1 << 11
 #: Part of the typical curvature on the grid below which a critical point is degenerate.
 DEGENERATE = 1e-7
 
@@ -82,7 +81,7 @@ def find_regions(landscape: Landscape, grid: Grid) -> Regions:
     shares = division.shares(grid.points(), division.label, division.positive)
     owner = np.asarray(shares.argmax(axis=-1))
     shares = shares.reshape(-1, shares.shape[-1])
-    for cells in _chunks(_border(owner, grid), SAMPLES[grid.dim] ** grid.dim):
+    for cells in _chunks(_border(owner, grid)):
         shares[cells] = division.sampled(cells)
     _check_curvature(division, shares.max(axis=0) > 0)
     return Regions(division.points, owner, _mean_curvature(division.points, shares, grid))
@@ -194,15 +193,14 @@ class _Division:
 
     def sampled(self, cells: NDArray[np.intp]) -> Array:
         """Mean shares over the volume of the cells with the given flat indices."""
-        n = SAMPLES[self.grid.dim]
-        steps = (np.arange(n) - (n - 1) / 2) / n
-        mesh = np.meshgrid(*[h * steps for h in self.grid.spacing], indexing="ij")
-        offsets = np.stack(mesh, axis=-1).reshape(-1, self.grid.dim)
-        x = self.grid.points().reshape(-1, self.grid.dim)[cells][:, None, :] + offsets
-        positive = _positive_definite(self.landscape.hessian(x))
         label = _spread_labels(self.label, self.grid).ravel()[cells]
-        shares = self.shares(x, np.broadcast_to(label[:, None], x.shape[:-1]), positive)
-        return np.asarray(shares.mean(axis=1))
+
+        def shares(x: Array, number: NDArray[np.intp]) -> Array:
+            positive = _positive_definite(self.landscape.hessian(x))
+            return self.shares(x, np.broadcast_to(label[number][:, None], x.shape[:-1]), positive)
+
+        centres = self.grid.points().reshape(-1, self.grid.dim)[cells]
+        return mean_shares(shares, centres, self.grid.spacing)
 
     def _distance(self, x: Array) -> Array:
         out = np.zeros((*x.shape[:-1], len(self.points)))
@@ -240,8 +238,8 @@ def _spread_labels(label: Labels, grid: Grid) -> Labels:
     return np.where(label > 0, label, near)
 
 
-def _chunks(cells: NDArray[np.intp], samples: int) -> list[NDArray[np.intp]]:
-    count = -(-cells.size * samples // CHUNK)
+def _chunks(cells: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    count = -(-cells.size // CHUNK)
     return np.array_split(cells, count) if cells.size else []
 
 

@@ -26,6 +26,7 @@ ROWS = [
         "functions_of_time",
         "scaled_noise",
         "regions",
+        "cut_cells",
         "spd",
         "jumps",
         "sgd",
@@ -44,10 +45,13 @@ ROWS = [
     {"layout", "store", "stored_escape"},
     {"case"},
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"}
+    | {"sgd_record"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_fit"},
     {
         "job",
+        "ensemble_run",
+        "sampled_record",
         "escape",
         "escape_record",
         "escape_report",
@@ -56,6 +60,7 @@ ROWS = [
         "references",
         "progress",
         "report",
+        "sgd_report",
         "describe",
         "run",
         "sweep",
