@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from fokkerplanck.sgd_settings import SGD as SGD
     from fokkerplanck.steady_state import stationary as stationary
     from fokkerplanck.store import read as read
+    from fokkerplanck.survival import first_passage_distribution as first_passage_distribution
     from fokkerplanck.sweep import run_sweep as run_sweep
     from fokkerplanck.sweep_data import SweepResult as SweepResult
     from fokkerplanck.sweep_file import read_sweep as read_sweep
-    from fokkerplanck.survival import first_passage_distribution as first_passage_distribution
     from fokkerplanck.transitions import committor as committor
     from fokkerplanck.transitions import reactive_current as reactive_current
     from fokkerplanck.well_rates import rate_matrix as rate_matrix

@@ -91,14 +91,16 @@ def expression(result: SweepResult, text: str, option: str) -> Abscissa:
             raise CaseError(msg, key=option)
         used.add(key)
         name = key.replace(".", DOT)
-        columns[name] = np.full(len(result), base[key]) if values is None else values * 1.0
+        columns[name] = (
+            np.full(len(result), base[key]) if values is None else values.astype(np.float64)
+        )
         return name
 
     formula = NAME.sub(named, text)
-    names = tuple(columns) or ("point",)
-    table = np.stack([*columns.values()] or [np.arange(len(result)) * 1.0], axis=-1)
+    columns = columns or {"point": np.zeros(len(result))}
+    table = np.stack(list(columns.values()), axis=-1)
     try:
-        values = ScalarField(formula, names, key=option).value(table)
+        values = ScalarField(formula, tuple(columns), key=option).value(table)
     except CaseError as error:
         known = ", ".join(result.header.keys)
         msg = f"{error.message.replace(DOT, '.')}; varied are {known}"

@@ -128,8 +128,8 @@ def _fill(file: Any, result: SweepResult) -> None:
     outcomes = [result.outcomes[k] for k in range(n)]
     about = "done, failed or crashed", "what went wrong", "JSON of the run"
     texts = [o.status for o in outcomes], [o.message for o in outcomes], map(_json, outcomes)
-    for name, values, what in zip(OWN, texts, about, strict=True):
-        _column(file, name, np.array([*values], dtype=object), what)
+    for name, lines, what in zip(OWN, texts, about, strict=True):
+        _column(file, name, np.array([*lines], dtype=object), what)
     for name, text in ("header", json.dumps(header.json())), ("case", header.case):
         # no attributes: those are limited to 64 kB
         file.create_dataset(name, data=text, dtype=TEXT, track_times=False)

@@ -272,7 +272,7 @@ def _of_one(
 
 
 def _predictions(result: SweepResult, quantity: str) -> dict[str, tuple[Array, NDArray[np.bool_]]]:
-    """Closed forms of a quantity, or of its mean, rate or logarithm: values and validity."""
+    """Return closed forms of a quantity, its mean, rate or logarithm, and where they are valid."""
     head, _, last = quantity.rpartition(".")
     bare = last.removeprefix("log10_")
     found: dict[str, tuple[Array, NDArray[np.bool_]]] = {}

@@ -85,14 +85,14 @@ def plan(variants: Variants, vary: Mapping[str, Sequence[Any]], *, zipped: bool 
     CaseError
         For values that cannot be, or when no point is a valid case: the message of the first.
     """
-    vary = {key: [_plain(v) for v in values] for key, values in vary.items()}
-    check_values(vary)
-    rows = _rows(vary, zipped)
+    lists = {key: [_plain(v) for v in values] for key, values in vary.items()}
+    check_values(lists)
+    rows = _rows(lists, zipped)
     points: list[Point] = []
     first: CaseError | None = None
     title, files = "", set()
     for k, row in enumerate(rows):
-        values = dict(zip(vary, row, strict=True))
+        values = dict(zip(lists, row, strict=True))
         try:
             case = variants.case(values)
             expect.check(case)
@@ -108,8 +108,8 @@ def plan(variants: Variants, vary: Mapping[str, Sequence[Any]], *, zipped: bool 
     header = Header(
         title=title,
         case=variants.text,
-        keys=tuple(vary),
-        values=tuple(tuple(v) for v in vary.values()),
+        keys=tuple(lists),
+        values=tuple(tuple(v) for v in lists.values()),
         zipped=zipped,
         points=_digest(p.text for p in points),
         data={name: _file_digest(name, variants.path) for name in sorted(files)},

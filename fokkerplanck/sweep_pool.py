@@ -35,8 +35,10 @@ PATIENCE = 0.5
 
 
 def cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def solve_here(
@@ -137,7 +139,7 @@ class _Member:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._errors: Any = None
-        self._dismissed = False
+        self._dismissed: bool = False
         self._changing = threading.Lock()
 
     def begin(self) -> None:
@@ -157,8 +159,11 @@ class _Member:
                 start_new_session=True,  # Ctrl-C is for us alone
             )
         if self._process.stdout is None or self._process.stdout.readline().strip() != READY:
-            if self._dismissed:
-                return
+            self._complain()
+
+    def _complain(self) -> None:
+        """Say that the process did not start, unless it was killed while it came up."""
+        if not self._dismissed:
             msg = f"a process for the sweep did not start: {self._end()}"
             raise DataError(msg)
 
@@ -190,7 +195,7 @@ class _Member:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             with suppress(OSError):  # what was still to be written is of no interest
-                stream.close()
+                stream.close()  # type: ignore[union-attr]
 
     def _end(self) -> str:
         """Say how the process ended."""

@@ -32,6 +32,8 @@ SHOWN = (
 )
 MOST_COLUMNS = 6
 MOST_ROWS = 40
+#: relative difference of slopes below which they are the same
+ROUNDING = 1e-10
 #: most messages of failed points, and most fits
 MOST_MESSAGES, MOST_FITS = 10, 12
 COLOURS = {"failed": "yellow", "crashed": "bold red", "missing": "dim"}
@@ -116,24 +118,15 @@ def _print_fits(console: Console, fitted: Sequence[Fit]) -> None:
 
 def _lines(fitted: Sequence[Fit]) -> Table:
     series = any(fit.series for fit in fitted)
-    made = table(
-        *([("series", "left")] if series else []),
-        ("", "left"),
-        ("points", "right"),
-        ("slope", "right"),
-        ("±", "right"),
-        ("from computed", "right"),
-        ("at least", "right"),
-        ("at most", "right"),
-    )
+    heads = ("points", "slope", "±", "off", "low end", "high end")
+    made = table(("", "left"), *((head, "right") for head in heads))
     for fit in fitted:
         name = ", ".join(f"{k.rpartition('.')[2]} = {_value(v)}" for k, v in fit.series.items())
-        made.add_row(*([escape(name)] if series else []), "computed", *_cells(fit.line, None))
+        made.add_row(escape(name) if series else "computed", *_cells(fit.line, None))
         for law, found in fit.lines.items():
             n = fit.outside[law]
             note = f" [yellow]({n} outside its range)[/yellow]" if n else ""
-            cells = _cells(found, fit.line.slope)
-            made.add_row(*([""] if series else []), escape(law) + note, *cells)
+            made.add_row(f"  {escape(law)}{note}", *_cells(found, fit.line.slope))
     return made
 
 
@@ -144,7 +137,7 @@ def _cells(found: Line, computed: float | None) -> list[str]:
         str(found.count),
         number(found.slope),
         short(error),
-        "" if off is None else f"{100 * off:+.2g} %",
+        "" if off is None else f"{100 * off:+.2g} %" if abs(off) > ROUNDING else "0 %",
         number(found.low, 5),
         number(found.high, 5),
     ]

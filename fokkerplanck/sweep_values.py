@@ -102,7 +102,7 @@ def _values(part: str, key: str) -> list[Any]:
         raise CaseError(msg, key=key)
     match = RANGE.match(part)
     if match and (ends := _numbers(match[1], match[2])):
-        return _range(*ends, match[3], match[4], part, key)
+        return _range(ends[0], ends[1], match[3], match[4], part, key)
     return [parse_value(part, key)]
 
 
