@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import exp, log, pi
 
 import numpy as np
@@ -190,10 +191,8 @@ def test_a_bent_path_is_followed_but_the_law_is_not_valid():
     laws = []
     for minimum in minima:
         for saddle in saddles:
-            try:
+            with suppress(CaseError):  # where the one does not lead to the other
                 laws.append(along_path(given, minimum.position, saddle.position, 1e-3))
-            except CaseError as error:
-                assert "does not lead" in str(error) or "critical point" in str(error)
     assert len(laws) == 4  # two saddles, both sides of each
     assert all("share" in law.note and 0 < law.frozen.switch < 1 for law in laws)
 
