@@ -8,26 +8,21 @@ from math import inf, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fokkerplanck.theory.case_line import line_way, set_of
+from fokkerplanck.theory.case_line import line_way
 from fokkerplanck.theory.detailed_balance import Bath, bath
 from fokkerplanck.theory.eyring_kramers import LEAST_BARRIER, high_enough
 from fokkerplanck.theory.line_wells import LineWells
 from fokkerplanck.theory.prediction import Prediction, invalid, is_index, passage_asked, unknown
-from fokkerplanck.theory.wells import Wells, chain_log_time, degenerate, find_wells
+from fokkerplanck.theory.well_passage import WellRates, well_passage
+from fokkerplanck.theory.wells import Wells, degenerate, find_wells
 
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
-    from fokkerplanck.sets import PointSet
 
-__all__ = ["ESCAPES"]
+__all__ = ["ESCAPES", "PASSAGE", "SLOWEST", "said"]
 
-Array = NDArray[np.float64]
 LOG10 = log(10.0)
-#: Targets nearer to a saddle than this many widths of its distribution touch it too early.
-TOUCH = 2.0
-
 #: From the logarithm of a mean time; the time is distributed exponentially.
 PASSAGE: dict[str, Callable[[float], float]] = {
     "mean": lambda t: _exp(t),
@@ -63,11 +58,11 @@ def _on_a_line(
         return invalid(line)
     if asked is None:
         rate = line.relaxation()
-        return _said(rate, SLOWEST[quantity])
+        return said(rate, SLOWEST[quantity])
     way = line_way(problem, asked[0])
     if isinstance(way, str) or way.target is None:
         return invalid(way if isinstance(way, str) else "the target is a wall")
-    return _said(line.passage(way.start, way.target), PASSAGE[asked[1]])
+    return said(line.passage(way.start, way.target), PASSAGE[asked[1]])
 
 
 def _in_any_dimension(
@@ -89,22 +84,24 @@ def _in_any_dimension(
     if degenerate((*wells.minima, *(saddle for saddle, *_ in wells.ways))):
         return invalid("a minimum or saddle has a direction without curvature")
     if asked is not None:
-        return _said(_passage(problem, asked[0], wells, found), PASSAGE[asked[1]])
+        return said(
+            well_passage(problem, asked[0], wells, _rates(problem, wells, found)), PASSAGE[asked[1]]
+        )
     if matrix:
         count = len(wells.minima)
         if not all(is_index(k, count) for k in parts[2:]):
             raise unknown(quantity, name, (*KNOWN, *RATES))
         i, j = (int(k) % count for k in parts[2:])
         rate = wells.log_rates(*found)[i, j], wells.lowest_barrier([i], found.temperature)
-        return _said(rate, SLOWEST["spectrum.0"] if parts[1] == "rates" else lambda r: r / LOG10)
+        return said(rate, SLOWEST["spectrum.0"] if parts[1] == "rates" else lambda r: r / LOG10)
     if len(wells.minima) != 2:
         return invalid(f"needs exactly two minima, found {len(wells.minima)}")
     logs = wells.log_rates(*found)
     both = float(np.logaddexp(logs[0, 1], logs[1, 0]))
-    return _said((both, wells.lowest_barrier([0, 1], found.temperature)), SLOWEST[quantity])
+    return said((both, wells.lowest_barrier([0, 1], found.temperature)), SLOWEST[quantity])
 
 
-def _said(
+def said(
     found: tuple[float, float] | tuple[float, float, str] | str, read: Callable[[float], float]
 ) -> Prediction:
     """Turn a logarithm, the lowest barrier and perhaps a caveat into a prediction."""
@@ -119,59 +116,14 @@ def _said(
     return Prediction(read(value), not notes, "; ".join(notes))
 
 
-def _passage(problem: Problem, table: Any, wells: Wells, found: Bath) -> tuple[float, float] | str:
-    """Logarithm of the mean time, and the lowest barrier on the way."""
-    if isinstance(table.to, str):
-        return "the target is a wall"
-    start = _start_well(problem, table.from_, wells)
-    if isinstance(start, str):
-        return start
-    target, border = set_of(problem, table.to), table.to.basin is not None
-    held = [k for k, m in enumerate(wells.minima) if _holds(target, m.position, problem)]
-    if not held or start in held:
-        return "the target must hold a minimum, and not that of the start"
-    if border and not np.allclose(found.mobility, found.mobility[0, 0] * np.eye(problem.grid.dim)):
-        return "with this tensor the border of a basin is not where half of all paths return"
-    for saddle, a, b in wells.ways:
-        crossed = (a in held) != (b in held)
-        if crossed and not border and _touches(problem, target, saddle, found.temperature):
-            return "the target reaches up to a saddle, which is touched in less time"
-    logs = wells.log_rates(*found)
-    passed = [k for k in range(len(wells.minima)) if k not in held]
-    if border:  # half of all paths return from the ridge, so it is touched twice as often
-        logs[np.ix_(passed, held)] += log(2.0)
-    time = chain_log_time(logs, start, held)
-    return time, wells.lowest_barrier(passed, found.temperature)
-
-
-def _start_well(problem: Problem, table: Any, wells: Wells) -> int | str:
-    """Find the number of the minimum that a start belongs to; or say what is wrong."""
-    from fokkerplanck import sets
-
-    part = set_of(problem, table)
-    held = [k for k, m in enumerate(wells.minima) if _holds(part, m.position, problem)]
-    if len(held) > 1:
-        return "the start holds more than one minimum"
-    if held:
-        return held[0]
-    point = part.representative()
-    for k, minimum in enumerate(wells.minima):
-        basin = sets.Basin(minimum.position, problem.landscape)
-        if point is not None and _holds(basin, point, problem):
-            return k
-    return "the start is in no well"
-
-
-def _holds(part: PointSet, point: Array, problem: Problem) -> bool:
-    return bool(part.contains(point[None], problem.grid)[0])
-
-
-def _touches(problem: Problem, target: PointSet, saddle: Any, temperature: float) -> bool:
-    """Whether a target comes within two widths of a saddle, along the way down."""
-    values, vectors = np.linalg.eigh(saddle.hessian)
-    reach = TOUCH * np.sqrt(temperature / abs(values[0]))
-    steps = np.linspace(-reach, reach, 65)[:, None]
-    return bool(target.contains(saddle.position + steps * vectors[:, 0], problem.grid).any())
+def _rates(problem: Problem, wells: Wells, found: Bath) -> WellRates:
+    isotropic = np.allclose(found.mobility, found.mobility[0, 0] * np.eye(problem.grid.dim))
+    return WellRates(
+        wells.log_rates(*found),
+        lambda numbers: wells.lowest_barrier(numbers, found.temperature),
+        lambda saddle: found.temperature,
+        isotropic,
+    )
 
 
 def _exp(x: float) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fokkerplanck.landscapes.critical import CriticalPoint
     from fokkerplanck.problem import Problem
 
-__all__ = ["LineWells"]
+__all__ = ["LineWells", "line_points"]
 
 Array = NDArray[np.float64]
 #: Depth in temperatures below which a start or a wall is not well inside, or outside, of a well.
@@ -56,19 +56,11 @@ class LineWells:
     @classmethod
     def of(cls, problem: Problem, temperature: float, *, corrected: bool) -> LineWells | str:
         """Find the wells of a problem on a line; or say what is wrong with them."""
-        from fokkerplanck.landscapes.critical import critical_points
-
-        points = critical_points(problem.landscape, problem.grid)
-        minima = tuple(p for p in points if p.kind == "minimum")
-        tops = tuple(p for p in points if p.kind == "saddle")
-        between = np.searchsorted([_x(p) for p in tops], [_x(p) for p in minima])
-        if not minima or (np.diff(between) != 1).any():
-            return "needs minima with a maximum between any two"
-        if degenerate((*minima, *tops)):
-            return "a minimum or maximum has no curvature"
+        found = line_points(problem)
+        if isinstance(found, str):
+            return found
         axis = problem.grid.axes[0]
-        walls = axis.min, axis.max
-        return cls(problem.landscape, walls, minima, tops, temperature, corrected)
+        return cls(problem.landscape, (axis.min, axis.max), *found, temperature, corrected)
 
     def relaxation(self) -> tuple[float, float] | str:
         """Logarithm of the slow rate of two wells, the sum of both rates; lowest barrier."""
@@ -146,7 +138,12 @@ class LineWells:
     def _barrier(self, minima: Sequence[CriticalPoint], tops: Sequence[CriticalPoint]) -> float:
         """Lowest climb in temperatures, of minima over the tops between and after them."""
         pairs = [*zip(minima, tops, strict=False), *zip(minima[1:], tops, strict=False)]
-        return float(min(top.loss - m.loss for m, top in pairs)) / self.temperature
+        return float(min(self._climb(_x(m), _x(top)) for m, top in pairs))
+
+    def _climb(self, low: float, high: float) -> float:
+        """``(L(high) - L(low)) / T`` of two places."""
+        losses = self.landscape.loss(np.array([[low], [high]]))
+        return float(losses[1] - losses[0]) / self.temperature
 
     def _caveat(
         self,
@@ -159,20 +156,35 @@ class LineWells:
         past: float,
     ) -> str:
         """Say what Kramers' law has no place for; empty where it holds."""
-        ends = self.landscape.loss(side * np.array([[*start]]).T)
-        if crossed[0].loss - ends.max() < DEPTH * self.temperature:
+        if min(self._climb(side * x, _x(crossed[0])) for x in start) < DEPTH:
             return "the start is too high up the barrier"
-        wall = self.landscape.loss(np.array([[self.walls[0 if side > 0 else 1]]]))[0]
-        if wall - inside[0].loss < DEPTH * self.temperature:
+        if self._climb(_x(inside[0]), self.walls[0 if side > 0 else 1]) < DEPTH:
             return "the wall behind the start cuts its well"
         beyond = [m for m in minima if side * _x(m) > side * _x(crossed[-1])]
-        goal = self.landscape.loss(np.array([[side * target]]))[0]
-        if beyond and target > side * _x(beyond[0]) and goal - beyond[0].loss > self.temperature:
+        past_it = bool(beyond) and target > side * _x(beyond[0])
+        if past_it and self._climb(_x(beyond[0]), side * target) > 1:
             return "the target lies up the far side of the other well"
         near = past < WIDTHS * self._width(crossed[-1])
         if self.corrected and (near or len(inside) > 1):
             return "the correction is that of one barrier, crossed to well beyond it"
         return ""
+
+
+def line_points(
+    problem: Problem,
+) -> tuple[tuple[CriticalPoint, ...], tuple[CriticalPoint, ...]] | str:
+    """Minima and tops of a problem on a line, in turn; or what is wrong with them."""
+    from fokkerplanck.landscapes.critical import critical_points
+
+    points = critical_points(problem.landscape, problem.grid)
+    minima = tuple(p for p in points if p.kind == "minimum")
+    tops = tuple(p for p in points if p.kind == "saddle")
+    between = np.searchsorted([_x(p) for p in tops], [_x(p) for p in minima])
+    if not minima or (np.diff(between) != 1).any():
+        return "needs minima with a maximum between any two"
+    if degenerate((*minima, *tops)):
+        return "a minimum or maximum has no curvature"
+    return minima, tops
 
 
 def _x(point: CriticalPoint) -> float:
