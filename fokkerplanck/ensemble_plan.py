@@ -16,7 +16,7 @@ from fokkerplanck.errors import CaseError
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
 
-__all__ = ["DYNAMICS", "Leg", "Plan", "fastest_rate"]
+__all__ = ["DYNAMICS", "ROUNDING", "Leg", "Plan", "fastest_rate"]
 
 Array = NDArray[np.float64]
 #: What walkers do: paths of the stochastic equation, or the steps of descent themselves.

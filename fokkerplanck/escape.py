@@ -11,6 +11,8 @@ from fokkerplanck import escape_record as record
 from fokkerplanck.case import build
 from fokkerplanck.errors import CaseError
 from fokkerplanck.escape_way import LN10, Tell, Way
+from fokkerplanck.sampled_record import sampled_group, sampled_json
+from fokkerplanck.sgd_record import mean_clock_json
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
@@ -51,7 +53,7 @@ class Escape:
     def of(cls, case: Case, problem: Problem, *, refine: bool = False) -> Escape:
         """Make the sets of the passages; raises `CaseError` where they do not fit the grid."""
         pairs = zip(case.passage, build.passages(case, problem), strict=True)
-        ways = tuple(Way(table, *ends) for table, ends in pairs)
+        ways = tuple(Way(table, *ends, walkers=case.ensemble) for table, ends in pairs)
         for k, way in enumerate(ways):
             if way.table.reactive and not way.apart(problem):
                 msg = "the sets touch, and no current leads from one to the other; leave it out"
@@ -82,11 +84,7 @@ class Escape:
         modes = self.spectrum
         return {
             "passage": {
-                way.table.name: record.passage_json(
-                    way.passage, way.reactive, way.survival, way.refined
-                )
-                for way in self.ways
-                if way.passage is not None
+                way.table.name: _passage_json(way, self.problem) for way in self.ways if way.found
             },
             "spectrum": [] if modes is None else modes.rates,
             "spectrum_modes": None
@@ -103,11 +101,9 @@ class Escape:
         """Return the groups of the file for all that has been found."""
         names = self.problem.grid.names
         groups = {
-            f"passage/{way.table.name}": record.passage_group(
-                k, way.passage, way.shares(self.problem), way.reactive, way.survival, names
-            )
+            f"passage/{way.table.name}": _passage_group(k, way, self.problem)
             for k, way in enumerate(self.ways)
-            if way.passage is not None
+            if way.found
         }
         if self.spectrum is not None:
             groups["spectrum"] = record.spectrum_group(self.spectrum, names)
@@ -134,6 +130,23 @@ class Escape:
             return [float(v) * LN10 for v in modes.log10_rates]
 
         self.spectrum_refined = refined_all(logarithms, self.problem, log=True)
+
+
+def _passage_json(way: Way, problem: Problem) -> dict[str, Any]:
+    if way.sampled is not None:
+        found = sampled_json(way.sampled, survival=way.table.survival is not False)
+    else:
+        assert way.passage is not None
+        found = record.passage_json(way.passage, way.reactive, way.survival, way.refined)
+    return found | mean_clock_json(problem, found["mean"])
+
+
+def _passage_group(index: int, way: Way, problem: Problem) -> Group:
+    sets, names = way.shares(problem), problem.grid.names
+    if way.sampled is not None:
+        return sampled_group(index, way.sampled, sets, names)
+    assert way.passage is not None
+    return record.passage_group(index, way.passage, sets, way.reactive, way.survival, names)
 
 
 def _check_wells(case: Case, problem: Problem) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from fokkerplanck.sgd_report import clock_text
 from fokkerplanck.terminal import large, number, place, short, table
 
 __all__ = ["escape_tables"]
@@ -46,7 +47,11 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             made.add_column(name, justify="right")
     for name, p in passages.items():
         way = f"{escape(name)}\n[dim]  {escape(p['from'])}\n  to {escape(p['to'])}[/dim]"
-        if p["error"] is None or p["error"] > COARSE:
+        if clock := clock_text(p["mean_steps"], p["mean_epochs"]):
+            way += f"\n  {clock}"
+        if p.get("method") == "ensemble":
+            way += f"\n[dim]  {_walkers(p)}[/dim]"
+        elif p["error"] is None or p["error"] > COARSE:
             way += "\n  too coarse a grid: use more cells"
         row = [way, large(p["mean"], p["log10_mean"], _digits(p["error"])), _spread(p)]
         if reactive:
@@ -56,6 +61,20 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             row.append(number(p["probability"]))
         made.add_row(*row, short(p["error"]))
     return made
+
+
+def _walkers(passage: Mapping[str, Any]) -> str:
+    """Say what walkers found: the interval, how many arrived, what the step may have done."""
+    low, high = passage["interval"]
+    said = f"{100 * passage['confidence']:g} % interval {number(low, 5)} to {number(high, 5)}\n"
+    said += f"  {passage['arrived']} of {passage['walkers']} walkers arrived"
+    if passage["censored"]:
+        said += f", {passage['censored']} given up"
+    if passage["step_error"] is not None:
+        share = passage["step_error"] / passage["mean"]
+        spread = passage["step_error_deviation"] / passage["mean"]
+        said += f"\n  step error {short(share)} ± {short(spread)}"
+    return f"{said}\n  {escape(passage['note'])}"
 
 
 def _digits(error: float | None) -> int:

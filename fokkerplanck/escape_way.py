@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from fokkerplanck.case.ensemble_tables import EnsembleTable
     from fokkerplanck.case.passage_tables import PassageTable
     from fokkerplanck.grid import Grid
     from fokkerplanck.passage import Passage
     from fokkerplanck.problem import Problem
     from fokkerplanck.refinement import Refined
+    from fokkerplanck.sampled_passage import SampledPassage
     from fokkerplanck.sets import PointSet
     from fokkerplanck.survival import Survival
     from fokkerplanck.transitions import ReactiveCurrent
@@ -36,6 +38,8 @@ class Way:
     table : PassageTable
     start : PointSet
     end : PointSet or "walls"
+    walkers : EnsembleTable, optional
+        Who is followed where the method is "ensemble".
     """
 
     table: PassageTable
@@ -45,6 +49,8 @@ class Way:
     reactive: ReactiveCurrent | None = None
     survival: Survival | None = None
     refined: dict[str, Refined] | None = None
+    walkers: EnsembleTable | None = None
+    sampled: SampledPassage | None = None
 
     def find(self, problem: Problem, tell: Tell, *, refine: bool = False) -> None:
         """Compute time, committor, survival and what they tend to; each is kept once found."""
@@ -53,6 +59,9 @@ class Way:
 
         table, steps = self.table, f"passage {self.table.name}"
         tell(steps)
+        if table.method == "ensemble":
+            self._sample(problem)
+            return
         found = mean_first_passage(problem, self.start, self.end, weight=table.weight)
         self.passage = found
         ends, weight = (self.start, self.end), table.weight
@@ -80,6 +89,27 @@ class Way:
 
         mean, variance = refined_all(logarithms, problem, log=True)
         self.refined = {"mean": mean, "variance": variance}
+
+    @property
+    def found(self) -> bool:
+        """Whether the time is known."""
+        return self.passage is not None or self.sampled is not None
+
+    def _sample(self, problem: Problem) -> None:
+        from fokkerplanck.case.ensemble_tables import EnsembleTable
+        from fokkerplanck.sampled_passage import WALKERS, sample_passage
+
+        t = self.walkers or EnsembleTable()
+        self.sampled = sample_passage(
+            problem,
+            self.start,
+            self.end,
+            walkers=t.walkers or WALKERS,
+            seed=t.seed,
+            step=t.step,
+            dynamics=t.dynamics,
+            confidence=t.confidence,
+        )
 
     def apart(self, problem: Problem) -> bool:
         """Whether there is a reactive current: a stationary state, and room between the sets.

@@ -18,13 +18,15 @@ Array = NDArray[np.float64]
 class StoredPassage:
     """One passage of a stored result; everything but its numbers is None where not computed.
 
+    A passage of an ensemble has its numbers, the sets, and the survival of its walkers.
+
     Parameters
     ----------
     name : str
     facts : mapping
         Its numbers: ``mean``, ``log10_mean``, ``variance``, ``rate``, ``flux``, ``error`` and the
         others of the JSON object of ``run``, and in words where it goes ``from`` and ``to``.
-    log10_time : ndarray, shape (*shape,)
+    log10_time : ndarray, shape (*shape,), or None
         Logarithm of the mean passage time from each cell, -inf inside the target.
     source, target : ndarray, shape (*shape,)
         Share of each cell that belongs to the set.
@@ -38,7 +40,7 @@ class StoredPassage:
 
     name: str
     facts: Mapping[str, Any]
-    log10_time: Array = field(repr=False)
+    log10_time: Array | None = field(repr=False)
     source: Array = field(repr=False)
     target: Array = field(repr=False)
     committor: Array | None = field(repr=False)
@@ -48,6 +50,11 @@ class StoredPassage:
     survival: Array | None = field(repr=False)
     arrival: Array | None = field(repr=False)
 
+    @property
+    def has_fields(self) -> bool:
+        """Whether there is something to draw over the grid, beside the sets."""
+        return self.log10_time is not None or self.committor is not None
+
     @classmethod
     def of(cls, name: str, group: Any, facts: Mapping[str, Any]) -> StoredPassage:
         """Read a group ``/passage/<name>``; `facts` are its attributes."""
@@ -55,7 +62,7 @@ class StoredPassage:
         return cls(
             name,
             facts,
-            group["log10_time"][...],
+            found("log10_time"),
             group["source"][...],
             group["target"][...],
             found("committor"),

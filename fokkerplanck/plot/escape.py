@@ -125,8 +125,11 @@ def escape_figure(found: Material, what: str | None, *, log: bool = False) -> Fi
         return rates_figure(found)
     if what == "quasi-stationary" or (what is None and not found.passages):
         return wells_figure(found, log=log)
-    if what == "survival":
+    drawn = tuple(p for p in found.passages if p.has_fields)
+    if what == "survival" or not drawn:  # walkers leave no field over the grid
         return survival_figure(found)
+    if found.grid.dim > 1:
+        found = replace(found, passages=drawn)
     draw = line_passages if found.grid.dim == 1 else plane_passages
     return draw(found, what, log=log)
 

@@ -139,7 +139,7 @@ def committor_map(passage: StoredPassage, grid: Grid, ax: Axes | None = None) ->
 def time_map(passage: StoredPassage, grid: Grid, ax: Axes | None = None) -> QuadContourSet:
     """Fill bands of the mean time to the target over that from the start."""
     ax = new_axes(ax, height=3.0)
-    x, y, log10 = thinned(passage.log10_time, grid)
+    x, y, log10 = thinned(np.asarray(passage.log10_time), grid)
     ratio = 10.0 ** (log10 - passage.facts["log10_mean"])
     top = max(1.0, float(np.nanmax(ratio)))
     # behind a well all times are a little longer: that shall not bend the scale

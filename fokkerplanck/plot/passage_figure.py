@@ -207,6 +207,8 @@ def _draw_stationary(ax: Axes, p: StoredPassage, found: Material) -> None:
 
 def _times_curve(p: StoredPassage, found: Material, ax: Axes, colour: str) -> None:
     """Where there is no committor, draw the mean time from each place."""
+    if p.log10_time is None:
+        return
     ratio = 10.0 ** (p.log10_time - p.facts["log10_mean"])
     ax.plot(found.grid.axes[0].centres, ratio, color=colour, label=plain(p.name))
     ax.set_ylabel("mean time to the target, over $\\tau$")
