@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from fokkerplanck import expect
 from fokkerplanck.case import build
+from fokkerplanck.ensemble_run import SampledEvolution
+from fokkerplanck.errors import CaseError
 from fokkerplanck.escape import Escape
 from fokkerplanck.layout import SCALARS, Group, Header
 from fokkerplanck.provenance import provenance
 from fokkerplanck.record import Record, plain, wells
 from fokkerplanck.resume import checkpoint
+from fokkerplanck.sgd_record import noise_json, sgd_json
 from fokkerplanck.solvers.current import cell_current
 from fokkerplanck.store import StoredResult
 from fokkerplanck.writer import Snapshot
@@ -61,8 +64,12 @@ class Job:
         Observables of the snapshots so far.
     escape : Escape
         Passages, spectrum, rates and quasi-stationary densities.
+    walkers : SampledEvolution or None
+        What [evolve] follows instead of a density.
     mass : ndarray, shape (cells,), or None
         Cell masses of the last snapshot, once there is one.
+    sgd : dict or None
+        Part "sgd" of the JSON object, see `sgd_record.sgd_json`.
     """
 
     case: Case
@@ -71,17 +78,25 @@ class Job:
     initial: Array | None
     record: Record
     escape: Escape
+    walkers: SampledEvolution | None = None
     mass: Array | None = None
     stationary: Stationary | None = None
+    sgd: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, case: Case, *, refine: bool = False) -> Job:
         """Build everything that a case describes; raises `CaseError` where it cannot."""
         problem = build.problem(case)
         problem.fields()
+        sgd = _sgd(case, problem)
         escape = Escape.of(case, problem, refine=refine)
         initial = build.initial(case, problem) if case.evolve else None
-        return cls(case, problem, build.times(case), initial, Record.of(problem), escape)
+        record, times, walkers = Record.of(problem), build.times(case), None
+        if initial is not None:
+            walkers = SampledEvolution.of(case, problem, times, initial, record.labels)
+        if walkers is not None:
+            times = walkers.times
+        return cls(case, problem, times, initial, record, escape, walkers, sgd=sgd)
 
     @cached_property
     def header(self) -> Header:
@@ -97,6 +112,8 @@ class Job:
             case_hash=self.case.hash,
             planned=len(self.times),
             provenance=provenance(),
+            noise={f"noise_{k}": v for k, v in noise_json(p).items() if v is not None},
+            walkers=None if self.walkers is None else self.walkers.walkers,
         )
 
     def restore(self, found: StoredResult) -> None:
@@ -109,6 +126,9 @@ class Job:
 
     def evolve(self, sink: Sink, progress: Progress | None) -> None:
         """Evolve to every time that is left, saving each snapshot before the next is begun."""
+        if self.walkers is not None:
+            self._walk(self.walkers, sink, progress)
+            return
         table = self.case.evolve
         done = len(self.record.times)
         if table is None or self.initial is None or done == len(self.times):
@@ -134,6 +154,24 @@ class Job:
             if progress is not None:
                 progress.advance(step.time, self.record.mass_error)
 
+    def _walk(self, walkers: SampledEvolution, sink: Sink, progress: Progress | None) -> None:
+        """Follow walkers from the start; snapshots that are saved already must come out again."""
+        done, saved = len(self.record.times), self.mass
+        for k, snapshot in enumerate(walkers.snapshots()):
+            if k < done:
+                if k == done - 1 and not np.array_equal(snapshot.mass, np.ravel(saved)):
+                    msg = (
+                        "cannot go on: the walkers do not come out as they were saved (another "
+                        "version or machine?); begin anew with --force"
+                    )
+                    raise CaseError(msg)
+                continue
+            self.record.add(snapshot.time, snapshot.density, snapshot.scalars)
+            self.mass = snapshot.mass
+            sink.append(snapshot)
+            if progress is not None:
+                progress.advance(snapshot.time, self.record.mass_error)
+
     def find_stationary(self) -> None:
         """Solve for the stationary state, if the case asks for it."""
         if self.case.stationary is not None:
@@ -151,7 +189,7 @@ class Job:
         parts = [f"{saved} of {planned} snapshots"] if planned else []
         if self.stationary is not None:
             parts.append("the stationary density")
-        if done := sum(way.passage is not None for way in ways):
+        if done := sum(way.found for way in ways):
             parts.append(f"{done} of {len(ways)} passages")
         if done := len(self.escape.quasi_stationary):
             parts.append(f"{done} of {len(self.case.quasi_stationary)} quasi-stationary densities")
@@ -168,7 +206,9 @@ class Job:
             "mass_error": self.record.mass_error,
             "minimum_density": self.record.minimum,
             "landscape": wells(self.problem),
-            "evolve": self.record.evolve(case.evolve.weight) if case.evolve else None,
+            "noise": noise_json(self.problem),
+            "sgd": self.sgd,
+            "evolve": self._evolved(),
             "stationary": None if found is None else self.record.stationary(found),
             **self.escape.json(),
             "expect": [],
@@ -177,6 +217,13 @@ class Job:
         result["expect"] = plain(expect.evaluate(case, self.problem, result))
         result["wall_seconds"] = time.perf_counter() - begin
         return result
+
+    def _evolved(self) -> dict[str, Any] | None:
+        """Part "evolve" of the JSON object."""
+        if self.case.evolve is None:
+            return None
+        found = self.record.evolve(self.case.evolve.weight)
+        return found | {"ensemble": self.walkers.json() if self.walkers else None}
 
     def groups(self, saved: int) -> dict[str, Group]:
         """Return the groups, known at the end, of a file that holds so many snapshots."""
@@ -231,6 +278,16 @@ class Job:
     @property
     def _weight(self) -> str:
         return self.case.evolve.weight if self.case.evolve else "fitted"
+
+
+def _sgd(case: Case, problem: Problem) -> dict[str, Any] | None:
+    """Part "sgd" of the JSON object; raises `CaseError` where steps diverge."""
+    try:
+        return sgd_json(problem, build.times(case))
+    except CaseError as error:
+        file = str(case.path) if case.path else None
+        key = error.key if case.sgd else "noise.learning_rate"
+        raise CaseError(error.message, file=file, key=key) from None
 
 
 def _tell_nobody(what: str) -> None:

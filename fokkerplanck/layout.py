@@ -64,6 +64,8 @@ class Header:
         Attributes of ``/case``; the item ``versions`` becomes a group of its own.
     walkers : int, optional
         Of an ensemble: its densities have standard errors and no currents.
+    noise : mapping of str to str
+        Attributes of ``diffusion``: where it comes from, how it is read, what it assumes.
     """
 
     grid: Grid
@@ -76,6 +78,7 @@ class Header:
     planned: int
     provenance: Mapping[str, Any]
     walkers: int | None = None
+    noise: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -129,6 +132,7 @@ def lay_out(file: Any, header: Header) -> None:
         _extendable(file, name, (), dtype, long_name)
     _constant(file, "loss", header.loss, dims, "loss landscape")
     _constant(file, "diffusion", header.diffusion, (*dims, "row", "column"), "diffusion tensor")
+    file["diffusion"].attrs.update(header.noise)
     if header.initial is not None:
         _constant(file, "initial", header.initial, dims, "density at the start")
     _write_case(file.create_group("case"), header)

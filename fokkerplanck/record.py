@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck import observe
 from fokkerplanck.layout import Group
+from fokkerplanck.sgd_record import clock_json
 
 if TYPE_CHECKING:
     from fokkerplanck.landscapes.critical import CriticalPoint
@@ -96,6 +97,7 @@ class Record:
             "method": " + ".join(dict.fromkeys(methods)),
             "methods": methods,
             "weight": weight,
+            **clock_json(self.problem, self.times),
             "time_error": last.get("time_error"),
             "time_errors": [s["time_error"] for s in self.scalars],
             **{k: last.get(k) for k in ("clipped", "products", "solves")},
@@ -122,6 +124,9 @@ class Record:
             shape = (n, *(sizes[d] for d in dims))
             values = np.array(self.observed[name][:n], dtype=np.float64).reshape(shape)
             arrays[name] = (values, ("time", *dims), long_name)
+        for name, values in clock_json(self.problem, self.times[:n]).items():
+            if values is not None:
+                arrays[name] = (values, ("time",), f"{name} of SGD so far")
         return Group(arrays, {})
 
     def _observe(self, density: Array) -> dict[str, Any]:

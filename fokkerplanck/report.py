@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fokkerplanck.escape_report import escape_tables
+from fokkerplanck.sgd_report import clock_text, noise_rows, sgd_table
 from fokkerplanck.terminal import number, place, plain_table, short, table
 
 if TYPE_CHECKING:
@@ -33,11 +34,19 @@ def print_run(result: Mapping[str, Any]) -> None:
     if result["title"]:
         console.print(f"\n[bold]{escape(result['title'])}[/bold]")
     facts = plain_table()
-    for name, value in [*_grid_rows(result), *_evolve_rows(result), *_stationary_rows(result)]:
+    for name, value in [
+        *noise_rows(result),
+        *_grid_rows(result),
+        *_evolve_rows(result),
+        *_stationary_rows(result),
+    ]:
         facts.add_row(name, escape(value))
     console.print(facts)
     if result["landscape"]["minima"]:
         console.print(_wells(result))
+    if (steps := sgd_table(result)) is not None:
+        console.print()
+        console.print(steps)
     for found in escape_tables(result):
         console.print()
         console.print(found)
@@ -98,14 +107,35 @@ def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not evolve:
         return []
     times = evolve["times"]
+    if (walkers := evolve.get("ensemble")) is not None:
+        return [
+            ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}{_until(evolve)}"),
+            ("method", f"ensemble ({walkers['walkers']} walkers, seed {walkers['seed']})"),
+            ("dynamics", f"{walkers['note']}, {walkers['step']:.3g}"),
+            ("sampling error (L1)", f"{walkers['sampling_errors'][-1]:.1e}"),
+            ("step error (L1)", _step_error(walkers["step_errors"])),
+        ]
     work = [f"{evolve[k]} {k}" for k in ("products", "solves") if evolve[k]]
     if evolve["method"] != "fipy":  # which has a discretisation of its own
         work.insert(0, f"{evolve['weight']} weights")
     return [
-        ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}"),
+        ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}{_until(evolve)}"),
         ("method", f"{evolve['method']} ({', '.join(work)})"),
         ("time error (L1)", f"{evolve['time_error']:.1e}"),
     ]
+
+
+def _step_error(errors: Sequence[float] | None) -> str:
+    """Say what is known of the error of a step."""
+    if errors is None:
+        return "none: the step is that of descent"
+    return f"{errors[-1]:.1e}" if errors[-1] else "not seen beside that of sampling"
+
+
+def _until(evolve: Mapping[str, Any]) -> str:
+    """Say how many steps that is."""
+    last = [None if evolve[k] is None else evolve[k][-1] for k in ("steps", "epochs")]
+    return f" ({clock})" if (clock := clock_text(*last)) else ""
 
 
 def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:

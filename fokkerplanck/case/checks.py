@@ -21,6 +21,8 @@ RESULTS: dict[str, str | None] = {
     "mass_error": None,
     "minimum_density": None,
     "landscape": None,
+    "noise": None,
+    "sgd": None,
     "evolve": "evolve",
     "stationary": "stationary",
     "passage": "passage",

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.base import Array, Landscape, as_points
+from fokkerplanck.landscapes.root_spline import RootSpline
 from fokkerplanck.landscapes.surface_file import Surface, read_surface
 
 __all__ = ["SampledLandscape", "load_sampled", "sampled"]
@@ -78,6 +79,21 @@ class SampledLandscape(Landscape):
                 order = tuple(int(k == i) + int(k == j) for k in range(self.dim))
                 out[..., i, j] = out[..., j, i] = self._evaluate(points, order)
         return out
+
+    def covariance(self, points: ArrayLike, floor: float = 0.0) -> Array:
+        """See `Landscape.covariance`; in between by splines of the square roots."""
+        if self.covariance_samples is None:
+            msg = f"{self.source} has no dataset covariance(x, y, row, column): give "
+            msg += "noise.covariance, or take another kind of noise"
+            raise CaseError(msg, key="noise.covariance")
+        if floor not in self._roots:
+            self._roots[floor] = RootSpline(self.axes, self.covariance_samples, floor)
+        return self._roots[floor](self._inside(as_points(points, self.dim)))
+
+    @cached_property
+    def _roots(self) -> dict[float, RootSpline]:
+        """Interpolated covariances by their floor."""
+        return {}
 
     @cached_property
     def _spline(self) -> Callable[[Array, tuple[int, ...]], Any]:
