@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.problem import Problem as Problem
     from fokkerplanck.relaxation import spectrum as spectrum
+    from fokkerplanck.selection import select_minima as select_minima
     from fokkerplanck.sgd_settings import SGD as SGD
     from fokkerplanck.steady_state import stationary as stationary
     from fokkerplanck.store import read as read
@@ -69,6 +70,7 @@ _HOME = {
     "spectrum": "relaxation",
     "rate_matrix": "well_rates",
     "quasi_stationary": "metastability",
+    "select_minima": "selection",
     "read": "store",
     "run_sweep": "sweep",
     "read_sweep": "sweep_file",

@@ -41,7 +41,7 @@ ROWS = [
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
     | {"sampling", "sampled_density", "sampled_passage"},
     {"theory"},
-    {"barrier_sweep", "annealing"},
+    {"barrier_sweep", "annealing", "selection"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"}
