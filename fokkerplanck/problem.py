@@ -125,6 +125,8 @@ class Problem:
     def _repr_html_(self) -> str:
         force = "none" if self.force is None else "extra force"
         rows = {"landscape": self.landscape.name, "noise": self.noise.assumption, "force": force}
+        if self.sgd is not None:
+            rows["sgd"] = f"eb = {self.sgd.eb:g}, a step takes {self.sgd.step:g}"
         if self.schedule is not None:
             rows["schedule"] = self.schedule.text
         body = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())

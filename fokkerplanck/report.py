@@ -218,6 +218,7 @@ def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
         ("status", status),
         ("grid", "\n".join(axes)),
         ("times", _times([float(t) for t in stored.times])),
+        ("noise", str(stored.file["diffusion"].attrs.get("noise_assumption", "not recorded"))),
         *((name.replace("_", " "), str(value)) for name, value in made.items() if value != ""),
         ("versions", ", ".join(f"{name} {v}" for name, v in versions.items())),
     ]

@@ -56,4 +56,5 @@ def clock_text(steps: float | None, epochs: float | None) -> str:
     """Write ``12 steps, 0.3 epochs``; nothing without steps."""
     if steps is None:
         return ""
-    return f"{number(steps)} steps" + ("" if epochs is None else f", {number(epochs)} epochs")
+    told = f"{number(steps, 5)} steps"
+    return told if epochs is None else f"{told}, {number(epochs, 5)} epochs"

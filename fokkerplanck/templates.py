@@ -140,7 +140,7 @@ rtol = 1e-3
 
 SGD = """\
 # Stochastic gradient descent between a sharp and a flat minimum. Its noise follows the Hessian:
-# D = learning_rate / (2 batch_size) H, and a unit of time is 1 / learning_rate steps.
+# D = learning_rate / (2 batch_size) |H|, and a step takes the time learning_rate.
 title = "SGD between a sharp and a flat minimum"
 
 [grid]
@@ -151,12 +151,20 @@ kind = "expression"
 loss = "(x**2 - 1)**2 * (1 - a * x) / 4"
 parameters = { a = 0.3 }        # makes the left well sharper than the right one
 
-[noise]
-kind = "hessian"
-learning_rate = 0.1
+[sgd]                           # scales the noise, counts steps and epochs
+learning_rate = 0.03
 batch_size = 1
-model = "absolute"              # D from |H| + floor, pointwise; "frozen" takes H of each well
-floor = 0.3
+dataset_size = 1000             # for epochs; also where batches are drawn without replacement
+replacement = true              # false multiplies the noise by (N - B) / (N - 1)
+momentum = 0.0                  # overdamped limit: time and noise / (1 - momentum)
+weight_decay = 0.0              # adds lambda/2 |x|^2 to the loss, but not to the noise
+
+[noise]
+kind = "hessian"                # "covariance": C given or sampled; "loss": D = eta/B L H*
+model = "frozen"                # |H| of each well and of the barrier; "absolute" takes sqrt(H^2
+                                # + floor^2) pointwise and needs a floor, on which all depends
+reading = "ito"                 # the reading that discrete steps obey
+# schedule = { learning_rate = "0.03 / (1 + t/50)", batch_size = "1 + t/50" }   # of the time t
 
 [initial]
 kind = "gaussian"
@@ -164,9 +172,14 @@ mean = [-1.0]
 std = [0.1]
 
 [evolve]
-times = { start = 1e-1, stop = 1e5, count = 25, spacing = "log" }
+times = { start = 1.0, stop = 1e4, count = 17, spacing = "log", unit = "epochs" }
 
 [stationary]
+
+[[passage]]                     # its mean is told in steps and epochs, too
+name = "sharp to flat"
+from = { centre = [-1.0] }
+to = { centre = [1.0] }
 """
 
 ESCAPE = """\
@@ -280,7 +293,7 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "ornstein-uhlenbeck": ("a quadratic bowl, with its closed forms", ORNSTEIN_UHLENBECK),
     "ring": ("a driven ring with a steady current", RING),
     "schedule": ("noise that is turned down in steps", SCHEDULE),
-    "sgd": ("stochastic gradient descent: noise from the Hessian", SGD),
+    "sgd": ("stochastic gradient descent: noise from the Hessian, time in steps", SGD),
 }
 
 
