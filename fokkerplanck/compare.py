@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck import distances
+from fokkerplanck.compare_sampling import sampled_distances
 from fokkerplanck.comparison import METRICS, Comparison, Snapshot
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
@@ -67,6 +69,7 @@ def compare(
         If the dimensions differ, a density has no mass, or a tolerance names no metric.
     """
     bounds = {_known(name): float(value) for name, value in (tolerances or {}).items()}
+    grids = a.grid, b.grid
     a, b, notes = _on_one_grid(a, b, resolution)
     pair = a.density, b.density, a.grid
     away = distances.wasserstein_pair(*pair)
@@ -87,6 +90,7 @@ def compare(
         tolerances=bounds,
         labels=(a.label or "a", b.label or "b"),
         times=(a.time, b.time),
+        sampling=sampled_distances(a, b, moved=any(g != a.grid for g in grids)),
     )
     for add in (_moments, _basins, _masses, _currents):
         found = add(found, a, b)
@@ -142,8 +146,15 @@ def snapshot(result: StoredResult, at: float | str | None = None) -> Snapshot:
             raise CaseError(msg, file=str(result.path))
         return Snapshot(density=held.density, current=held.current, **common)  # type: ignore[arg-type]
     k = -1 if at is None else result.index_of(_time(at))
-    time = float(result.times[k])
-    return Snapshot(density=result.density(k), current=result.current(k), time=time, **common)  # type: ignore[arg-type]
+    time, walkers = float(result.times[k]), result.walkers
+    seed = None if walkers is None else _seed(result)
+    drawn = {"walkers": walkers, "seed": seed, **common}
+    return Snapshot(density=result.density(k), current=result.current(k), time=time, **drawn)  # type: ignore[arg-type]
+
+
+def _seed(result: StoredResult) -> int:
+    """Seed of an ensemble, from its case."""
+    return int(tomllib.loads(result.case_text).get("ensemble", {}).get("seed", 0))
 
 
 def parse_tolerances(items: Sequence[str]) -> dict[str, float]:

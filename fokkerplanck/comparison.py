@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
+
+if TYPE_CHECKING:
+    from fokkerplanck.compare_sampling import SampledDistances
 
 __all__ = ["METRICS", "Comparison", "Snapshot"]
 
@@ -52,6 +55,8 @@ class Snapshot:
         When; None for a stationary density.
     label : str
         Where it comes from.
+    walkers, seed : int, optional
+        Of an ensemble; None for a density that was solved for.
     """
 
     grid: Grid
@@ -60,6 +65,8 @@ class Snapshot:
     loss: Array | None = None
     time: float | None = None
     label: str = ""
+    walkers: int | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if np.shape(self.density) != self.grid.shape:
@@ -85,6 +92,8 @@ class Comparison:
         Name -> largest value that passes.
     labels, times : tuple
         Where the two come from, and when.
+    sampling : SampledDistances or None
+        What sampling alone would give, where at least one is an ensemble.
     """
 
     metrics: dict[str, float | None]
@@ -94,6 +103,7 @@ class Comparison:
     tolerances: dict[str, float] = field(default_factory=dict)
     labels: tuple[str, str] = ("a", "b")
     times: tuple[float | None, float | None] = (None, None)
+    sampling: SampledDistances | None = None
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -130,7 +140,8 @@ class Comparison:
             for row in rows
         ]
         names = [f"{n}: {_described(*pair)}" for n, pair in zip("ab", self._ends(), strict=True)]
-        return "\n".join([*names, "", *lines, *(f"note: {n}" for n in self.notes)])
+        sampled = [] if self.sampling is None else ["", *self.sampling.lines()]
+        return "\n".join([*names, "", *lines, *(f"note: {n}" for n in self.notes), *sampled])
 
     def json(self) -> dict[str, Any]:
         """Metric names to numbers (null where infinite or unknown), then the rest."""
@@ -144,6 +155,7 @@ class Comparison:
             "passed": self.passed,
             "labels": list(self.labels),
             "times": list(self.times),
+            "sampling": None if self.sampling is None else self.sampling.json(),
         }
 
     def _ends(self) -> list[tuple[str, float | None]]:
@@ -154,7 +166,8 @@ class Comparison:
             "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in self.rows()
         )
         head = "<tr><th>metric</th><th>meaning</th><th>value</th><th>tolerance</th><th></th></tr>"
-        notes = "".join(f"<p>{note}</p>" for note in self.notes)
+        said = self.notes if self.sampling is None else (*self.notes, *self.sampling.lines())
+        notes = "".join(f"<p>{note}</p>" for note in said)
         return f"<table>{head}{body}</table>{notes}"
 
 

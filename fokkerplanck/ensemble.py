@@ -54,10 +54,11 @@ class Ensemble:
         return Walk(
             tables=self.fields.tables(factor),
             step=step,
-            kappa=self.plan.kappa,
+            kappa=self.plan.kappa if self.problem.grid.dim == 1 else 1.0,
             walls=self.problem.grid.walls,
             momentum=self.plan.momentum,
             seed=seed,
+            discrete=self.plan.dynamics == "sgd",
         )
 
     def follow(

@@ -257,7 +257,7 @@ class _Arrivals:
         step = ensemble.plan.step * longer
         walk = ensemble.walk(step, 1.0, seed)
         bridge = ensemble.plan.dynamics == "sde"
-        times, fate = first_hits(walk, starts, end, ensemble.problem, steps, bridge=bridge)
+        times, fate = first_hits(walk, starts, end, ensemble.problem.grid, steps, bridge=bridge)
         arrived, lost = fate > 0, fate < 0
         gone = int((fate == 0).sum())
         return cls(times[arrived] * step, times[lost] * step, gone, steps * step)

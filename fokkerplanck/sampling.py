@@ -36,6 +36,8 @@ Array = NDArray[np.float64]
 MEAN_SIZE = float(np.sqrt(2.0 / np.pi))
 #: Cells in which fewer walkers are expected are taken together in the chi-squared test.
 FEWEST = 5.0
+#: Probability below which two laws are called different.
+LEVEL = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,15 @@ class Agreement:
     p: float
 
     @property
+    def agrees(self) -> bool:
+        """Whether a statistic as large is seen in one of a hundred samples or more."""
+        return self.p >= LEVEL
+
+    @property
     def text(self) -> str:
         """A statement for tables."""
-        verdict = "agrees within sampling error" if self.p >= 0.01 else "differs"
-        return f"{verdict}: p = {self.p:.2g}"
+        verdict = "agrees within" if self.agrees else "differs by more than"
+        return f"{verdict} sampling error: p = {self.p:.2g}"
 
 
 def binomial_error(p: ArrayLike, walkers: int) -> Array:

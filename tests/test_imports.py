@@ -44,7 +44,17 @@ ROWS = [
     {"barrier_sweep", "annealing", "selection"},
     {"layout", "store", "stored_escape"},
     {"case"},
-    {"provenance", "record", "writer", "resume", "expect", "comparison", "compare", "plot"}
+    {
+        "provenance",
+        "record",
+        "writer",
+        "resume",
+        "expect",
+        "comparison",
+        "compare",
+        "compare_sampling",
+        "plot",
+    }
     | {"sgd_record"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_fit"},
