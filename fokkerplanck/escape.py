@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.refinement import Refined
     from fokkerplanck.relaxation import Spectrum
+    from fokkerplanck.selection import Selection
     from fokkerplanck.well_rates import RateMatrix
 
 __all__ = ["Escape", "Way"]
@@ -47,6 +48,7 @@ class Escape:
     spectrum: Spectrum | None = None
     spectrum_refined: tuple[Refined, ...] | None = None
     rates: RateMatrix | None = None
+    selection: Selection | None = None
     quasi_stationary: dict[str, QuasiStationary] = field(default_factory=dict)
 
     @classmethod
@@ -73,6 +75,11 @@ class Escape:
 
             tell("rates between wells")
             self.rates = rate_matrix(self.problem, radius=self.case.rates.radius)
+        if self.case.selection is not None:
+            from fokkerplanck.selection import select_minima
+
+            tell("selection of minima")
+            self.selection = select_minima(self.problem)
         for table in self.case.quasi_stationary:
             from fokkerplanck.metastability import quasi_stationary
 
@@ -91,6 +98,7 @@ class Escape:
             if modes is None
             else record.spectrum_json(modes, self.spectrum_refined),
             "rates": None if self.rates is None else record.rates_json(self.rates),
+            "selection": None if self.selection is None else self.selection.json(),
             "quasi_stationary": {
                 name: record.quasi_stationary_json(found)
                 for name, found in self.quasi_stationary.items()
@@ -151,15 +159,16 @@ def _passage_group(index: int, way: Way, problem: Problem) -> Group:
 
 def _check_wells(case: Case, problem: Problem) -> None:
     """Refuse rates and quasi-stationary densities where there are too few wells."""
-    if case.rates is None and not case.quasi_stationary:
+    asked = [key for key in ("rates", "selection") if getattr(case, key) is not None]
+    if not asked and not case.quasi_stationary:
         return
     from fokkerplanck.landscapes.critical import critical_points
 
     points = critical_points(problem.landscape, problem.grid)
     n = sum(p.kind == "minimum" for p in points)
-    if case.rates is not None and n < 2:
+    if asked and n < 2:
         msg = f"needs a landscape with at least two minima on the grid, this one has {n}"
-        raise CaseError(msg, file=_file(case), key="rates")
+        raise CaseError(msg, file=_file(case), key=asked[0])
     absorbs = any("absorbing" in pair for pair in problem.grid.walls)
     if case.quasi_stationary and n < (1 if absorbs else 2):
         msg = f"needs a well that can be left: two minima, or one and a wall that absorbs; got {n}"

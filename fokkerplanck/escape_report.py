@@ -30,6 +30,8 @@ def escape_tables(result: Mapping[str, Any]) -> Iterator[Table]:
         yield _modes(result["spectrum"], result["spectrum_modes"])
     if result["rates"]:
         yield _rates(result["rates"])
+    if result["selection"]:
+        yield _selection(result["selection"])
     if result["quasi_stationary"]:
         yield _exits(result["quasi_stationary"])
     rows = [*_refined_rows(result)]
@@ -121,6 +123,32 @@ def _rates(found: Mapping[str, Any]) -> Table:
         made.add_row(place(wells[i]), number(found["populations"][i], 5), *rates)
     if len(wells) > WELLS:
         made.add_row(f"... {len(wells) - WELLS} more", "")
+    return made
+
+
+def _selection(found: Mapping[str, Any]) -> Table:
+    """Tabulate the minima with their share and dwell times, measured and by two theories."""
+    theories = found["theories"]
+    made = table(("minimum", "left"), ("ln det H", "right"), (found["law"], "right"))
+    made.add_column("dwell time", justify="right")
+    for name, theory in theories.items():
+        made.add_column(name if theory["valid"] else f"[dim]{name}[/dim]", justify="right")
+    for k, well in enumerate(found["wells"][:WELLS]):
+        dwell = found["log10_dwell_times"] or [None] * len(found["wells"])
+        row = [place(well), number(found["log_determinants"][k], 4)]
+        row += [number(found["occupation"][k], 5), large(None, dwell[k], 5)]
+        for theory in theories.values():
+            time = large(None, theory["log10_dwell_times"][k], 3)
+            row.append(time if theory["valid"] else f"[dim]{time}[/dim]")
+        made.add_row(*row)
+    if len(found["wells"]) > WELLS:
+        made.add_row(f"... {len(found['wells']) - WELLS} more")
+    for name, theory in theories.items():
+        if theory["note"]:
+            made.caption = "\n".join(
+                [*filter(None, [made.caption and str(made.caption)]), f"{name}: {theory['note']}"]
+            )
+    made.caption_justify = "left"
     return made
 
 

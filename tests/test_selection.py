@@ -106,3 +106,39 @@ def test_refuses_one_well_and_schedules():
     changing = replace(fp.noise.white(0.1), schedule=Schedule.expression("exp(-t)"))
     with pytest.raises(CaseError, match="changes in time"):
         selected(changing)
+
+
+CASE = """
+[grid]
+x = { min = -2.0, max = 3.2, cells = 256 }
+[landscape]
+kind = "expression"
+loss = "(x**2 - 1)**2 * exp(-x) / 4"
+[noise]
+kind = "hessian"
+learning_rate = 0.04
+batch_size = 1
+[selection]
+[[expect]]
+quantity = "selection.occupation.0"
+value = 5.857e-5
+rtol = 1e-3
+"""
+
+
+def test_case_asks_for_it(tmp_path, capsys):
+    from fokkerplanck.case import parse_case
+    from fokkerplanck.report import print_run
+
+    case = parse_case(CASE)
+    result = case.run(tmp_path / "a.h5")
+    assert result.passed
+    found = selected(fp.noise.hessian(0.04, 1), grid=fp.Grid.line(-2.0, 3.2, 256))
+    assert result.json()["selection"] == found.json()
+    print_run(result.json())
+    shown = capsys.readouterr().out
+    assert "density-diffusion" in shown
+    assert "not white" in shown
+    changed = CASE.replace("[selection]", "schedule = { times = [1], factor = [0.5] }\n[selection]")
+    with pytest.raises(CaseError, match="selection"):
+        parse_case(changed)

@@ -29,6 +29,7 @@ RESULTS: dict[str, str | None] = {
     "spectrum": "spectrum",
     "spectrum_modes": "spectrum",
     "rates": "rates",
+    "selection": "selection",
     "quasi_stationary": "quasi_stationary",
     "wall_seconds": None,
 }
@@ -60,9 +61,13 @@ def _cells(case: Case) -> int:
 
 
 def _something_to_do(case: Case) -> Iterator[Mistake]:
-    escape = (case.passage, case.spectrum, case.rates, case.quasi_stationary)
-    if not any((case.evolve, case.stationary, *escape)):
-        tables = "[evolve], [stationary], [[passage]], [spectrum], [rates] or [[quasi_stationary]]"
+    rates = (case.rates, case.selection)
+    escape = (case.passage, case.spectrum, case.quasi_stationary, *rates)
+    if not any(
+        table is not None and table != () for table in (case.evolve, case.stationary, *escape)
+    ):
+        tables = "[evolve], [stationary], [[passage]], [spectrum], [rates], [selection] or "
+        tables += "[[quasi_stationary]]"
         yield "evolve", f"nothing to compute: the case needs a table {tables}"
     if case.evolve is not None and case.initial is None:
         yield "initial", "missing table [initial]: [evolve] starts from a density"

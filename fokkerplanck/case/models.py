@@ -26,6 +26,7 @@ from fokkerplanck.case.passage_tables import (
     PassageTable,
     QuasiStationaryTable,
     RatesTable,
+    SelectionTable,
     SpectrumTable,
 )
 from fokkerplanck.case.sgd_tables import SgdTable, Unit
@@ -250,6 +251,7 @@ class Case(Table):
     passage: tuple[PassageTable, ...] = ()
     spectrum: SpectrumTable | None = None
     rates: RatesTable | None = None
+    selection: SelectionTable | None = None
     quasi_stationary: tuple[QuasiStationaryTable, ...] = ()
     expect: tuple[ExpectTable, ...] = ()
 

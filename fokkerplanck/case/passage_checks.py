@@ -17,6 +17,7 @@ TIMELESS = {
     "passage": "a mean passage time would depend on the time of the start",
     "spectrum": "there are no modes that decay at fixed rates",
     "rates": "there are no rates that stay the same",
+    "selection": "no law of the wells is kept",
     "quasi_stationary": "no density keeps its shape",
 }
 

@@ -1,4 +1,4 @@
-"""The tables [spectrum], [[passage]], [rates], [[quasi_stationary]]: what is asked of escape."""
+"""What is asked of escape: [spectrum], [[passage]], [rates], [[quasi_stationary]], [selection]."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from fokkerplanck.case.ensemble_tables import PassageMethod
 from fokkerplanck.case.set_tables import FROM, TO, FromTable, ToTable
 from fokkerplanck.case.values import Positive, Table, Vector, refuse
 
-__all__ = ["PassageTable", "QuasiStationaryTable", "RatesTable", "SpectrumTable"]
+__all__ = [
+    "PassageTable",
+    "QuasiStationaryTable",
+    "RatesTable",
+    "SelectionTable",
+    "SpectrumTable",
+]
 
 #: most slow modes that are kept: each is two arrays of the size of the grid
 MOST_MODES = 50
@@ -66,6 +72,10 @@ class RatesTable(Table):
     """Find the rates between all wells of the landscape."""
 
     radius: Positive | None = Field(None, description="a number > 0: radius of the wells' cores")
+
+
+class SelectionTable(Table):
+    """Find how full and how long kept each minimum is, with two theories beside it."""
 
 
 class QuasiStationaryTable(Table):
