@@ -59,16 +59,17 @@ def _when(rate: Rate, start: float, count: float) -> float:
     if count <= 0:
         return start
     low, before = start, 0.0  # the clock stands at `before` at the time `low`
-    width = count / float(rate(np.array(start)))
+    width = count / float(rate(np.array(start))) / 1024
     while True:
         high = low + width
-        if not high < LATEST:
-            msg = f"the schedule never comes to {count:g} more steps after t = {start:g}"
-            raise CaseError(msg, key="noise.schedule")
-        gain = _one(rate, low, high)
+        gain = _gain(rate, low, high)
         if before + gain >= count:
             break
-        low, before, width = high, before + gain, 2 * width
+        if np.isfinite(gain):
+            low, before, width = high, before + gain, 2 * width
+        elif (width := width / 4) <= np.spacing(low):
+            msg = f"the schedule never comes to {count:g} more steps or samples after t = {start:g}"
+            raise CaseError(msg, key="noise.schedule")
     guess = low + (high - low) * (count - before) / gain
     for _ in range(ITERATIONS):
         if not low < guess < high:
@@ -85,6 +86,15 @@ def _when(rate: Rate, start: float, count: float) -> float:
             return guess + step if low <= guess + step <= high else guess
         guess += step
     return guess
+
+
+def _gain(rate: Rate, low: float, high: float) -> float:
+    """Find how far the clock goes; minus infinity where the rate has no value any more."""
+    try:
+        gain = _one(rate, low, high)
+    except CaseError:
+        return -np.inf
+    return gain if high < LATEST and np.isfinite(gain) else -np.inf
 
 
 def _one(rate: Rate, low: float, high: float) -> float:
