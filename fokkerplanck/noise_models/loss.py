@@ -132,7 +132,7 @@ class LossNoise(Noise):
         msg = (
             f"noise that goes with the loss needs L > 0, but L{offset} is "
             f"{loss[k] + self.offset:.6g} at {where}: there it would vanish and the place never be "
-            f"left; noise.offset is added to L, and one above {max(-loss[k], 0.0):.6g} makes it "
+            f"left; noise.offset is added to L, and one above {max(0.0, -loss[k]):.6g} makes it "
             "positive (quote it with the result)"
         )
         raise CaseError(msg, key="noise.offset")
