@@ -20,7 +20,7 @@ from fokkerplanck.theory.wells import Wells, degenerate, find_wells
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
 
-__all__ = ["ESCAPES", "PASSAGE", "SLOWEST", "said"]
+__all__ = ["ESCAPES", "KNOWN", "PASSAGE", "SLOWEST", "said"]
 
 LOG10 = log(10.0)
 #: From the logarithm of a mean time; the time is distributed exponentially.

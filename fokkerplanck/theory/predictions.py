@@ -16,6 +16,8 @@ from fokkerplanck.theory.linear import initial_moments, linear_process, snapshot
 from fokkerplanck.theory.prediction import Prediction, entry, is_index, pick, unknown
 from fokkerplanck.theory.quadrature_predictions import QUADRATURES
 from fokkerplanck.theory.ring import driven_ring
+from fokkerplanck.theory.sgd_predictions import SGD_ESCAPES
+from fokkerplanck.theory.stationary_predictions import STATIONARY
 
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
@@ -207,4 +209,6 @@ PREDICTIONS: dict[str, Callable[[Any, Any, str], Prediction]] = {
     "ornstein-uhlenbeck": _ornstein_uhlenbeck,
     **ESCAPES,
     **QUADRATURES,
+    **SGD_ESCAPES,
+    **STATIONARY,
 }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.descent_path import DescentPath, Surface, descent_path
 from fokkerplanck.landscapes.newton import Box
+from fokkerplanck.theory.sgd_across import factor_across
 from fokkerplanck.theory.sgd_escape import SgdEscape
 
 __all__ = ["along_path", "path_switches"]
@@ -20,9 +19,6 @@ LOOKS, HALVINGS = 4, 80
 #: A path that strays from the straight line by less than this part of it is straight, and a
 #: Hessian with less than this part off its axes has the axes of the path.
 STRAIGHT = 1e-6
-#: Step of differences of the Hessian, and distance from the ends at which to start and stop, in
-#: lengths of the path.
-STEP, MARGIN = 1e-3, 1e-4
 
 
 def along_path(
@@ -66,7 +62,8 @@ def along_path(
     across, faults = 0.0, _crooked(wrapped, path, switches)
     if not faults and path.saddle.size > 1:
         try:
-            across = _factor_across(wrapped, path, switches[0])
+            border = float(np.linalg.norm(path.at(np.array(switches))[0] - path.minimum))
+            across = factor_across(wrapped, path.minimum, path.saddle, border)
         except CaseError as error:
             faults = (str(error),)
     law = SgdEscape.of(*ends, high - low, eb, share, across=across)
@@ -114,91 +111,6 @@ def _crooked(landscape: Surface, path: DescentPath, switches: list[float]) -> tu
     if len(switches) != 1:
         return (f"the noise switches {len(switches)} times on the path",)
     return ()
-
-
-def _factor_across(landscape: Surface, path: DescentPath, switch: float) -> float:
-    r"""Logarithm of the factor that curvatures h(x) across a straight path give the time.
-
-    With noise ``D`` along and ``M`` across (those of minimum or saddle, over eb), the curvature
-    ``Q`` of the quasi-potential across obeys on the way up
-
-        Q' = h' / D + (h Q + Q h - 2 Q M Q) / L',    Q = M^-1 h = 1 at the minimum,
-
-    and the time gets ``exp int tr(M Q - h) / L' dx`` (the prefactor of F. Bouchet and J. Reygner,
-    Ann. Henri Poincare 17 (2016) 3499, which is 1 in detailed balance). At the switch Q jumps
-    because the border is a curved surface ``x = c + y.K y / 2``: by ``L' (1/D_a - 1/D_b) K``.
-    """
-    e, far = _unit(path), float(np.linalg.norm(path.saddle - path.minimum))
-    basis = np.linalg.svd(e[None])[2][1:].T
-    border = float((path.at(np.array([switch]))[0] - path.minimum) @ e)
-
-    def local(x: float) -> tuple[float, float, Array]:
-        """Slope, curvature along and curvatures across, at a distance from the minimum."""
-        p = path.minimum + x * e
-        h = landscape.hessian(p)
-        return float(landscape.gradient(p) @ e), float(e @ h @ e), basis.T @ h @ basis
-
-    well, top = ((abs(along), across) for _, along, across in (local(0.0), local(far)))
-    changes = [np.abs(local(x)[2] - well[1]).max() for x in np.linspace(0, far, 33)]
-    if max(changes) <= STRAIGHT * np.abs(well[1]).max():
-        return 0.0
-    step, margin = STEP * far, MARGIN * far
-    q = _start(local, well, margin)
-    q, before = _climbed(local, well, q, (margin, border), step)
-    q = q + (1 / well[0] - 1 / top[0]) * _border_bend(local, border, step)
-    _, after = _climbed(local, top, q, (border, far - margin), step)
-    return before + after
-
-
-Local = Callable[[float], tuple[float, float, Array]]
-
-
-def _start(local: Local, noise: tuple[float, Array], x: float) -> Array:
-    """Find Q next to the minimum, ``1 + x Q1``, to first order."""
-    along, across = noise
-    h, vectors = np.linalg.eigh(across)
-    # Q1 = h' / D + (2 h' - M Q1 - Q1 M) / L'', and D = L'' here
-    slope = vectors.T @ ((local(x)[2] - across) / x) @ vectors
-    q1 = 3 * slope / (along + h[:, None] + h)
-    return np.asarray(np.eye(h.size) + x * (vectors @ q1 @ vectors.T))
-
-
-def _climbed(
-    local: Local,
-    noise: tuple[float, Array],
-    q: Array,
-    span: tuple[float, float],
-    step: float,
-) -> tuple[Array, float]:
-    """Follow Q on a stretch of the way up; its end, and the integral."""
-    from scipy.integrate import solve_ivp
-
-    along, across = noise
-    n = len(q)
-
-    def slope(x: float, y: Array) -> Array:
-        q = y[:-1].reshape(n, n)
-        pull, _, h = local(x)
-        bent = (local(x + step)[2] - local(x - step)[2]) / (2 * step)
-        change = bent / along + (h @ q + q @ h - 2 * q @ across @ q) / pull
-        return np.append(change.ravel(), np.trace(across @ q - h) / pull)
-
-    found = solve_ivp(slope, span, np.append(q.ravel(), 0.0), method="LSODA", rtol=1e-9, atol=1e-11)
-    end = found.y[:, -1]
-    if found.status != 0 or not np.isfinite(end).all():
-        msg = "the curvature of the quasi-potential across the path grows without bound"
-        raise CaseError(msg)
-    return end[:-1].reshape(n, n), float(end[-1])
-
-
-def _border_bend(local: Local, x: float, step: float) -> Array:
-    """``L' K`` of the surface where the Hessian turns singular, ``x = c + y.K y / 2``."""
-    low, here, high = (local(x + k * step) for k in (-1, 0, 1))
-    third = (high[1] - low[1]) / (2 * step)
-    first = (high[2] - low[2]) / (2 * step)
-    second = (high[2] - 2 * here[2] + low[2]) / step**2
-    bend = second - 2 * first @ np.linalg.solve(here[2], first)
-    return np.asarray(-here[0] / third * bend)
 
 
 def _unit(path: DescentPath) -> Array:
