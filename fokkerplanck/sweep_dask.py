@@ -8,7 +8,9 @@ under the same path. When a worker dies, the scheduler gives its points to anoth
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -55,7 +57,8 @@ def solve_with_dask(
         return future
 
     try:
-        arriving = as_completed([submit(p) for _, p in zip(range(AHEAD), waiting, strict=False)])
+        first = [submit(point) for point in islice(waiting, AHEAD)]
+        arriving = as_completed(first, loop=client.loop)
         for future in arriving:
             index = running.pop(future.key)
             try:
@@ -63,6 +66,9 @@ def solve_with_dask(
             except KilledWorker as error:
                 deaths = getattr(error, "allowed_failures", 0) + 1
                 outcome = Outcome("crashed", f"{deaths} workers died on this point")
+            except CancelledError as error:
+                msg = f"{address}: the scheduler was lost; --resume goes on"
+                raise DataError(msg) from error
             except Exception as error:
                 msg = f"{address}: a worker could not begin: {type(error).__name__}: {error}; "
                 msg += "workers need the same fokkerplanck; --resume goes on"
@@ -71,9 +77,6 @@ def solve_with_dask(
             future.release()
             if (point := next(waiting, None)) is not None:
                 arriving.add(submit(point))
-        if running:
-            msg = f"{address}: the scheduler was lost; --resume goes on"
-            raise DataError(msg)
     finally:
         with suppress(Exception):  # the scheduler may be gone
             client.cancel([f"{name}-{index}" for index in running.values()], force=True)

@@ -147,7 +147,11 @@ def _column(file: Any, name: str, values: Any, about: str) -> None:
 
 
 def _json(outcome: Outcome) -> str:
-    return "" if outcome.result is None else json.dumps(outcome.result, allow_nan=False)
+    return (
+        ""
+        if outcome.result is None
+        else json.dumps(outcome.result, allow_nan=False, sort_keys=True)
+    )
 
 
 def _outcome(status: str, message: str, result: str) -> Outcome:
