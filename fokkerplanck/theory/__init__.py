@@ -4,12 +4,21 @@ One module per subject: `ornstein_uhlenbeck` (linear processes), `gaussian` (nor
 cells), `distances` (between normal laws), `boltzmann` (known stationary densities), `ring` (driven
 currents); of escape, `kramers` (a line), `eyring_kramers` (any dimension), `density_diffusion`
 (noise that is the Hessian), `quasipotential` (without detailed balance) and `passage_forms`
-(linear drift and simpler). `passage_quadrature` and `relaxation_quadrature` are exact on a line
-with any drift and noise; `predictions` has what cases may name.
+(linear drift and simpler); of SGD, `three_factors` (stationary laws, continuous and discrete),
+`discrete_steps`, `sgd_escape`, `sgd_path`, `sgd_across` (escape in any dimension), `varying_noise`
+(any noise that varies, in any reading), `annealing` and `equal_ratio`. `passage_quadrature` and
+`relaxation_quadrature` are exact on a line with any drift and noise; `predictions` has what cases
+may name.
 """
 
 from __future__ import annotations
 
+from fokkerplanck.theory.annealing import (
+    annealed_covariance,
+    annealed_mean,
+    annealed_variance,
+    scheduled_covariance,
+)
 from fokkerplanck.theory.boltzmann import (
     Boltzmann,
     boltzmann_density,
@@ -18,6 +27,8 @@ from fokkerplanck.theory.boltzmann import (
     zero_current_line,
 )
 from fokkerplanck.theory.density_diffusion import FrozenEscape
+from fokkerplanck.theory.discrete_steps import after_steps
+from fokkerplanck.theory.equal_ratio import Equivalence, equivalent
 from fokkerplanck.theory.eyring_kramers import EscapeRate, eyring_kramers, langer, over_paths
 from fokkerplanck.theory.gaussian import gaussian_cells, gaussian_density
 from fokkerplanck.theory.kramers import (
@@ -44,11 +55,23 @@ from fokkerplanck.theory.quasipotential import (
 )
 from fokkerplanck.theory.relaxation_quadrature import LineRate, escape_rate, relaxation_rate
 from fokkerplanck.theory.ring import DrivenRing, driven_ring
+from fokkerplanck.theory.sgd_escape import SgdEscape
+from fokkerplanck.theory.sgd_path import along_path
+from fokkerplanck.theory.three_factors import (
+    continuous_covariance,
+    continuous_excess_loss,
+    discrete_covariance,
+    discrete_excess_loss,
+    excess_loss,
+    heavy_ball,
+)
+from fokkerplanck.theory.varying_noise import basin_log_ratio, varying_noise_log_time
 
 __all__ = [
     "PREDICTIONS",
     "Boltzmann",
     "DrivenRing",
+    "Equivalence",
     "EscapeRate",
     "FrozenEscape",
     "LinePassage",
@@ -56,14 +79,28 @@ __all__ = [
     "LineRate",
     "OrnsteinUhlenbeck",
     "Prediction",
+    "SgdEscape",
     "TwoWells",
+    "after_steps",
+    "along_path",
+    "annealed_covariance",
+    "annealed_mean",
+    "annealed_variance",
+    "basin_log_ratio",
     "boltzmann_density",
+    "continuous_covariance",
+    "continuous_excess_loss",
+    "discrete_covariance",
+    "discrete_excess_loss",
     "driven_ring",
+    "equivalent",
     "escape_rate",
+    "excess_loss",
     "exit_passage",
     "eyring_kramers",
     "gaussian_cells",
     "gaussian_density",
+    "heavy_ball",
     "kramers_correction",
     "kramers_log_time",
     "kramers_time",
@@ -75,9 +112,11 @@ __all__ = [
     "over_paths",
     "quartic_partition",
     "relaxation_rate",
+    "scheduled_covariance",
     "separable_quasipotential",
     "stationary_masses",
     "two_wells",
+    "varying_noise_log_time",
     "virial_balance",
     "zero_current_line",
 ]
