@@ -100,6 +100,12 @@ def plane(name: str, old: str, new: str, *says: str) -> Broken:
     return Broken(name, old, new, says, PLANE)
 
 
+def sgd(name: str, noise: str, table: str, *says: str) -> Broken:
+    """Put a noise and a table [sgd] into the line."""
+    given = f"{noise}\n[sgd]\n{table}" if table else noise
+    return Broken(name, WHITE + '\nreading = "ito"', given, says)
+
+
 def escape(name: str, old: str, new: str, *says: str) -> Broken:
     return Broken(name, old, new, says, ESCAPE)
 
@@ -113,6 +119,8 @@ def loss(name: str, formula: str, *says: str) -> Broken:
 
 
 WHITE = 'kind = "white"\ntemperature = 0.1'
+HESSIAN = 'kind = "hessian"'
+RATES = "learning_rate = 0.1\nbatch_size = 8"
 TIMES = '{ start = 0.1, stop = 1.0, count = 3, spacing = "log" }'
 START = 'kind = "gaussian"\nmean = [-1.0]\nstd = [0.2]'
 TO = "to = { centre = [1.0], radius = 0.25 }"
@@ -271,6 +279,71 @@ BROKEN = [
         "noise.floor",
         "infinite",
     ),
+    # hyper-parameters
+    sgd("sgd alone", HESSIAN, "momentum = 0.9", "sgd.learning_rate", "sgd.batch_size", "missing"),
+    sgd("no hyper-parameters", HESSIAN, "", "noise.learning_rate", "noise.batch_size", "[sgd]"),
+    sgd(
+        "two learning rates",
+        HESSIAN + "\nlearning_rate = 0.2",
+        RATES,
+        "noise.learning_rate",
+        "0.2",
+        "sgd.learning_rate is 0.1",
+    ),
+    sgd(
+        "size of the data in two readings",
+        HESSIAN + "\ndataset_size = 100",
+        RATES + "\ndataset_size = 100",
+        "noise.dataset_size",
+        "sgd.replacement",
+    ),
+    sgd("drawn from nowhere", HESSIAN, RATES + "\nreplacement = false", "sgd", "dataset_size"),
+    sgd(
+        "full batches",
+        HESSIAN,
+        RATES + "\nreplacement = false\ndataset_size = 8",
+        "sgd",
+        "batches of 8",
+        "batch_size < dataset_size",
+    ),
+    sgd("momentum of one", HESSIAN, RATES + "\nmomentum = 1", "sgd.momentum", "< 1", "got 1"),
+    sgd("negative decay", HESSIAN, RATES + "\nweight_decay = -1", "sgd.weight_decay", ">= 0"),
+    sgd("unknown key of sgd", HESSIAN, RATES + "\nlr = 1", "sgd.lr", "unknown key", "momentum"),
+    sgd("steps that diverge", HESSIAN, RATES.replace("0.1", "1.0"), "sgd.learning_rate", "below 1"),
+    sgd(
+        "steps that diverge under the old keys",
+        HESSIAN + "\nlearning_rate = 1.0\nbatch_size = 8",
+        "",
+        "noise.learning_rate",
+        "diverges",
+    ),
+    sgd("loss that vanishes", 'kind = "loss"', RATES, "noise.offset", "x = -1", "above 0"),
+    sgd("no covariance", 'kind = "covariance"', RATES, "noise.covariance", "holds no covariance"),
+    sgd(
+        "covariance that turns negative",
+        'kind = "covariance"\ncovariance = "x"',
+        RATES,
+        "noise.covariance",
+        "cell (0,)",
+    ),
+    sgd(
+        "rates of given noise",
+        WHITE + '\nschedule = { learning_rate = "0.1/(1 + t)" }',
+        RATES,
+        "noise.schedule",
+        "give noise of kind white a factor",
+    )._replace(base=LINE.replace("[stationary]", "")),
+    line(
+        "epochs of white noise", "times = {", 'unit = "epochs"\ntimes = {', "evolve.unit", "[sgd]"
+    ),
+    line("unknown unit", "times = {", 'unit = "weeks"\ntimes = {', "evolve.unit", '"steps"'),
+    sgd(
+        "epochs of nothing",
+        HESSIAN,
+        RATES,
+        "evolve.unit",
+        "sgd.dataset_size",
+    )._replace(base=LINE.replace("times = {", 'unit = "epochs"\ntimes = {')),
     line(
         "unequal schedule",
         "temperature = 0.1",

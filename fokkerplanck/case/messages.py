@@ -235,6 +235,7 @@ RULES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "literal_error": _choice,
     "greater_than": lambda c: f"must be > {c['gt']:g}",
     "greater_than_equal": lambda c: f"must be >= {c['ge']:g}",
+    "less_than": lambda c: f"must be < {c['lt']:g}",
     "less_than_equal": lambda c: f"must be <= {c['le']:g}",
     "too_short": lambda c: f"needs at least {_entries(c['min_length'])}",
     "too_long": lambda c: f"has at most {_entries(c['max_length'])}",
