@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fokkerplanck.passage import Passage
     from fokkerplanck.progress import Progress
     from fokkerplanck.relaxation import Spectrum
+    from fokkerplanck.sampled_passage import SampledPassage
     from fokkerplanck.steady_state import Stationary
     from fokkerplanck.survival import Survival
     from fokkerplanck.transitions import ReactiveCurrent
@@ -95,8 +96,13 @@ class RunResult:
 
     @property
     def passages(self) -> dict[str, Passage]:
-        """Passages by name, in the order of the case."""
+        """Passages that were solved for, by name, in the order of the case."""
         return {w.table.name: w.passage for w in self.escape.ways if w.passage is not None}
+
+    @property
+    def sampled(self) -> dict[str, SampledPassage]:
+        """Passages found by walkers, by name, in the order of the case."""
+        return {w.table.name: w.sampled for w in self.escape.ways if w.sampled is not None}
 
     @property
     def reactive(self) -> dict[str, ReactiveCurrent]:
