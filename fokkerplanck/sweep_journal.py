@@ -55,12 +55,16 @@ class Journal:
         self.path = path
         try:
             self._file = path.open("r+b" if keep else "a+b")
+        except OSError as error:
+            raise self._problem(error) from error
+        try:
             self._lock()
             self._file.truncate(keep)
             self._file.seek(keep)
             if not keep:
                 self._write({"format": JOURNAL, "format_version": VERSION, **header.json()})
         except OSError as error:
+            self._file.close()
             raise self._problem(error) from error
 
     def __enter__(self) -> Self:
