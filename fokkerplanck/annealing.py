@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
 from scipy.linalg import expm
 
 from fokkerplanck import observe
@@ -31,6 +32,8 @@ SHAPES: dict[str, Callable[[Array, float], Array]] = {
     "linear": lambda u, cold: 1 + (cold - 1) * u,
     "inverse": lambda u, cold: 1 / (1 + (1 / cold - 1) * u),
 }
+#: Stairs on which the chain of wells is followed.
+CHAIN_STAIRS = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +52,8 @@ class Annealing:
         hyper-parameters.
     occupation : ndarray, shape (n, wells)
         Probability in the basin of each minimum at the end.
-    error : float
-        Largest error of an occupation that is left by the stairs (extrapolated).
+    error : ndarray, shape (n, wells)
+        Bound on what the stairs leave in each occupation, which is extrapolated.
     chain : ndarray, shape (n, wells)
         The same from the chain of wells alone, ``dP/dt = P K(t)`` with the transition rates at the
         noise of each moment: right when the wells are metastable all the way.
@@ -63,7 +66,7 @@ class Annealing:
     steps_of_growth: Array | None
     steps_of_decay: Array | None
     occupation: Array
-    error: float
+    error: Array
     chain: Array
     levels: Array = field(repr=False)
     log_rates: Array = field(repr=False)
@@ -175,16 +178,16 @@ def anneal(
     matrices = [rate_matrix(_with_factor(problem, s), [m.position for m in minima]) for s in levels]
     start = observe.basin_masses(labels, len(minima), problem.grid, p)
     log_rates = np.array([m.log10_rates for m in matrices]) * np.log(10)
-    sgd = getattr(problem, "sgd", None)
-    growth = None if sgd is None else times / sgd.step
+    fine_rates = _between(log_rates, levels, _levels(shape, cold, CHAIN_STAIRS))
+    growth = None if problem.sgd is None else times / problem.sgd.step
     return Annealing(
         tuple(minima),
         times,
         growth,
         None if growth is None else growth * _mean_inverse(shape, cold),
         occupation,
-        float(np.abs(fine - coarse).max() / 3),
-        np.array([_chain(start, log_rates, d) for d in times]),
+        np.abs(fine - coarse) / 3,
+        np.array([_chain(start, fine_rates, d) for d in times]),
         levels,
         log_rates,
     )
@@ -235,6 +238,14 @@ def _final(
     schedule = Schedule.steps(tuple(times), tuple(levels))
     changed = replace(problem, noise=replace(problem.noise, schedule=schedule))
     return np.asarray(evolve(changed, initial, [duration], tolerance=tolerance).density[-1])
+
+
+def _between(log_rates: Array, levels: Array, wanted: Array) -> Array:
+    """Rates at other levels: their logarithms are smooth, nearly linear, in the inverse level."""
+    out = np.full((wanted.size, *log_rates.shape[1:]), -np.inf)
+    for i, j in zip(*np.nonzero(np.isfinite(log_rates).all(axis=0)), strict=True):
+        out[:, i, j] = CubicSpline(1 / levels, log_rates[:, i, j])(1 / wanted)
+    return out
 
 
 def _chain(start: Array, log_rates: Array, duration: float) -> Array:

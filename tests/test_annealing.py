@@ -38,8 +38,8 @@ def test_slow_annealing_leaves_a_power_of_its_duration():
     assert abs(gaps[-1]) < 0.1
     assert found.occupation.sum(axis=1) == pytest.approx(1.0, abs=1e-8)
     # the chain of wells says the same without solving any density
-    left = found.occupation[2:, 1], found.chain[2:, 1]
-    np.testing.assert_allclose(*left, rtol=0.04)
+    left = found.occupation[3:, 1], found.chain[3:, 1]
+    np.testing.assert_allclose(*left, rtol=5e-3)
 
 
 def test_fast_annealing_keeps_the_well_of_the_start():
@@ -56,9 +56,9 @@ def test_stairs_are_extrapolated_to_the_smooth_schedule():
     density = fp.evolve(changed, right(problem), [tau], tolerance=1e-6).density[-1]
     found = anneal(problem, right(problem), [tau], cold=cold, stairs=32)
     left = density[GRID.axes[0].centres < 0.101031257881011].sum() * GRID.volume
-    assert found.occupation[0, 0] == pytest.approx(left, abs=max(3e-5, 2 * found.error))
+    assert found.occupation[0, 0] == pytest.approx(left, abs=max(3e-5, 2 * found.error.max()))
     finer = anneal(problem, right(problem), [tau], cold=cold, stairs=64)
-    assert found.error / finer.error == pytest.approx(4, rel=0.1)
+    assert found.error.max() / finer.error.max() == pytest.approx(4, rel=0.1)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
