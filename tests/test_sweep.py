@@ -275,7 +275,7 @@ def test_command_gives_one_json_object(capsys):
     assert [p["status"] for p in found["points"]] == ["done", "done", "failed"]
     assert found["points"][2]["values"] == {T: -1}
     assert found["points"][0]["quantities"]["grid.cells.0"] == 48
-    # the barrier, 1/4; the law knows that few fall back from the target, erf(1/sqrt(2 T))
+    # the barrier, 1/4, but for how few are turned back so far behind the top
     assert found["fits"][0]["predicted"]["kramers"]["slope"] == pytest.approx(0.25, rel=1e-8)
     assert found["tally"] == {"done": 2, "failed": 1}
 
