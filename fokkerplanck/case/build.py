@@ -232,11 +232,13 @@ def _schedule(case: Case) -> Schedule | None:
 
 def _check_schedule(case: Case, made: Problem) -> None:
     """Fail here rather than halfway through the evolution."""
-    for time in (0.0, *times(case)):
-        if made.schedule is not None:
+    until = np.array([0.0, *times(case)])
+    if made.schedule is not None:
+        for time in until:
             made.schedule.factor(float(time))
-        if made.sgd is not None:
-            made.sgd.learning_rate_at(time)
+    if made.sgd is not None and made.sgd.scheduled:
+        made.sgd.batch_size_at(until)
+        made.sgd.steps(until)  # positive learning rates all the way
 
 
 def _force(case: Case) -> Force | None:
