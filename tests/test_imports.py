@@ -86,7 +86,9 @@ ROWS = [
 #: The one call against the stream: `load_case(path).run()`, imported inside the method.
 AGAINST = {("case", "run")}
 #: All that the numerics may import, apart from the standard library.
-NUMERICS = {"numpy", "scipy", "numba", "mpmath", "fipy", "threadpoolctl", "fokkerplanck"}
+NUMERICS = {"numpy", "scipy", "numba", "llvmlite", "mpmath", "fipy", "threadpoolctl"} | {
+    "fokkerplanck"
+}
 ROW = {room: k for k, rooms in enumerate(ROWS) for room in rooms}
 
 

@@ -1,0 +1,508 @@
+"""Compiled loops of walkers: random numbers, a step on a line, a step in the plane, first hits.
+
+A block of `LANES` walkers lives in arrays on the stack, so that the compiler sees that they do not
+overlap and turns each loop over lanes into vector instructions. No fast-math: products that are
+fused say so (`fma`), hence a walker's path has the same bits in every lane, block and thread.
+"""
+
+# Everything that a cached kernel calls stands in this file, but for the words of llvm.py:
+# numba does not notice edits of another file.
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import carray, float64, int64, njit, uint64
+
+from fokkerplanck.solvers.llvm import bits, fma, from_bits, integers, reals, sqrt, words
+
+__all__ = ["LANES", "fill_normals_kernel", "line_walk_kernel"]
+
+#: Walkers of a block: about 20 kB of state, so that it stays in the first-level cache.
+LANES = 256
+#: Rows of a block: of its integers, its numbers and its counters.
+STREAM, NUMBER, BORN, INTEGERS = 0, 4, 5, 6
+X, Y, P, D, NEARNESS, Z, SPARE, REALS = 0, 1, 2, 3, 4, 5, 6, 7
+CLOCK, LIVE, NEXT, STOP, COUNTERS = 0, 1, 2, 3, 4
+STATES, NUMBERS = 4 * LANES, REALS * LANES
+#: Fates of walkers that reach no target: still on the way, ended at an absorbing wall.
+WALKING, LOST = -1, -2
+REFLECTING, ABSORBING, PERIODIC = 0, 1, 2
+DISC, BOX, HALF_PLANE, LEVEL = 0, 1, 2, 3
+#: A crossing between two steps is not looked into below the probability exp(-NEAR).
+NEAR = 24.0
+
+_inline = {"forceinline": True, "error_model": "numpy"}
+_kernel = {"cache": True, "nogil": True, "error_model": "numpy"}
+_SIGN, _SQRT_HALF = int64(-(2**63)), int64(0x3FE6A09E667F3BCD)
+
+
+# --- random numbers -----------------------------------------------------------------------------
+
+
+@njit(**_inline)
+def _mix(z):
+    """Finaliser of splitmix64: a bijection of 64-bit words."""
+    z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> uint64(27))) * uint64(0x94D049BB133111EB)
+    return z ^ (z >> uint64(31))
+
+
+@njit(**_inline)
+def _seed(s, i, seed, walker):
+    """State of xoshiro256++ in lane i from the seed and the walker's number."""
+    gamma = uint64(0x9E3779B97F4A7C15)
+    base = _mix(_mix(seed + gamma) ^ (uint64(walker) * gamma))
+    for k in range(4):
+        s[k * LANES + i] = _mix(base + uint64(k + 1) * gamma)
+
+
+@njit(**_inline)
+def _turn(x, k):
+    return (x << uint64(k)) | (x >> uint64(64 - k))
+
+
+@njit(**_inline)
+def _next(a, b, c, d):
+    """One step of xoshiro256++: the word and the four words of the new state."""
+    word = _turn(a + d, 23) + a
+    t = b << uint64(17)
+    c ^= a
+    d ^= b
+    b ^= c
+    a ^= d
+    return word, a, b, c ^ t, _turn(d, 45)
+
+
+@njit(**_inline)
+def _word(s, i):
+    """Draw a word from the stream of lane i."""
+    word, s[i], s[LANES + i], s[2 * LANES + i], s[3 * LANES + i] = _next(
+        s[i], s[LANES + i], s[2 * LANES + i], s[3 * LANES + i]
+    )
+    return word
+
+
+@njit(**_inline)
+def _uniform(s, i):
+    """Draw from (0, 1), in steps of 2^-53, from the stream of lane i."""
+    return (float64(int64(_word(s, i) >> uint64(11))) + 0.5) * 2.0**-53
+
+
+@njit(**_inline)
+def _pair(u, v):
+    """Box-Muller: sqrt(-2 ln U) (cos, sin)(2 pi V) of two words, to 4e-16 of the largest part.
+
+    U = (k + 1) 2^-53 for k = 0, ..., 2^53 - 1, so the normals end at 8.57.
+    """
+    # ln U = e ln 2 + ln m, with m in [sqrt(1/2), sqrt 2) and ln m = 2 artanh((m - 1) / (m + 1))
+    word = bits(float64(int64(u >> uint64(11)) + 1))
+    e = (word - _SQRT_HALF) >> 52
+    f = from_bits(word - (e << 52)) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    a = fma(z, 0.14616449685043406, 0.15331721600556042)
+    a = fma(z, a, 0.18182889125261723)
+    a = fma(z, a, 0.2222221113479508)
+    a = fma(z, a, 0.28571428625975487)
+    a = fma(z, a, 0.39999999999899505)
+    a = fma(z, a, 0.666666666666667)
+    k = float64(e - 53)
+    log = fma(k, 1.90821492927058770002e-10, (s * z) * a)
+    log = fma(k, 6.93147180369123816490e-01, fma(2.0, s, log))
+    # the angle: a sign, a swap of the two parts, and w in [-1/2, 1/2) quarter turns
+    r = from_bits(bits(sqrt(-2.0 * log)) ^ (int64(v) & _SIGN))
+    w = float64(int64(v << uint64(2)) >> 11) * 2.0**-53
+    y = w * w
+    sin = fma(y, -6.627624938992472e-10, 5.691927850489633e-08)
+    sin = fma(y, sin, -3.598842717144858e-06)
+    sin = fma(y, sin, 0.0001604411847266723)
+    sin = fma(y, sin, -0.004681754135314827)
+    sin = fma(y, sin, 0.07969262624616692)
+    sin = fma(y, sin, -0.6459640975062463)
+    sin = w * fma(y, sin, 1.5707963267948966)
+    cos = fma(y, -6.321256869628588e-09, 4.710609726757823e-07)
+    cos = fma(y, cos, -2.520203677046026e-05)
+    cos = fma(y, cos, 0.0009192602741831558)
+    cos = fma(y, cos, -0.02086348076331121)
+    cos = fma(y, cos, 0.2536695079010467)
+    cos = fma(y, cos, -1.2337005501361697)
+    cos = fma(y, cos, 1.0)
+    swap = (v & uint64(2**62)) != uint64(0)
+    return r * (sin if swap else cos), r * (cos if swap else sin)
+
+
+@njit(**_inline)
+def _normals(s, r, n):
+    """Two normals for each of the first n lanes, in the rows Z and SPARE."""
+    for i in range(n):
+        a, b, c, d = s[i], s[LANES + i], s[2 * LANES + i], s[3 * LANES + i]
+        u, a, b, c, d = _next(a, b, c, d)
+        v, a, b, c, d = _next(a, b, c, d)
+        s[i], s[LANES + i], s[2 * LANES + i], s[3 * LANES + i] = a, b, c, d
+        r[Z * LANES + i], r[SPARE * LANES + i] = _pair(u, v)
+
+
+@njit(**_inline)
+def _normal(s, i):
+    """One normal from the stream of lane i."""
+    u = _word(s, i)
+    return _pair(u, _word(s, i))[0]
+
+
+@njit(**_kernel)
+def fill_normals_kernel(seed, first, out):
+    """out[k] = the first normals of walker first + k; out has shape (walkers, even)."""
+    s = carray(words(STATES), STATES)
+    r = carray(reals(NUMBERS), NUMBERS)
+    for begin in range(0, out.shape[0], LANES):
+        n = min(LANES, out.shape[0] - begin)
+        for i in range(LANES):
+            _seed(s, i, uint64(seed), first + begin + i)
+        for k in range(0, out.shape[1], 2):
+            _normals(s, r, LANES)
+            for i in range(n):
+                out[begin + i, k] = r[Z * LANES + i]
+                out[begin + i, k + 1] = r[SPARE * LANES + i]
+
+
+# --- blocks: filling lanes, ending walks ----------------------------------------------------------
+
+
+@njit(**_inline)
+def _move(s, r, number, born, i, j):
+    """Lane j takes the place of lane i."""
+    for k in range(4):
+        s[k * LANES + i] = s[k * LANES + j]
+    for k in range(REALS):
+        r[k * LANES + i] = r[k * LANES + j]
+    number[i], born[i] = number[j], born[j]
+    number[j] = -1
+
+
+@njit(**_inline)
+def _refill(s, r, number, born, n, count, queue, starts, seed):
+    """Give free lanes the next walkers, or close the gaps; the number of lanes in use."""
+    i = 0
+    while i < n:
+        if number[i] >= 0:
+            i += 1
+        elif count[NEXT] < count[STOP]:
+            walker = queue[count[NEXT]]
+            count[NEXT] += 1
+            count[LIVE] += 1
+            number[i], born[i] = walker, count[CLOCK]
+            _seed(s, i, seed, walker)
+            for k in range(REALS):
+                r[k * LANES + i] = 0.0
+            r[X * LANES + i] = starts[walker, 0]
+            r[Y * LANES + i] = starts[walker, starts.shape[1] - 1]
+            i += 1
+        else:
+            n -= 1
+            if i < n:
+                _move(s, r, number, born, i, n)
+    return n
+
+
+@njit(**_inline)
+def _enter(s, r, number, born, ints, reals, count):
+    """Copy a block to the stack."""
+    for k in range(4):
+        for i in range(LANES):
+            s[k * LANES + i] = uint64(ints[STREAM + k, i])
+    for k in range(REALS):
+        for i in range(LANES):
+            r[k * LANES + i] = reals[k, i]
+    for i in range(LANES):
+        number[i] = ints[NUMBER, i]
+        born[i] = ints[BORN, i]
+
+
+@njit(**_inline)
+def _leave(s, r, number, born, ints, reals):
+    """Copy a block back."""
+    for k in range(4):
+        for i in range(LANES):
+            ints[STREAM + k, i] = int64(s[k * LANES + i])
+    for k in range(REALS):
+        for i in range(LANES):
+            reals[k, i] = r[k * LANES + i]
+    for i in range(LANES):
+        ints[NUMBER, i] = number[i]
+        ints[BORN, i] = born[i]
+
+
+@njit(**_inline)
+def _end(number, i, time, where_x, where_y, fate, count, times, places, fates):
+    """Write down where, when and how the walk in lane i ended; its lane is free then."""
+    walker = number[i]
+    number[i] = -1
+    count[LIVE] -= 1
+    times[walker], fates[walker] = time, fate
+    places[walker, places.shape[1] - 1] = where_y
+    places[walker, 0] = where_x
+
+
+@njit(**_inline)
+def _give_up(r, number, born, n, most, count, times, places, fates):
+    """End the walks that have taken `most` steps."""
+    for i in range(n):
+        if number[i] >= 0 and count[CLOCK] - born[i] >= most:
+            x, y = r[X * LANES + i], r[Y * LANES + i]
+            _end(number, i, float64(most), x, y, WALKING, count, times, places, fates)
+
+
+@njit(**_inline)
+def _oldest(number, born, n):
+    """Time at which the oldest walk began."""
+    first = int64(2**62)
+    for i in range(n):
+        if number[i] >= 0:
+            first = min(first, born[i])
+    return first
+
+
+@njit(**_inline)
+def _crossing(s, i, before, after, variance):
+    """Fraction of the step at which a bridge first meets a wall, or 2 if it does not.
+
+    The wall is `before` away at the start and `after` at the end (negative behind it);
+    `variance` is that of the step. Exact for a Brownian bridge: with f the fraction, f / (1 - f)
+    is inverse Gaussian of mean before / |after| and shape before^2 / variance.
+    """
+    if before <= 0.0:
+        return 0.0
+    climb = 2.0 * before * after / variance
+    if climb > NEAR or (climb > 0.0 and _uniform(s, i) >= math.exp(-climb)):
+        return 2.0
+    mean = before / max(abs(after), 1e-9 * before)
+    z = _normal(s, i)
+    w = mean * variance * z * z / (2.0 * before * before)
+    g = 1.0 + w + math.sqrt(w * (w + 2.0))
+    small = _uniform(s, i) * (1.0 + g) <= g
+    ratio = mean / g if small else mean * g
+    return ratio / (1.0 + ratio)
+
+
+# --- a line ---------------------------------------------------------------------------------------
+
+
+@njit(**_inline)
+def _cubic(t, table, row):
+    return fma(t, fma(t, fma(t, table[row, 3], table[row, 2]), table[row, 1]), table[row, 0])
+
+
+@njit(**_inline)
+def _cell(x, lower, inverse, cells):
+    """Cell of x, and the place in it from 0 to 1; nan counts as the lower end."""
+    t = (x - lower) * inverse
+    t = t if t > 0.0 else 0.0
+    k = np.int32(t if t < cells - 0.5 else cells - 0.5)
+    return np.uint64(np.uint32(k)), t - k
+
+
+@njit(**_inline)
+def _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt):
+    """Y = x + f dt + sqrt(2 D dt) z, before walls; row D keeps D."""
+    if constant >= 0.0:
+        amplitude = math.sqrt(2.0 * constant * dt)
+        for i in range(n):
+            x = r[X * LANES + i]
+            k, t = _cell(x, lower, inverse, cells)
+            r[Y * LANES + i] = fma(amplitude, r[Z * LANES + i], fma(dt, _cubic(t, drift, k), x))
+            r[D * LANES + i] = constant
+        return
+    for i in range(n):
+        x = r[X * LANES + i]
+        k, t = _cell(x, lower, inverse, cells)
+        row = k + (np.uint64(cells) if x >= cut[k] else np.uint64(0))
+        d = _cubic(t, diffusion, row)
+        d = d if d > 0.0 else 0.0
+        noise = sqrt(2.0 * dt * d) * r[Z * LANES + i]
+        r[Y * LANES + i] = x + fma(dt, _cubic(t, drift, row), noise)
+        r[D * LANES + i] = d
+
+
+@njit(**_inline)
+def _momentum(r, n, beta):
+    """Heavy-ball: p' = beta p + (1 - beta) (y - x), y = x + p', from a plain step."""
+    for i in range(n):
+        x = r[X * LANES + i]
+        p = fma(beta, r[P * LANES + i], (1.0 - beta) * (r[Y * LANES + i] - x))
+        r[P * LANES + i] = p
+        r[Y * LANES + i] = x + p
+
+
+@njit(**_inline)
+def _folded(x, low, high, at_low, at_high):
+    """Place of x after the walls: reflected, or taken round."""
+    if at_low == PERIODIC:
+        return x - (high - low) * math.floor((x - low) / (high - low))
+    x = 2.0 * low - x if x < low and at_low == REFLECTING else x
+    x = 2.0 * high - x if x > high and at_high == REFLECTING else x
+    x = x if x > low else low  # beyond the mirror image: the step is longer than the grid
+    return x if x < high else high
+
+
+@njit(**_inline)
+def _walls(r, n, new, here, low, high, at_low, at_high, beta):
+    """Row `here` = row `new` after the walls; momentum is mirrored too."""
+    if beta > 0.0 and at_low != PERIODIC:
+        for i in range(n):
+            x = r[new * LANES + i]
+            r[P * LANES + i] *= -1.0 if x < low or x > high else 1.0
+    for i in range(n):
+        r[here * LANES + i] = _folded(r[new * LANES + i], low, high, at_low, at_high)
+
+
+@njit(**_inline)
+def _line_near(r, n, dt, intervals, breaks):
+    """Whether a step may have met an interval or a break: negative in the row NEARNESS."""
+    for i in range(n):
+        r[NEARNESS * LANES + i] = 1.0
+    for k in range(intervals.shape[0]):
+        a, b = intervals[k, 0], intervals[k, 1]
+        reach = -1.0 if intervals[k, 4] > 0.0 else NEAR * dt
+        for i in range(n):
+            x, y = r[X * LANES + i], r[Y * LANES + i]
+            near = -1.0 if y >= a and y <= b else 1.0
+            if reach > 0.0:
+                bound = reach * r[D * LANES + i]
+                near = -1.0 if (a - x) * (a - y) < bound or (x - b) * (y - b) < bound else near
+            r[NEARNESS * LANES + i] = min(near, r[NEARNESS * LANES + i])
+    for k in range(breaks.shape[0]):
+        at = breaks[k, 0]
+        for i in range(n):
+            x, y = r[X * LANES + i], r[Y * LANES + i]
+            near = (x - at) * (y - at) - NEAR * dt * r[D * LANES + i]
+            r[NEARNESS * LANES + i] = min(near, r[NEARNESS * LANES + i])
+    found = int64(0)
+    for i in range(n):
+        found |= int64(1) if r[NEARNESS * LANES + i] < 0.0 else int64(0)
+    return found != 0
+
+
+@njit(**_inline)
+def _line_event(s, r, i, number, born, fields, rules, ends, count, out):
+    """End the walk of lane i if its step meets an interval; carry it over a break that it meets."""
+    lower, upper, breaks = fields[0], fields[1], fields[8]
+    dt, _, _, at_low, at_high = rules
+    intervals, marks = ends
+    times, places, fates = out
+    before, after, d = r[X * LANES + i], r[Y * LANES + i], r[D * LANES + i]
+    first, place, fate = 2.0, after, int64(WALKING)
+    for k in range(intervals.shape[0]):
+        a, b = intervals[k, 0], intervals[k, 1]
+        if intervals[k, 4] > 0.0:
+            f = 1.0 if after >= a and after <= b else 2.0
+            at = _folded(after, lower, upper, at_low, at_high)
+        elif before < a:
+            f = _crossing(s, i, a - before, a - after, 2.0 * d * dt)
+            at = intervals[k, 2]
+        else:
+            f = _crossing(s, i, before - b, after - b, 2.0 * d * dt)
+            at = intervals[k, 3]
+        if f < first:
+            first, fate, place = f, marks[k], at
+    if first <= 1.0:
+        time = float64(count[CLOCK] - born[i]) + first
+        _end(number, i, time, place, place, fate, count, times, places, fates)
+    else:
+        _line_break(s, r, i, before, after, d, dt, breaks)
+
+
+@njit(**_inline)
+def _line_break(s, r, i, before, after, d, dt, breaks):
+    """From the first break on that the step meets: skew Brownian motion with the drift of its side.
+
+    A row of breaks: where, sqrt(2 D) below and above, drift below and above, probability of above.
+    """
+    first, k = 2.0, 0
+    for j in range(breaks.shape[0]):
+        way = 1.0 if before > breaks[j, 0] or (before == breaks[j, 0] and after > before) else -1.0
+        f = _crossing(
+            s, i, way * (before - breaks[j, 0]), way * (after - breaks[j, 0]), 2.0 * d * dt
+        )
+        if f < first:
+            first, k = f, j
+    if first > 1.0:
+        return
+    left = (1.0 - first) * dt
+    size = abs(_normal(s, i)) * math.sqrt(left)
+    if _uniform(s, i) < breaks[k, 5]:
+        r[Y * LANES + i] = breaks[k, 0] + fma(breaks[k, 2], size, breaks[k, 4] * left)
+    else:
+        r[Y * LANES + i] = breaks[k, 0] - fma(breaks[k, 1], size, -breaks[k, 3] * left)
+
+
+@njit(**_inline)
+def _line_move(s, r, n, number, born, fields, rules, ends, count, out):
+    """One step of all lanes, with its events."""
+    lower, upper, inverse, cells, drift, diffusion, cut, constant, breaks = fields
+    dt, beta, discrete, at_low, at_high = rules
+    _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt)
+    if beta > 0.0:
+        _momentum(r, n, beta)
+    if discrete:
+        _walls(r, n, Y, Y, lower, upper, at_low, at_high, beta)
+    if (ends[0].shape[0] > 0 or breaks.shape[0] > 0) and _line_near(r, n, dt, ends[0], breaks):
+        for i in range(n):
+            if r[NEARNESS * LANES + i] < 0.0 and number[i] >= 0:
+                _line_event(s, r, i, number, born, fields, rules, ends, count, out)
+    _walls(r, n, Y, X, lower, upper, at_low, at_high, 0.0)
+
+
+@njit(**_kernel)
+def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends, out):
+    """Move blocks of walkers on a line.
+
+    X' = walls(X + f(X) dt + sqrt(2 D(X) dt) N), with bridges at the ends of intervals and skew
+    Brownian motion at breaks (not for discrete walks).
+
+    Parameters
+    ----------
+    ints, reals_, counts : ndarray, shapes (blocks, INTEGERS or REALS, LANES), (blocks, COUNTERS)
+        The blocks, changed in place.
+    times_ : tuple
+        Clock at which to stop, most steps of a walk, most steps of this call, and whether to stop
+        as soon as lanes are free and the block's queue is empty.
+    walkers : tuple
+        Queue of walkers' numbers, starts (walkers, 1), seed.
+    fields : tuple
+        Lower and upper wall, cells over length, cells, cubics of the drift and of D (2 cells, 4):
+        of each cell below and then above its cut; cuts (cells,), constant D or -1, breaks.
+    rules : tuple
+        dt, momentum, whether the walk is discrete, kinds of the two walls.
+    ends : tuple
+        Intervals at which walks end, (k, 5): from, to, where a walk that meets either is (they may
+        be mirror images), and 1 for those that are met after whole steps only; fates (k,).
+    out : tuple
+        Time in steps, place and fate of every walker.
+    """
+    s = carray(words(STATES), STATES)
+    r = carray(reals(NUMBERS), NUMBERS)
+    number, born = carray(integers(LANES), LANES), carray(integers(LANES), LANES)
+    until, most, budget, hungry = times_
+    queue, starts, seed = walkers
+    times, places, fates = out
+    for block in range(ints.shape[0]):
+        count = counts[block]
+        _enter(s, r, number, born, ints[block], reals_[block], count)
+        n, deadline, stop = LANES, int64(0), min(until, count[CLOCK] + budget)
+        while count[CLOCK] < stop:
+            if count[CLOCK] % 2 == 0:
+                if count[LIVE] < n:
+                    n = _refill(s, r, number, born, n, count, queue, starts, seed)
+                if n == 0 or (hungry and n < LANES):
+                    break
+                _normals(s, r, (n + 7) // 8 * 8)
+            else:
+                for i in range(LANES):
+                    r[Z * LANES + i] = r[SPARE * LANES + i]
+            _line_move(s, r, (n + 7) // 8 * 8, number, born, fields, rules, ends, count, out)
+            count[CLOCK] += 1
+            if count[CLOCK] >= deadline:
+                _give_up(r, number, born, n, most, count, times, places, fates)
+                deadline = _oldest(number, born, n) + most
+        _leave(s, r, number, born, ints[block], reals_[block])
