@@ -7,22 +7,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from fokkerplanck.errors import NumericalError
-from fokkerplanck.verification import disc, flows, laws, masses, passages, sgd, spectra
+from fokkerplanck.verification import descent, disc, flows, laws, masses, passages, sgd, spectra
 from fokkerplanck.verification.rows import Entry
 
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
 
 
-FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc)
+FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent)
 
 
-def _number(entry: Entry) -> int:
-    return int(entry.number.removeprefix("I."))
+def _place(entry: Entry) -> tuple[bool, str, int]:
+    """Where a number stands: the list I first, then sections by letter."""
+    letter, number = entry.number[0], entry.number[1:].removeprefix(".")
+    return letter != "I", letter, int(number)
 
 
-#: Every prediction that the solvers of overdamped problems are checked against, by number.
+#: Every prediction that is checked: those of the list I, which the solvers of overdamped problems
+#: must meet, and statements of other sections, by number.
 ENTRIES: tuple[Entry, ...] = tuple(
-    sorted((entry for family in FAMILIES for entry in family.ENTRIES), key=_number)
+    sorted((entry for family in FAMILIES for entry in family.ENTRIES), key=_place)
 )
 
 

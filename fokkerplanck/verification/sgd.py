@@ -18,7 +18,7 @@ from fokkerplanck.theory.density_diffusion import (
 from fokkerplanck.verification.passages import right_of
 from fokkerplanck.verification.rows import Entry, Row
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "KAPPA", "MANY_DIGITS", "READINGS", "SHORT", "frozen_time", "parabola_time"]
 
 READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
 SHORT = dict(zip(READINGS, ("Ito", "Strat.", "HK"), strict=True))
@@ -50,7 +50,7 @@ def _frozen_noise(eb: float, reading: str) -> noise.Noise:
     return noise.hessian(2 * eb, 1, model="frozen", reading=reading)
 
 
-def _frozen_time(
+def frozen_time(
     eb: float, reading: str, *, landscape: Landscape | None = None, length: float = 1.0
 ) -> float:
     """Mean time between the minima of the quartic well, at -length and length."""
@@ -63,7 +63,7 @@ def _prefactors() -> Iterator[Row]:
     for eb, times in FROZEN.items():
         law = FrozenEscape(well=2.0, top=-1.0, barrier=0.25, eb=eb, switch=SWITCH)
         for reading, exact in zip(READINGS, times, strict=True):
-            found = _frozen_time(eb, reading)
+            found = frozen_time(eb, reading)
             yield Row(f"quartic, eb = {eb:g}, {SHORT[reading]}", found, exact, 1e-10, MANY_DIGITS)
             if eb == min(FROZEN):
                 text = f"time/published law, {SHORT[reading]}"
@@ -72,12 +72,12 @@ def _prefactors() -> Iterator[Row]:
                 yield Row(text, ratio, due, 0.03, "first order of Laplace", note=note)
     for (well, top, barrier, eb), times in PARABOLAS.items():
         for reading, exact in zip(READINGS, times, strict=True):
-            found = _parabola_time(well, top, barrier, eb, reading)
+            found = parabola_time(well, top, barrier, eb, reading)
             text = f"parabolas {well}, {top}, eb = {eb:g}, {SHORT[reading]}"
             yield Row(text, found, exact, 1e-10, MANY_DIGITS)
 
 
-def _parabola_time(well: float, top: float, barrier: float, eb: float, reading: str) -> float:
+def parabola_time(well: float, top: float, barrier: float, eb: float, reading: str) -> float:
     """Mean time from the minimum to where the barrier's parabola ends on the other side."""
     landscape = landscapes.piecewise_quadratic(
         1, curvature=(well, well), saddle_curvature=top, barrier=(barrier, barrier)
@@ -94,14 +94,14 @@ def _rescaling() -> Iterator[Row]:
         length = 1 / sqrt(factor)
         steep = landscapes.scaled(landscapes.quartic(), length=length)
         for reading in READINGS:
-            here = _frozen_time(eb, reading, landscape=steep, length=length)
-            there = _frozen_time(factor * eb, reading)
+            here = frozen_time(eb, reading, landscape=steep, length=length)
+            there = frozen_time(factor * eb, reading)
             text = f"ratio of rates, k = {factor:g}, {SHORT[reading]}"
             yield Row(text, there / (factor * here), 1.0, 1e-11, "exact rescaling")
 
 
 def _slope() -> Iterator[Row]:
-    times = [log(_frozen_time(eb, "hanggi-klimontovich")) for eb in (0.0125, 0.00625)]
+    times = [log(frozen_time(eb, "hanggi-klimontovich")) for eb in (0.0125, 0.00625)]
     found = (times[1] - times[0]) / 80
     exact = log(FROZEN[0.00625][2] / FROZEN[0.0125][2]) / 80
     yield Row("slope of ln time over 1/eb", found, exact, 1e-10, MANY_DIGITS)
