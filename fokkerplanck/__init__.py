@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.problem import Problem as Problem
     from fokkerplanck.relaxation import spectrum as spectrum
+    from fokkerplanck.sampled_density import sample_densities as sample_densities
+    from fokkerplanck.sampled_passage import sample_passage as sample_passage
     from fokkerplanck.selection import select_minima as select_minima
     from fokkerplanck.sgd_settings import SGD as SGD
     from fokkerplanck.steady_state import stationary as stationary
@@ -70,6 +72,8 @@ _HOME = {
     "spectrum": "relaxation",
     "rate_matrix": "well_rates",
     "quasi_stationary": "metastability",
+    "sample_densities": "sampled_density",
+    "sample_passage": "sampled_passage",
     "select_minima": "selection",
     "read": "store",
     "run_sweep": "sweep",

@@ -233,7 +233,7 @@ def _paths(problem: Problem, step: float | None) -> Plan:
         raise CaseError(msg, key="ensemble.step")
     part = f"{step * rate:.2g} of the shortest relaxation time" if rate > 0 else "no drift"
     reading = problem.noise.reading
-    return Plan(problem, "sde", step, 0.0, f"paths of the {reading} equation, step {part}")
+    return Plan(problem, "sde", step, 0.0, f"paths ({reading}), step {part}")
 
 
 def _descent(problem: Problem, step: float | None) -> Plan:
@@ -258,7 +258,7 @@ def _descent(problem: Problem, step: float | None) -> Plan:
     if momentum and varies:
         msg = "descent with momentum is not sampled under a noise that changes in time"
         raise CaseError(msg, key="sgd.momentum")
-    note = "steps of descent, noise taken at the start of each (Ito)"
+    note = "steps of descent, with the noise of their start (Ito)"
     if problem.noise.kappa != 1.0:
         note += f", whatever the reading of the case ({problem.noise.reading})"
     if momentum:

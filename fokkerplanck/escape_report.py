@@ -76,7 +76,8 @@ def _walkers(passage: Mapping[str, Any]) -> str:
         share = passage["step_error"] / passage["mean"]
         spread = passage["step_error_deviation"] / passage["mean"]
         said += f"\n  step error {short(share)} ± {short(spread)}"
-    return f"{said}\n  {escape(passage['note'])}"
+    note = escape(passage["note"]).replace("; ", "\n  ").replace(", ", "\n  ")
+    return f"{said}\n  {note}"
 
 
 def _digits(error: float | None) -> int:

@@ -139,7 +139,8 @@ def expected_distances(
     Returns
     -------
     dict
-        ``tv``, ``l1``, ``l2``, ``kl``, ``hellinger``, on a line ``w1``, and ``mean``. By the
+        ``tv``, ``l1``, ``l2``, ``kl``, ``hellinger``, on a line ``w1``, ``mean`` and ``covariance``
+        (root mean square). By the
         normal approximation to the multinomial law; KL and Hellinger's distance by their second
         order, ``(K - 1) / (2 n)`` and ``sqrt((K - 1) / (8 n))`` for K occupied cells.
     """
@@ -167,8 +168,11 @@ def expected_distances(
         found["w1"] = float(width.sum() * grid.spacing[0])
     x = grid.points().reshape(-1, grid.dim)
     mass = share.ravel()
-    variance = float((mass @ (x - mass @ x) ** 2).sum())
-    found["mean"] = float(np.sqrt(variance * inverse))
+    away = x - mass @ x
+    covariance = (away * mass[:, None]).T @ away
+    fourth = (away**2 * mass[:, None]).T @ away**2
+    found["mean"] = float(np.sqrt(np.trace(covariance) * inverse))
+    found["covariance"] = float(np.sqrt((fourth - covariance**2).sum() * inverse))
     return found
 
 

@@ -86,6 +86,8 @@ def density_curves(
 ) -> list[Line2D]:
     """Draw densities at several times, early dark and late bright; the stationary one dashed.
 
+    Those of an ensemble have a band of one standard error on either side.
+
     Returns
     -------
     list of Line2D
@@ -96,6 +98,9 @@ def density_curves(
     for s, colour in zip(shots, time_colours(len(shots)), strict=True):
         label = time_label(s.time) if len(shots) == 1 else None
         lines += ax.plot(x, s.density, color=colour, label=label, solid_capstyle="round")
+        if s.error is not None:
+            low, high = (s.density + k * s.error for k in (-1, 1))
+            ax.fill_between(x, low, high, color=colour, alpha=0.3, linewidth=0, zorder=1)
     if stationary is not None:
         dashes: dict[str, Any] = {
             "color": "black",

@@ -56,11 +56,14 @@ class Shot:
         Probability current on cells; None where none is known or all of it is noise.
     time : float or None
         When; None for the stationary state.
+    error : ndarray, shape (*shape), or None
+        Standard error of the density of an ensemble.
     """
 
     density: Array
     current: Array | None
     time: float | None
+    error: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ def shot(result: StoredResult, index: int) -> Shot:
     density = np.asarray(result.density(index))
     current = result.current(index)
     real = current is not None and current_is_real(result, density, current, TRANSIENT_NOISE)
-    return Shot(density, current if real else None, float(result.times[index]))
+    time, error = float(result.times[index]), result.density_error(index)
+    return Shot(density, current if real else None, time, error)
 
 
 def stationary_shot(result: StoredResult) -> Shot | None:
