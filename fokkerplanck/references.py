@@ -78,6 +78,18 @@ REFERENCES: dict[str, str] = {
         "Z. Xie, I. Sato and M. Sugiyama, A diffusion theory for deep learning dynamics: "
         "stochastic gradient descent exponentially favors flat minima, ICLR 2021, arXiv:2002.03495"
     ),
+    "stationary law of SGD": (
+        "S. Jastrzebski et al., Three factors influencing minima in SGD, arXiv:1711.04623 (2017)"
+    ),
+    "noise in proportion to the loss": (
+        "T. Mori, L. Ziyin, K. Liu and M. Ueda, Power-law escape rate of SGD, ICML 2022, "
+        "arXiv:2105.09557"
+    ),
+    "escape without detailed balance": (
+        "M. I. Freidlin and A. D. Wentzell, Random Perturbations of Dynamical Systems, Springer "
+        "1998; F. Bouchet and J. Reygner, Generalisation of the Eyring-Kramers transition rate "
+        "formula to irreversible diffusion processes, Ann. Henri Poincare 17, 3499 (2016)"
+    ),
     "Mueller-Brown surface": (
         "K. Mueller and L. D. Brown, Location of saddle points and minimum energy paths by a "
         "constrained simplex optimization procedure, Theor. Chim. Acta 53, 75 (1979)"

@@ -22,6 +22,7 @@ from fokkerplanck.theory.density_diffusion import (
 )
 from fokkerplanck.theory.line_process import LineProcess
 from fokkerplanck.theory.passage_quadrature import exit_passage, line_passage
+from fokkerplanck.verification.descent import FLOORS, STRONG
 
 
 def quartic(x):
@@ -116,7 +117,7 @@ def test_rescaling_is_exact(k, expected):
 
 
 #: eps, eb Phi from the minimum to the saddle of the quartic, s that would give it.
-FLOORS = [
+CLIMBS = [
     (1, 0.212675761626, 0.2986),
     (0.5, 0.340732067823, -0.7259),
     (0.2, 0.535063964535, -2.2805),
@@ -131,7 +132,7 @@ def climb(eps):
     return process.climb(-1.0, 0.0)
 
 
-@pytest.mark.parametrize(("eps", "expected", "switch"), FLOORS)
+@pytest.mark.parametrize(("eps", "expected", "switch"), CLIMBS)
 def test_climb_with_a_floor(eps, expected, switch):
     assert climb(eps) == pytest.approx(expected, rel=5e-12)
     found = effective_switch(climb(eps), 0.25, 2.0, -1.0)
@@ -157,3 +158,39 @@ def test_vanishing_noise_diverges_by_its_slope():
 def test_noise_proportional_to_the_loss(kappa, time, ratio):
     formula = exp(loss_noise_log_time((2.0, -1.0), (0.05, 0.3), 1 / 16, kappa))
     assert time / formula == pytest.approx(ratio, abs=6e-5)
+
+
+@pytest.mark.parametrize(("floor", "times"), FLOORS.items())
+def test_pinned_times_with_a_floor(floor, times):
+    def mean(eb, kappa, end):
+        process = LineProcess(
+            lambda x: eb * np.hypot(3 * x * x - 1, floor), drift=push, kappa=kappa
+        )
+        return line_passage(process, -1.0, end).mean
+
+    ways = [(0.05, 1.0, 1.0), (0.05, 0.5, 1.0), (0.05, 0.0, 1.0), (0.05, 1.0, 0.0)]
+    ways += [(0.025, 1.0, 1.0), (0.025, 0.0, 1.0)]
+    for way, exact in zip(ways, times, strict=True):
+        # some of the sheet have 12 digits only
+        assert mean(*way) == pytest.approx(exact, rel=5e-12)
+
+
+def test_pinned_times_on_parabolas_in_strong_noise():
+    well, top, reach = 4.0, 1.0, sqrt(2 * 5 / 4)
+    joint = reach - top * reach / (well + top)  # from the top
+
+    def drift(x):
+        beyond = np.abs(x) > joint
+        return np.where(beyond, -well * (x - np.sign(x) * reach), top * x)
+
+    for kappa, exact in zip((1.0, 0.5, 0.0), STRONG, strict=True):
+        process = LineProcess(
+            lambda x: 0.25 * np.where(np.abs(x) > joint, well, top),
+            drift=drift,
+            kappa=kappa,
+            breaks=[-joint, joint],
+        )
+        assert line_passage(process, -reach, joint).mean == pytest.approx(exact, rel=1e-11)
+    law = FrozenEscape(well, -top, 1.0, 0.25, parabola_switch(well, -top))
+    assert law.published == pytest.approx(188.27, rel=3e-5)
+    assert not law.valid
