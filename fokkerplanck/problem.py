@@ -73,11 +73,7 @@ class Problem:
             raise CaseError(msg, key="landscape")
         if self.sgd is not None:
             _check_scale(self.noise, self.sgd)
-            if self.landscape.bare is self.landscape:
-                from fokkerplanck.landscapes import decayed
-
-                whole = decayed(self.landscape, self.sgd.weight_decay)
-                object.__setattr__(self, "landscape", whole)
+            object.__setattr__(self, "landscape", _decayed(self.landscape, self.sgd))
 
     @property
     def schedule(self) -> Schedule | None:
@@ -159,6 +155,18 @@ class Problem:
             force=None if force is None else _frozen(force),
             kappa=self.noise.kappa,
         )
+
+
+def _decayed(landscape: Landscape, sgd: SGD) -> Landscape:
+    """Add the weight decay, unless the landscape has it already."""
+    from fokkerplanck.landscapes.decay import Decayed, decayed
+
+    if landscape.bare is landscape:
+        return decayed(landscape, sgd.weight_decay)
+    if isinstance(landscape, Decayed) and landscape.decay != sgd.weight_decay:
+        msg = f"is {sgd.weight_decay:g}, but the landscape has a decay of {landscape.decay:g}"
+        raise CaseError(msg, key="sgd.weight_decay")
+    return landscape
 
 
 def _check_scale(noise: Noise, sgd: SGD) -> None:

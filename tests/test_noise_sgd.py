@@ -61,6 +61,8 @@ def test_weight_decay_moves_the_drift_and_not_the_noise(model):
     np.testing.assert_array_equal(problem.diffusion(), model.diffusion(QUARTIC, LINE))
     again = Problem(problem.grid, problem.landscape, model, sgd=problem.sgd)
     assert again.landscape is problem.landscape
+    with pytest.raises(CaseError, match=r"is 0.1, but the landscape has a decay of 0.2"):
+        Problem(problem.grid, problem.landscape, model, sgd=SGD(0.1, 8, weight_decay=0.1))
 
 
 def test_weight_decay_under_a_turn():
