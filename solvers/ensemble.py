@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -109,7 +109,7 @@ class Walk:
         Rules.of(self, discrete=self.discrete)
 
     def snapshots(
-        self, positions: Array, steps: Sequence[int], progress: Progress | None = None
+        self, positions: Array, steps: Iterable[int], progress: Progress | None = None
     ) -> Iterator[tuple[int, Array]]:
         """Positions of all walkers after given numbers of steps.
 
@@ -117,7 +117,7 @@ class Walk:
         ----------
         positions : ndarray, shape (m, dim)
             Where they start.
-        steps : sequence of int
+        steps : iterable of int
             Increasing, from 0 on.
         progress : callable, optional
             Told the fraction done, about ten times a second.
@@ -131,7 +131,7 @@ class Walk:
         starts = self._points(positions)
         wanted = [int(n) for n in steps]
         if any(b <= a for a, b in zip([-1, *wanted], wanted, strict=False)):
-            msg = f"steps must be whole numbers that increase from 0 on, got {list(steps)}"
+            msg = f"steps must be whole numbers that increase from 0 on, got {wanted}"
             raise ValueError(msg)
         rules = Rules.of(self, discrete=self.discrete)
         herd = _Herd(rules, starts, np.arange(len(starts)), self.seed)
@@ -213,7 +213,7 @@ class _Blocks:
     def __init__(self, blocks: int) -> None:
         self.integers = np.zeros((blocks, k.INTEGERS, k.LANES), np.int64)
         self.integers[:, k.NUMBER] = -1
-        self.reals = np.zeros((blocks, k.REALS, k.LANES))
+        self.reals = np.zeros((blocks, k.KEPT, k.LANES))
         self.counts = np.zeros((blocks, k.COUNTERS), np.int64)
 
     def part(self, at: slice) -> tuple[Any, ...]:
@@ -264,7 +264,7 @@ class _Herd:
         out = np.full(self.starts.shape, np.nan)
         number = self.blocks.integers[:, k.NUMBER]
         live = number >= 0
-        for axis, row in enumerate((k.X, k.Y)[: out.shape[1]]):
+        for axis, row in list(enumerate((k.X, k.Y)))[: out.shape[1]]:
             out[number[live], axis] = self.blocks.reals[:, row][live]
         return out
 

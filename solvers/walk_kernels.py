@@ -16,13 +16,14 @@ from numba import carray, float64, int64, njit, uint64
 
 from fokkerplanck.solvers.llvm import bits, fma, from_bits, integers, reals, sqrt, words
 
-__all__ = ["LANES", "fill_normals_kernel", "line_walk_kernel"]
+__all__ = ["LANES", "fill_normals_kernel", "line_walk_kernel", "plane_walk_kernel"]
 
 #: Walkers of a block: about 20 kB of state, so that it stays in the first-level cache.
 LANES = 256
 #: Rows of a block: of its integers, its numbers and its counters.
 STREAM, NUMBER, BORN, INTEGERS = 0, 4, 5, 6
-X, Y, P, D, NEARNESS, Z, SPARE, REALS = 0, 1, 2, 3, 4, 5, 6, 7
+X, Y, P, PY, SPARE, KEPT = 0, 1, 2, 3, 4, 5
+TO_X, TO_Y, D, DXY, DYY, NEARNESS, Z, REALS = 5, 6, 7, 8, 9, 10, 11, 12
 CLOCK, LIVE, NEXT, STOP, COUNTERS = 0, 1, 2, 3, 4
 STATES, NUMBERS = 4 * LANES, REALS * LANES
 #: Fates of walkers that reach no target: still on the way, ended at an absorbing wall.
@@ -211,7 +212,7 @@ def _enter(s, r, number, born, ints, reals, count):
     for k in range(4):
         for i in range(LANES):
             s[k * LANES + i] = uint64(ints[STREAM + k, i])
-    for k in range(REALS):
+    for k in range(KEPT):
         for i in range(LANES):
             r[k * LANES + i] = reals[k, i]
     for i in range(LANES):
@@ -225,7 +226,7 @@ def _leave(s, r, number, born, ints, reals):
     for k in range(4):
         for i in range(LANES):
             ints[STREAM + k, i] = int64(s[k * LANES + i])
-    for k in range(REALS):
+    for k in range(KEPT):
         for i in range(LANES):
             reals[k, i] = r[k * LANES + i]
     for i in range(LANES):
@@ -304,13 +305,13 @@ def _cell(x, lower, inverse, cells):
 
 @njit(**_inline)
 def _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt):
-    """Y = x + f dt + sqrt(2 D dt) z, before walls; row D keeps D."""
+    """TO_X = x + f dt + sqrt(2 D dt) z, before walls; row D keeps D."""
     if constant >= 0.0:
         amplitude = math.sqrt(2.0 * constant * dt)
         for i in range(n):
             x = r[X * LANES + i]
             k, t = _cell(x, lower, inverse, cells)
-            r[Y * LANES + i] = fma(amplitude, r[Z * LANES + i], fma(dt, _cubic(t, drift, k), x))
+            r[TO_X * LANES + i] = fma(amplitude, r[Z * LANES + i], fma(dt, _cubic(t, drift, k), x))
             r[D * LANES + i] = constant
         return
     for i in range(n):
@@ -320,18 +321,18 @@ def _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt)
         d = _cubic(t, diffusion, row)
         d = d if d > 0.0 else 0.0
         noise = sqrt(2.0 * dt * d) * r[Z * LANES + i]
-        r[Y * LANES + i] = x + fma(dt, _cubic(t, drift, row), noise)
+        r[TO_X * LANES + i] = x + fma(dt, _cubic(t, drift, row), noise)
         r[D * LANES + i] = d
 
 
 @njit(**_inline)
-def _momentum(r, n, beta):
+def _momentum(r, n, beta, here, new, momentum):
     """Heavy-ball: p' = beta p + (1 - beta) (y - x), y = x + p', from a plain step."""
     for i in range(n):
-        x = r[X * LANES + i]
-        p = fma(beta, r[P * LANES + i], (1.0 - beta) * (r[Y * LANES + i] - x))
-        r[P * LANES + i] = p
-        r[Y * LANES + i] = x + p
+        x = r[here * LANES + i]
+        p = fma(beta, r[momentum * LANES + i], (1.0 - beta) * (r[new * LANES + i] - x))
+        r[momentum * LANES + i] = p
+        r[new * LANES + i] = x + p
 
 
 @njit(**_inline)
@@ -346,12 +347,12 @@ def _folded(x, low, high, at_low, at_high):
 
 
 @njit(**_inline)
-def _walls(r, n, new, here, low, high, at_low, at_high, beta):
+def _walls(r, n, new, here, low, high, at_low, at_high, beta, momentum):
     """Row `here` = row `new` after the walls; momentum is mirrored too."""
     if beta > 0.0 and at_low != PERIODIC:
         for i in range(n):
             x = r[new * LANES + i]
-            r[P * LANES + i] *= -1.0 if x < low or x > high else 1.0
+            r[momentum * LANES + i] *= -1.0 if x < low or x > high else 1.0
     for i in range(n):
         r[here * LANES + i] = _folded(r[new * LANES + i], low, high, at_low, at_high)
 
@@ -365,7 +366,7 @@ def _line_near(r, n, dt, intervals, breaks):
         a, b = intervals[k, 0], intervals[k, 1]
         reach = -1.0 if intervals[k, 4] > 0.0 else NEAR * dt
         for i in range(n):
-            x, y = r[X * LANES + i], r[Y * LANES + i]
+            x, y = r[X * LANES + i], r[TO_X * LANES + i]
             near = -1.0 if y >= a and y <= b else 1.0
             if reach > 0.0:
                 bound = reach * r[D * LANES + i]
@@ -374,7 +375,7 @@ def _line_near(r, n, dt, intervals, breaks):
     for k in range(breaks.shape[0]):
         at = breaks[k, 0]
         for i in range(n):
-            x, y = r[X * LANES + i], r[Y * LANES + i]
+            x, y = r[X * LANES + i], r[TO_X * LANES + i]
             near = (x - at) * (y - at) - NEAR * dt * r[D * LANES + i]
             r[NEARNESS * LANES + i] = min(near, r[NEARNESS * LANES + i])
     found = int64(0)
@@ -390,7 +391,7 @@ def _line_event(s, r, i, number, born, fields, rules, ends, count, out):
     dt, _, _, at_low, at_high = rules
     intervals, marks = ends
     times, places, fates = out
-    before, after, d = r[X * LANES + i], r[Y * LANES + i], r[D * LANES + i]
+    before, after, d = r[X * LANES + i], r[TO_X * LANES + i], r[D * LANES + i]
     first, place, fate = 2.0, after, int64(WALKING)
     for k in range(intervals.shape[0]):
         a, b = intervals[k, 0], intervals[k, 1]
@@ -431,9 +432,9 @@ def _line_break(s, r, i, before, after, d, dt, breaks):
     left = (1.0 - first) * dt
     size = abs(_normal(s, i)) * math.sqrt(left)
     if _uniform(s, i) < breaks[k, 5]:
-        r[Y * LANES + i] = breaks[k, 0] + fma(breaks[k, 2], size, breaks[k, 4] * left)
+        r[TO_X * LANES + i] = breaks[k, 0] + fma(breaks[k, 2], size, breaks[k, 4] * left)
     else:
-        r[Y * LANES + i] = breaks[k, 0] - fma(breaks[k, 1], size, -breaks[k, 3] * left)
+        r[TO_X * LANES + i] = breaks[k, 0] - fma(breaks[k, 1], size, -breaks[k, 3] * left)
 
 
 @njit(**_inline)
@@ -443,14 +444,14 @@ def _line_move(s, r, n, number, born, fields, rules, ends, count, out):
     dt, beta, discrete, at_low, at_high = rules
     _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt)
     if beta > 0.0:
-        _momentum(r, n, beta)
+        _momentum(r, n, beta, X, TO_X, P)
     if discrete:
-        _walls(r, n, Y, Y, lower, upper, at_low, at_high, beta)
+        _walls(r, n, TO_X, TO_X, lower, upper, at_low, at_high, beta, P)
     if (ends[0].shape[0] > 0 or breaks.shape[0] > 0) and _line_near(r, n, dt, ends[0], breaks):
         for i in range(n):
             if r[NEARNESS * LANES + i] < 0.0 and number[i] >= 0:
                 _line_event(s, r, i, number, born, fields, rules, ends, count, out)
-    _walls(r, n, Y, X, lower, upper, at_low, at_high, 0.0)
+    _walls(r, n, TO_X, X, lower, upper, at_low, at_high, 0.0, P)
 
 
 @njit(**_kernel)
@@ -462,7 +463,7 @@ def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends,
 
     Parameters
     ----------
-    ints, reals_, counts : ndarray, shapes (blocks, INTEGERS or REALS, LANES), (blocks, COUNTERS)
+    ints, reals_, counts : ndarray, shapes (blocks, INTEGERS or KEPT, LANES), (blocks, COUNTERS)
         The blocks, changed in place.
     times_ : tuple
         Clock at which to stop, most steps of a walk, most steps of this call, and whether to stop
@@ -501,6 +502,235 @@ def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends,
                 for i in range(LANES):
                     r[Z * LANES + i] = r[SPARE * LANES + i]
             _line_move(s, r, (n + 7) // 8 * 8, number, born, fields, rules, ends, count, out)
+            count[CLOCK] += 1
+            if count[CLOCK] >= deadline:
+                _give_up(r, number, born, n, most, count, times, places, fates)
+                deadline = _oldest(number, born, n) + most
+        _leave(s, r, number, born, ints[block], reals_[block])
+
+
+# --- the plane ------------------------------------------------------------------------------------
+
+
+@njit(**_inline)
+def _weight(t, weights, k):
+    return fma(t, fma(t, fma(t, weights[k, 3], weights[k, 2]), weights[k, 1]), weights[k, 0])
+
+
+@njit(**_inline)
+def _patch(table, i, j, part, u, v):
+    """Sum over 4 x 4 control values of one part of a field."""
+    total = 0.0
+    for a in range(4):
+        row = 0.0
+        for b in range(4):
+            row = fma(v[b], table[i + np.uint64(a), j + np.uint64(b), part], row)
+        total = fma(u[a], row, total)
+    return total
+
+
+@njit(**_inline)
+def _four(t, weights):
+    return (
+        _weight(t, weights, 0),
+        _weight(t, weights, 1),
+        _weight(t, weights, 2),
+        _weight(t, weights, 3),
+    )
+
+
+@njit(**_inline)
+def _plane_step(r, n, fields, dt):
+    """Row TO = place + f dt + S N with S lower triangular and S S^T = 2 D dt; rows D keep D."""
+    low, _, inverse, cells, drift, diffusion, weights = fields
+    varies = diffusion.shape[0] > 1
+    dxx, dxy, dyy = diffusion[0, 0, 0], diffusion[0, 0, 1], diffusion[0, 0, 2]
+    for k in range(n):
+        x, y = r[X * LANES + k], r[Y * LANES + k]
+        i, t = _cell(x, low[0], inverse[0], cells[0])
+        j, w = _cell(y, low[1], inverse[1], cells[1])
+        u, v = _four(t, weights), _four(w, weights)
+        if varies:
+            dxx = _patch(diffusion, i, j, 0, u, v)
+            dxy = _patch(diffusion, i, j, 1, u, v)
+            dyy = _patch(diffusion, i, j, 2, u, v)
+        r[D * LANES + k], r[DXY * LANES + k], r[DYY * LANES + k] = dxx, dxy, dyy
+        r[TO_X * LANES + k] = fma(dt, _patch(drift, i, j, 0, u, v), x)
+        r[TO_Y * LANES + k] = fma(dt, _patch(drift, i, j, 1, u, v), y)
+    for k in range(n):
+        dxx, dxy, dyy = r[D * LANES + k], r[DXY * LANES + k], r[DYY * LANES + k]
+        dxx = dxx if dxx > 0.0 else 0.0
+        sxx = sqrt(2.0 * dt * dxx)
+        sxy = 2.0 * dt * dxy / (sxx if sxx > 0.0 else 1.0)
+        rest = fma(-sxy, sxy, 2.0 * dt * dyy)
+        syy = sqrt(rest if rest > 0.0 else 0.0)
+        z, zz = r[Z * LANES + k], r[SPARE * LANES + k]
+        r[TO_X * LANES + k] = fma(sxx, z, r[TO_X * LANES + k])
+        r[TO_Y * LANES + k] = fma(sxy, z, fma(syy, zz, r[TO_Y * LANES + k]))
+
+
+@njit(**_inline)
+def _slip(r, n, dt, low, high, at, new, side, own):
+    """Mirror along D n: what goes over a reflecting wall moves the other coordinate too."""
+    if at[0] == PERIODIC:
+        return
+    left = low if at[0] == REFLECTING else -np.inf
+    right = high if at[1] == REFLECTING else np.inf
+    for k in range(n):
+        x = r[new * LANES + k]
+        over = x - left if x < left else 0.0
+        over = x - right if x > right else over
+        d = r[own * LANES + k]
+        share = r[DXY * LANES + k] / (d if d > 0.0 else 1.0)
+        r[side * LANES + k] -= 2.0 * over * share
+
+
+@njit(**_inline)
+def _distance(x, y, shape, level, frame):
+    """Distance to a shape, negative inside, and its gradient."""
+    kind = int64(shape[0])
+    if kind == DISC:
+        dx, dy = x - shape[1], y - shape[2]
+        size = math.sqrt(dx * dx + dy * dy)
+        scale = 1.0 / size if size > 0.0 else 0.0
+        return size - shape[3], dx * scale, dy * scale
+    if kind == HALF_PLANE:
+        return shape[3] - shape[1] * x - shape[2] * y, -shape[1], -shape[2]
+    if kind == BOX:
+        dx, gx = (shape[1] - x, -1.0) if x + x < shape[1] + shape[2] else (x - shape[2], 1.0)
+        dy, gy = (shape[3] - y, -1.0) if y + y < shape[3] + shape[4] else (y - shape[4], 1.0)
+        if dx > 0.0 and dy > 0.0:
+            size = math.sqrt(dx * dx + dy * dy)
+            return size, gx * dx / size, gy * dy / size
+        return (dx, gx, 0.0) if dx > dy else (dy, 0.0, gy)
+    u = (x - frame[0]) / frame[2]
+    v = (y - frame[1]) / frame[3]
+    i = min(max(int64(math.floor(u)), 0), level.shape[0] - 2)
+    j = min(max(int64(math.floor(v)), 0), level.shape[1] - 2)
+    u = min(max(u - i, 0.0), 1.0)
+    v = min(max(v - j, 0.0), 1.0)
+    a, b, c, d = level[i, j], level[i + 1, j], level[i, j + 1], level[i + 1, j + 1]
+    gx = ((b - a) * (1.0 - v) + (d - c) * v) / frame[2]
+    gy = ((c - a) * (1.0 - u) + (d - b) * u) / frame[3]
+    size = math.sqrt(gx * gx + gy * gy)
+    size = size if size > 0.0 else 1.0
+    value = a * (1.0 - u) * (1.0 - v) + b * u * (1.0 - v) + c * (1.0 - u) * v + d * u * v
+    return value, gx / size, gy / size
+
+
+@njit(**_inline)
+def _plane_near(r, n, dt, shapes, level, frame):
+    """Whether a step may have met a shape: negative in the row NEARNESS."""
+    for i in range(n):
+        r[NEARNESS * LANES + i] = 1.0
+    for k in range(shapes.shape[0]):
+        sharp = shapes[k, 5] > 0.0
+        for i in range(n):
+            x, y = r[TO_X * LANES + i], r[TO_Y * LANES + i]
+            after = _distance(x, y, shapes[k], level, frame)[0]
+            near = after
+            if not sharp and after > 0.0:
+                x, y = r[X * LANES + i], r[Y * LANES + i]
+                before = _distance(x, y, shapes[k], level, frame)[0]
+                bound = r[D * LANES + i] + r[DYY * LANES + i]
+                near = before * after - NEAR * dt * bound
+            r[NEARNESS * LANES + i] = min(near, r[NEARNESS * LANES + i])
+    found = int64(0)
+    for i in range(n):
+        found |= int64(1) if r[NEARNESS * LANES + i] <= 0.0 else int64(0)
+    return found != 0
+
+
+@njit(**_inline)
+def _plane_event(s, r, i, number, born, fields, rules, ends, count, out):
+    """End the walk of lane i if its step meets a shape."""
+    low, high = fields[0], fields[1]
+    dt, _, _, at_x, at_y = rules
+    shapes, marks, level, frame = ends
+    times, places, fates = out
+    x, y = r[X * LANES + i], r[Y * LANES + i]
+    xx, yy = r[TO_X * LANES + i], r[TO_Y * LANES + i]
+    first, fate = 2.0, int64(WALKING)
+    for k in range(shapes.shape[0]):
+        after = _distance(xx, yy, shapes[k], level, frame)[0]
+        if shapes[k, 5] > 0.0:
+            f = 1.0 if after <= 0.0 else 2.0
+        else:
+            before, gx, gy = _distance(x, y, shapes[k], level, frame)
+            d = r[D * LANES + i] * gx * gx + r[DYY * LANES + i] * gy * gy
+            d += 2.0 * r[DXY * LANES + i] * gx * gy
+            f = _crossing(s, i, before, after, 2.0 * max(d, 0.0) * dt)
+        if f < first:
+            first, fate = f, marks[k]
+    if first <= 1.0:
+        time = float64(count[CLOCK] - born[i]) + first
+        px = _folded(x + first * (xx - x), low[0], high[0], at_x[0], at_x[1])
+        py = _folded(y + first * (yy - y), low[1], high[1], at_y[0], at_y[1])
+        _end(number, i, time, px, py, fate, count, times, places, fates)
+
+
+@njit(**_inline)
+def _plane_bounds(r, n, fields, rules, to_x, to_y, beta):
+    """Rows to_x, to_y = rows TO after the walls."""
+    low, high = fields[0], fields[1]
+    dt, _, _, at_x, at_y = rules
+    _slip(r, n, dt, low[0], high[0], at_x, TO_X, TO_Y, D)
+    _slip(r, n, dt, low[1], high[1], at_y, TO_Y, TO_X, DYY)
+    _walls(r, n, TO_X, to_x, low[0], high[0], at_x[0], at_x[1], beta, P)
+    _walls(r, n, TO_Y, to_y, low[1], high[1], at_y[0], at_y[1], beta, PY)
+
+
+@njit(**_inline)
+def _plane_move(s, r, n, number, born, fields, rules, ends, count, out):
+    """One step of all lanes, with its events."""
+    dt, beta, discrete, _, _ = rules
+    _plane_step(r, n, fields, dt)
+    if beta > 0.0:
+        _momentum(r, n, beta, X, TO_X, P)
+        _momentum(r, n, beta, Y, TO_Y, PY)
+    if discrete:
+        _plane_bounds(r, n, fields, rules, TO_X, TO_Y, beta)
+    if ends[0].shape[0] > 0 and _plane_near(r, n, dt, ends[0], ends[2], ends[3]):
+        for i in range(n):
+            if r[NEARNESS * LANES + i] <= 0.0 and number[i] >= 0:
+                _plane_event(s, r, i, number, born, fields, rules, ends, count, out)
+    _plane_bounds(r, n, fields, rules, X, Y, 0.0)
+
+
+@njit(**_kernel)
+def plane_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends, out):
+    """Move blocks of walkers in the plane; what `line_walk_kernel` is on a line.
+
+    Parameters
+    ----------
+    ints, reals_, counts, times_, walkers, out
+        As on a line.
+    fields : tuple
+        Lower and upper walls, cells over lengths, cells (pairs each), control values of the drift
+        and of Dxx, Dxy, Dyy, weights (4, 4).
+    rules : tuple
+        dt, momentum, whether the walk is discrete, kinds of the walls of both axes.
+    ends : tuple
+        Shapes (k, 6) as in `PlaneTarget`, with 1 for those that are met after whole steps only;
+        fates (k,); level; its corner and spacings.
+    """
+    s = carray(words(STATES), STATES)
+    r = carray(reals(NUMBERS), NUMBERS)
+    number, born = carray(integers(LANES), LANES), carray(integers(LANES), LANES)
+    until, most, budget, hungry = times_
+    queue, starts, seed = walkers
+    times, places, fates = out
+    for block in range(ints.shape[0]):
+        count = counts[block]
+        _enter(s, r, number, born, ints[block], reals_[block], count)
+        n, deadline, stop = LANES, int64(0), min(until, count[CLOCK] + budget)
+        while count[CLOCK] < stop:
+            if count[LIVE] < n:
+                n = _refill(s, r, number, born, n, count, queue, starts, seed)
+            if n == 0 or (hungry and n < LANES):
+                break
+            _normals(s, r, (n + 7) // 8 * 8)
+            _plane_move(s, r, (n + 7) // 8 * 8, number, born, fields, rules, ends, count, out)
             count[CLOCK] += 1
             if count[CLOCK] >= deadline:
                 _give_up(r, number, born, n, most, count, times, places, fates)

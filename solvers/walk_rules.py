@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers import walk_kernels as k
-from fokkerplanck.solvers.field_tables import LineTables
+from fokkerplanck.solvers.field_tables import LineTables, PlaneTables
 from fokkerplanck.solvers.hit_targets import LineTarget, PlaneTarget, Target
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ class Rules:
         if len(walls) < walk.tables.dim or any((k.PERIODIC in w) != (w == (2, 2)) for w in walls):
             msg = f"walls of each axis: a pair of words, both or none periodic; got {walk.walls}"
             raise ValueError(msg)
-        make = _line if isinstance(walk.tables, LineTables) else _plane
-        return make(walk, discrete, sharp, walls, target)
+        if isinstance(walk.tables, LineTables):
+            on_line = target if isinstance(target, LineTarget) else None
+            return _line(walk, walk.tables, discrete, sharp, walls, on_line)
+        in_plane = target if isinstance(target, PlaneTarget) else None
+        return _plane(walk, walk.tables, discrete, sharp, walls, in_plane)
 
     def run(self, blocks: tuple[Any, ...], times: Any, walkers: Any, out: Any) -> None:
         """Call the kernel."""
@@ -78,9 +81,13 @@ class Rules:
 
 
 def _line(
-    walk: Walk, discrete: bool, sharp: bool, walls: list[Any], target: LineTarget | None
+    walk: Walk,
+    t: LineTables,
+    discrete: bool,
+    sharp: bool,
+    walls: list[Any],
+    target: LineTarget | None,
 ) -> Rules:
-    t = walk.tables
     inverse = t.cells / (t.upper - t.lower)
     constant = -1.0 if t.constant is None else t.constant
     breaks = np.zeros((0, 6)) if discrete else _breaks(t, walk.kappa)
@@ -150,6 +157,52 @@ def _breaks(tables: LineTables, kappa: float) -> Array:
 
 
 def _plane(
-    walk: Walk, discrete: bool, sharp: bool, walls: list[Any], target: PlaneTarget | None
+    walk: Walk,
+    tables: PlaneTables,
+    discrete: bool,
+    sharp: bool,
+    walls: list[Any],
+    target: PlaneTarget | None,
 ) -> Rules:
-    raise NotImplementedError
+    low, high = tables.lower, tables.upper
+    inverse = tuple(1.0 / h for h in tables.spacing)
+    fields = (
+        *(low, high, inverse, tables.cells),
+        *(tables.drift, tables.diffusion, tables.weights),
+    )
+    rows: list[Any] = []
+    images = [(0.0, 0.0)] if discrete else _shifts(tables, walls)
+    for fate, shape in enumerate(target.shapes if target else ()):
+        for shift in images:
+            rows.append((*_moved(shape, shift), discrete or sharp, fate))
+    for axis in (0, 1):
+        unit = np.eye(2)[axis]
+        if walls[axis][0] == k.ABSORBING:
+            rows.append((k.HALF_PLANE, *-unit, -low[axis], 0.0, discrete, k.LOST))
+        if walls[axis][1] == k.ABSORBING:
+            rows.append((k.HALF_PLANE, *unit, high[axis], 0.0, discrete, k.LOST))
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    level = target.level if target else np.zeros((0, 0))
+    frame = np.array([*target.corner, *target.spacing] if target else [0.0] * 4)
+    ends = np.ascontiguousarray(table[:, :6]), table[:, 6].astype(np.int64), level, frame
+    rules = (walk.step, walk.momentum, discrete, *walls)
+    return Rules(k.plane_walk_kernel, fields, rules, ends)
+
+
+def _shifts(tables: PlaneTables, walls: list[Any]) -> list[tuple[float, float]]:
+    """Periods by which images of a target are moved."""
+    ways: list[tuple[float, ...]] = []
+    for low, high, kinds in zip(tables.lower, tables.upper, walls, strict=True):
+        ways.append((0.0, high - low, low - high) if kinds[0] == k.PERIODIC else (0.0,))
+    return [(a, b) for a in ways[0] for b in ways[1]]
+
+
+def _moved(shape: Array, shift: tuple[float, float]) -> tuple[float, ...]:
+    """Move a disc or a box; half-planes and sets of cells have no images."""
+    kind, a, b, c, d = (float(v) for v in shape)
+    x, y = shift
+    if kind == k.DISC:
+        return kind, a + x, b + y, c, d
+    if kind == k.BOX:
+        return kind, a + x, b + x, c + y, d + y
+    return kind, a, b, c, d
