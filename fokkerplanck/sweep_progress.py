@@ -47,10 +47,12 @@ class SweepProgress:
         early = self._live is None and now - self._begin < PATIENCE
         if not self.shown or early or now - self._shown_at < INTERVAL:
             return
+        from rich.text import Text
+
         self._shown_at = now
         gained = done - self._first
         left = (now - self._begin) * (count - done) / gained if gained else float("nan")
         wrong = f"  {failed} failed" if failed else ""
         self._live = self._live or live()
         text = f"{bar(done / count)} {done} of {count} points{wrong}  {clock(left)} left"
-        self._live.update(text, refresh=True)
+        self._live.update(Text(text), refresh=True)

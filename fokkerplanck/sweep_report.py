@@ -109,24 +109,34 @@ def _print_fits(console: Console, fitted: Sequence[Fit]) -> None:
     for fit in fitted:
         groups.setdefault((fit.ordinate, fit.against), []).append(fit)
     for (name, against), members in groups.items():
-        title = f"\n[bold]{escape(name)}[/bold] against [bold]{escape(against)}[/bold]"
+        counts = {found.count for f in members for found in (f.line, *f.lines.values())}
+        points = f", {min(counts)} points" if len(counts) == 1 else ""
+        title = f"\n[bold]{escape(name)}[/bold] against [bold]{escape(against)}[/bold]{points}"
         console.print(title, highlight=False)
-        console.print(_lines(members[:MOST_FITS]))
+        console.print(_lines(members[:MOST_FITS], counted=len(counts) > 1))
         if len(members) > MOST_FITS:
             console.print(f"... {len(members) - MOST_FITS} more series: see --json")
 
 
-def _lines(fitted: Sequence[Fit]) -> Table:
+def _lines(fitted: Sequence[Fit], *, counted: bool) -> Table:
+    """Tabulate slopes; ``outside`` counts the points that a law says are outside its range."""
     series = any(fit.series for fit in fitted)
-    heads = ("points", "slope", "±", "off", "low end", "high end")
+    heads = ["slope", "±", "off", "low end", "high end"]
+    heads += ["points"] if counted else []
+    if outside := any(n for fit in fitted for n in fit.outside.values()):
+        heads.append("outside")
     made = table(("", "left"), *((head, "right") for head in heads))
+    for column in made.columns:
+        column.no_wrap = True
     for fit in fitted:
         name = ", ".join(f"{k.rpartition('.')[2]} = {_value(v)}" for k, v in fit.series.items())
-        made.add_row(escape(name) if series else "computed", *_cells(fit.line, None))
+        more = [str(fit.line.count)] if counted else []
+        made.add_row(escape(name) if series else "computed", *_cells(fit.line, None), *more)
         for law, found in fit.lines.items():
-            n = fit.outside[law]
-            note = f" [yellow]({n} outside its range)[/yellow]" if n else ""
-            made.add_row(f"  {escape(law)}{note}", *_cells(found, fit.line.slope))
+            more = [str(found.count)] if counted else []
+            if outside:
+                more.append(f"[yellow]{fit.outside[law]}[/yellow]" if fit.outside[law] else "0")
+            made.add_row(f"  {escape(law)}", *_cells(found, fit.line.slope), *more)
     return made
 
 
@@ -134,7 +144,6 @@ def _cells(found: Line, computed: float | None) -> list[str]:
     off = None if not computed else found.slope / computed - 1
     error = found.slope_error if math.isfinite(found.slope_error) else None
     return [
-        str(found.count),
         number(found.slope),
         short(error),
         "" if off is None else f"{100 * off:+.2g} %" if abs(off) > ROUNDING else "0 %",

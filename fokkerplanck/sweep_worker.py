@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,23 @@ def solve_remotely(text: str, path: str | None, version: str) -> dict[str, Any]:
 def _one_thread() -> Iterator[None]:
     """Limit BLAS and numba: the points are what runs side by side, and sums keep their order."""
     import numba
-    from threadpoolctl import threadpool_limits
 
     before = numba.get_num_threads()
     numba.set_num_threads(1)
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with _libraries().limit(limits=1, user_api="blas"):
             yield
     finally:
         numba.set_num_threads(before)
+
+
+@cache
+def _libraries() -> Any:
+    """Find the BLAS libraries; a search takes as long as an easy point."""
+    import scipy.linalg  # noqa: F401  brings one of its own
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def main() -> None:

@@ -95,7 +95,8 @@ class Variants:
         """Return the case with `values` at their dotted keys; raises `CaseError` if it is wrong."""
         data = deepcopy(self.data)
         folder = self.path.parent if self.path else Path()
-        put_values(data, values, folder=folder, file=str(self.path) if self.path else None)
+        file = str(self.path) if self.path else None
+        put_values(data, values, folder=folder, file=file, option=option)
         return _validated(data, self.path, {**self.changed, **dict.fromkeys(values, option)})
 
 

@@ -46,13 +46,22 @@ def apply_overrides(
 
 
 def put_values(
-    data: dict[str, Any], values: Mapping[str, Any], *, folder: Path, file: str | None = None
+    data: dict[str, Any],
+    values: Mapping[str, Any],
+    *,
+    folder: Path,
+    file: str | None = None,
+    option: str = "--set",
 ) -> None:
-    """Set dotted keys of a parsed case, in place; see `apply_overrides`."""
+    """Set dotted keys of a parsed case, in place; `option` is named in messages."""
     for key, value in values.items():
         if key in PATH_KEYS and isinstance(value, str) and value:
             value = os.path.relpath(value, folder)
-        _put(data, key, value, file)
+        try:
+            _put(data, key, value, file)
+        except CaseError as error:
+            msg = f"{error.message} (given by {option})"
+            raise CaseError(msg, file=error.file, key=error.key) from None
 
 
 def parse_value(raw: str, key: str, file: str | None = None) -> Any:
@@ -115,5 +124,5 @@ def _index(place: list[Any], part: str, at: str, key: str, file: str | None) -> 
 
 
 def _not_a_table(place: Any, at: str, key: str, file: str | None) -> Any:
-    msg = f"{at} is {show(place)}, not a table (given by --set)"
+    msg = f"{at} is {show(place)}, not a table"
     raise CaseError(msg, file=file, key=key)

@@ -27,6 +27,8 @@ DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (2, 1)))
 #: most panels, and most series that the legend names one by one
 MOST_PANELS, MOST_NAMED = 6, 8
 PANEL = 3.4
+#: points of a series that need no smaller marks
+CROWD = 40
 #: differences of logarithms below are not drawn
 VISIBLE = 1e-6
 
@@ -124,7 +126,8 @@ def _panel(place: Any, name: str, fitted: Sequence[Fit]) -> Axes:
         for law in off:
             if law in fit.predicted:
                 style: dict[str, Any] = {"ls": _dashes(law, laws), "color": _colour(k, len(fitted))}
-                lower.plot(fit.x, fit.y - fit.predicted[law], "o", ms=2.4, mew=0, lw=1.0, **style)
+                ms = 2.4 if len(fit.x) <= CROWD else 0.0
+                lower.plot(fit.x, fit.y - fit.predicted[law], "o", ms=ms, mew=0, lw=1.0, **style)
     lower.axhline(0.0, color="0.6", lw=0.6, zorder=0)
     lower.set_ylabel(r"$\ln\,(\tau / \tau_{\mathrm{theory}})$")
     lower.set_xlabel(formula_label(fitted[0].against))
@@ -145,7 +148,8 @@ def _draw(ax: Axes, name: str, fitted: Sequence[Fit], laws: Sequence[str]) -> No
     for k, fit in enumerate(fitted):
         colour = _colour(k, len(fitted))
         ends = np.array([fit.x[0], fit.x[-1]])
-        ax.plot(fit.x, fit.y, "o", ms=3.6, mew=0, color=colour, zorder=3)
+        ms = 3.6 if len(fit.x) <= CROWD else 1.8
+        ax.plot(fit.x, fit.y, "o", ms=ms, mew=0, color=colour, zorder=3)
         ax.plot(ends, fit.line.at(ends), color=colour, lw=1.0, zorder=2)
         for law, values in fit.predicted.items():
             dark = "0.25" if len(fitted) == 1 else colour
