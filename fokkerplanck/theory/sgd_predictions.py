@@ -15,7 +15,7 @@ from fokkerplanck.theory.escape_predictions import KNOWN, PASSAGE, SLOWEST, said
 from fokkerplanck.theory.noisy_line_wells import NoisyLineWells
 from fokkerplanck.theory.prediction import Prediction, invalid, passage_asked, unknown
 from fokkerplanck.theory.sgd_escape import SgdEscape
-from fokkerplanck.theory.sgd_path import along_path
+from fokkerplanck.theory.sgd_path import along_path, climb_on_path
 from fokkerplanck.theory.varying_noise import varying_noise_log_time
 from fokkerplanck.theory.well_passage import WellRates, well_passage
 from fokkerplanck.theory.wells import Wells, degenerate, find_wells
@@ -28,6 +28,8 @@ __all__ = ["SGD_ESCAPES"]
 Array = NDArray[np.float64]
 #: Relative mismatch below which a noise is a multiple of the loss, or of the unit matrix.
 ROUNDING = 1e-9
+#: Climbs that differ by less are alike.
+ALIKE = 1e-2
 READINGS = {1.0: "Ito", 0.5: "Stratonovich", 0.0: "Hanggi-Klimontovich"}
 
 
@@ -137,6 +139,8 @@ def _over_saddles(
 
     times = {way: (log_time(law), law.climb) for way, law in laws.items()}
     faults = {fault for law in laws.values() for fault in law.faults}
+    if not faults and not all(_as_frozen(problem, wells, way, law) for way, law in laws.items()):
+        faults.add("the noise on the way is not that of its minimum and its saddle")
     if published and any(abs(law.across) > ROUNDING for law in laws.values()):
         faults.add("the curvatures across the path change, which the published law leaves out")
 
@@ -147,6 +151,21 @@ def _over_saddles(
 
 
 Times = dict[tuple[int, int], tuple[float, float]]
+
+
+def _as_frozen(problem: Problem, wells: Wells, way: tuple[int, int], law: SgdEscape) -> bool:
+    """Whether the noise of a problem is on the way what the law takes it for."""
+    from fokkerplanck.landscapes.descent_path import descent_path
+    from fokkerplanck.landscapes.newton import Box
+
+    saddle, minimum = wells.ways[way[1]][0], wells.minima[way[0]]
+    box = Box.around(problem.grid)
+    path = descent_path(problem.landscape, minimum.position, saddle.position, box)
+
+    def noise(points: Array) -> Array:
+        return problem.noise.at(problem.landscape, problem.grid, box.inside(points))
+
+    return abs(climb_on_path(problem.landscape, path, noise) / law.climb - 1) < ALIKE
 
 
 def _found(
