@@ -151,8 +151,8 @@ def _descended(
         jac=lambda _, x: -landscape.hessian(inside(x)),
         events=arrived,
         dense_output=True,
-        rtol=1e-11,
-        atol=1e-13 * far,
+        rtol=1e-8,
+        atol=1e-11 * far,
     )
     if path.t_events is None or not len(path.t_events[0]) or path.sol is None:
         return None

@@ -32,6 +32,7 @@ def along_path(
     eb: float,
     *,
     box: Box | None = None,
+    path: DescentPath | None = None,
 ) -> SgdEscape:
     """Escape from a minimum over a saddle, with s computed from the landscape.
 
@@ -49,13 +50,15 @@ def along_path(
         ``eta / (2 B)``.
     box : Box, optional
         Of a grid with periodic axes.
+    path : DescentPath, optional
+        If it is known.
 
     Raises
     ------
     CaseError
         When the points are not of these kinds, or the descent does not lead there.
     """
-    path = descent_path(landscape, minimum, saddle, box)
+    path = path or descent_path(landscape, minimum, saddle, box)
     wrapped = landscape if box is None else _Wrapped(landscape, box)
     low, high = (float(wrapped.loss(p)) for p in (path.minimum, path.saddle))
     switches = path_switches(wrapped, path)

@@ -21,6 +21,8 @@ from fokkerplanck.theory.well_passage import WellRates, well_passage
 from fokkerplanck.theory.wells import Wells, degenerate, find_wells
 
 if TYPE_CHECKING:
+    from fokkerplanck.landscapes.descent_path import DescentPath
+    from fokkerplanck.landscapes.newton import Box
     from fokkerplanck.problem import Problem
 
 __all__ = ["SGD_ESCAPES"]
@@ -119,6 +121,7 @@ def _on_a_line(
 def _over_saddles(
     problem: Problem, asked: tuple[Any, str] | None, *, published: bool
 ) -> tuple[float, float] | tuple[float, float, str] | str:
+    from fokkerplanck.landscapes.descent_path import descent_path
     from fokkerplanck.landscapes.newton import Box
 
     wells = _wells(problem)
@@ -127,10 +130,14 @@ def _over_saddles(
     if problem.landscape.bare is not problem.landscape:
         return "with weight decay the noise is not that of the Hessian the drift has"
     eb, box = float(problem.noise.eb), Box.around(problem.grid)  # type: ignore[attr-defined]
-    laws = {
-        (k, n): along_path(problem.landscape, wells.minima[k].position, s.position, eb, box=box)
+    paths = {
+        (k, n): descent_path(problem.landscape, wells.minima[k].position, s.position, box)
         for n, (s, *sides) in enumerate(wells.ways)
         for k in sides
+    }
+    laws = {
+        way: along_path(problem.landscape, path.minimum, path.saddle, eb, box=box, path=path)
+        for way, path in paths.items()
     }
     kappa = problem.noise.kappa
 
@@ -139,7 +146,9 @@ def _over_saddles(
 
     times = {way: (log_time(law), law.climb) for way, law in laws.items()}
     faults = {fault for law in laws.values() for fault in law.faults}
-    if not faults and not all(_as_frozen(problem, wells, way, law) for way, law in laws.items()):
+    if not faults and not all(
+        _as_frozen(problem, paths[way], box, law) for way, law in laws.items()
+    ):
         faults.add("the noise on the way is not that of its minimum and its saddle")
     if published and any(abs(law.across) > ROUNDING for law in laws.values()):
         faults.add("the curvatures across the path change, which the published law leaves out")
@@ -153,14 +162,8 @@ def _over_saddles(
 Times = dict[tuple[int, int], tuple[float, float]]
 
 
-def _as_frozen(problem: Problem, wells: Wells, way: tuple[int, int], law: SgdEscape) -> bool:
+def _as_frozen(problem: Problem, path: DescentPath, box: Box, law: SgdEscape) -> bool:
     """Whether the noise of a problem is on the way what the law takes it for."""
-    from fokkerplanck.landscapes.descent_path import descent_path
-    from fokkerplanck.landscapes.newton import Box
-
-    saddle, minimum = wells.ways[way[1]][0], wells.minima[way[0]]
-    box = Box.around(problem.grid)
-    path = descent_path(problem.landscape, minimum.position, saddle.position, box)
 
     def noise(points: Array) -> Array:
         return problem.noise.at(problem.landscape, problem.grid, box.inside(points))
