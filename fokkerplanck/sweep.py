@@ -18,7 +18,7 @@ from fokkerplanck.resume import check_place, refuse_existing
 from fokkerplanck.store import part_path
 from fokkerplanck.sweep_data import Outcome, SweepResult
 from fokkerplanck.sweep_file import read_sweep, write_sweep
-from fokkerplanck.sweep_journal import Journal, check_same, read_journal
+from fokkerplanck.sweep_journal import Journal, check_same, is_begun, read_journal
 from fokkerplanck.sweep_points import Plan, Point, plan
 from fokkerplanck.sweep_pool import cores, solve_here, solve_in_pool
 
@@ -109,7 +109,8 @@ def run_sweep(
         known, journal = _begin(path, planned, resume=resume, open_files=open_files)
         keep = _keeper(known, journal, planned, progress)
         try:
-            _solve(planned, known, keep, solver)
+            # a scheduler has given a point whose process died to several workers already
+            _solve(planned, known, keep, solver, again=scheduler is None)
         except KeyboardInterrupt:
             part = None if path is None else part_path(path)
             raise SweepInterrupted(part, len(known), len(planned.points)) from None
@@ -154,11 +155,10 @@ def _begin(
     part, header = part_path(path), planned.header
     known: dict[int, Outcome] = {}
     whole = 0
-    if resume and part.exists() and part.stat().st_size:
+    if resume and is_begun(part):
         found, whole = read_journal(part)
-        if whole:
-            check_same(found.header, header, part)
-            known = dict(found.outcomes)
+        check_same(found.header, header, part)
+        known = dict(found.outcomes)
     elif resume and path.exists():
         finished = read_sweep(path)
         check_same(finished.header, header, path)
@@ -196,21 +196,23 @@ def _solve(
     known: Mapping[int, Outcome],
     keep: Callable[[int, Outcome], None],
     solver: Solver,
+    *,
+    again: bool,
 ) -> None:
-    """Solve all points that are left, and those whose process died once more, one by one."""
+    """Solve all points that are left, and `again`, one by one, those whose process died."""
     for point in planned.points:
         if point.mistake and point.index not in known:
             keep(point.index, Outcome("failed", point.mistake))
     left = [p for p in planned.points if p.index not in known]
-    again: list[Point] = []
+    crashed: list[Point] = []
     if left:
         with closing(solver(left, 0)) as found:
             for index, outcome in found:
-                if outcome.status == "crashed":
-                    again.append(planned.points[index])
+                if outcome.status == "crashed" and again:
+                    crashed.append(planned.points[index])
                 else:
                     keep(index, outcome)
-    if again:
-        with closing(solver(again, 1)) as found:
+    if crashed:
+        with closing(solver(crashed, 1)) as found:
             for index, outcome in found:
                 keep(index, outcome)

@@ -7,6 +7,7 @@ under the same path. When a worker dies, the scheduler gives its points to anoth
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -45,6 +46,9 @@ def solve_with_dask(
     client = _connect(address)
     from distributed import KilledWorker, as_completed
 
+    log = logging.getLogger("distributed.client")
+    level = log.level
+
     waiting = iter(points)
     name = f"fokkerplanck-{uuid4().hex[:12]}"
     running: dict[Any, int] = {}
@@ -56,6 +60,7 @@ def solve_with_dask(
         running[future.key] = point.index
         return future
 
+    log.setLevel(logging.CRITICAL)  # tracebacks of its reconnecting say less than the error below
     try:
         first = [submit(point) for point in islice(waiting, AHEAD)]
         arriving = as_completed(first, loop=client.loop)
@@ -64,8 +69,9 @@ def solve_with_dask(
             try:
                 outcome = Outcome(**future.result())
             except KilledWorker as error:
-                deaths = getattr(error, "allowed_failures", 0) + 1
-                outcome = Outcome("crashed", f"{deaths} workers died on this point")
+                n = getattr(error, "allowed_failures", 0) + 1
+                died = "1 worker" if n == 1 else f"{n} workers"
+                outcome = Outcome("crashed", f"{died} died on this point")
             except CancelledError as error:
                 msg = f"{address}: the scheduler was lost; --resume goes on"
                 raise DataError(msg) from error
@@ -81,6 +87,7 @@ def solve_with_dask(
         with suppress(Exception):  # the scheduler may be gone
             client.cancel([f"{name}-{index}" for index in running.values()], force=True)
         client.close(timeout=5)
+        log.setLevel(level)
 
 
 def _connect(address: str) -> Any:

@@ -19,7 +19,7 @@ from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.sweep_data import Header, Outcome, SweepResult
 from fokkerplanck.writer import uninterrupted
 
-__all__ = ["JOURNAL", "Journal", "check_same", "is_journal", "read_journal"]
+__all__ = ["JOURNAL", "Journal", "check_same", "is_begun", "is_journal", "read_journal"]
 
 #: how a journal is known to be one
 JOURNAL = "fokkerplanck sweep journal"
@@ -111,6 +111,15 @@ def is_journal(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(JOURNAL) + 13) == f'{{"format": "{JOURNAL}"'.encode()
     except OSError:
+        return False
+
+
+def is_begun(path: Path) -> bool:
+    """Tell whether there is a file with a whole first line."""
+    try:
+        with path.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except FileNotFoundError:
         return False
 
 

@@ -204,6 +204,18 @@ def test_interrupted_sweep_goes_on_to_the_same_bytes(monkeypatch):
     assert Path("out.h5").read_bytes() == Path("whole.h5").read_bytes()
 
 
+def test_a_header_torn_by_a_kill_begins_anew():
+    Path("out.h5.part").write_text('{"format": "fokkerplanck sweep jou')
+    assert run_sweep("well.toml", {T: [0.1]}, "out.h5", workers=0, resume=True).status == ["done"]
+
+
+def test_the_unfinished_file_of_a_run_is_left_alone():
+    Path("out.h5.part").write_bytes(b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(DataError, match="cannot be read as the journal"):
+        run_sweep("well.toml", {T: [0.1]}, "out.h5", workers=0, resume=True)
+    assert Path("out.h5.part").read_bytes() == b"\x89HDF\r\n\x1a\n"
+
+
 def test_crashed_points_are_tried_again_and_failed_ones_are_not(monkeypatch):
     asked = []
     fate = {"0.05": Outcome("done", "", {"x": 1.0}), "0.1": Outcome("crashed", "was killed")}

@@ -149,6 +149,22 @@ def test_ctrl_c_with_a_scheduler_goes_on_without_it(whole, tmp_path):
     assert (tmp_path / "sweep.h5").read_bytes() == whole.read_bytes()
 
 
+def test_a_point_whose_workers_died_is_recorded_and_tried_again(whole, tmp_path, monkeypatch):
+    pytest.importorskip("distributed", exc_type=ImportError)
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    (tmp_path / "well.toml").write_text(CASE)
+    with dask(tmp_path) as (address, workers):
+        process = start(tmp_path, "--scheduler", address)
+        wait_for(tmp_path, POINTS // 4, process)
+        workers[0].kill()
+        assert process.wait() == 0, (tmp_path / "stderr.txt").read_text()
+    lost = read_sweep(tmp_path / "sweep.h5")
+    assert lost.tally()["crashed"] >= 1
+    assert set(lost.messages.values()) == {"1 worker died on this point"}
+    assert start(tmp_path, "--resume").wait() == 0
+    assert (tmp_path / "sweep.h5").read_bytes() == whole.read_bytes()
+
+
 def children(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children")
     if not found.exists():

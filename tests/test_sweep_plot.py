@@ -35,14 +35,14 @@ def test_points_line_and_prediction():
     assert legend(upper)[1] == "kramers: slope $0.25$"
     # what is left: t - 0.1
     assert np.allclose(lower.get_lines()[0].get_ydata(), [0.0, -0.05, -0.08])
-    assert lower.get_xlabel() == "1/temperature"
+    assert lower.get_xlabel() == "1 / temperature"
 
 
 def test_laws_that_cannot_be_told_apart_need_no_panel():
     laws = {"passage-quadrature": lambda t: 0.25 / t}
     result = synthetic({T: [0.02, 0.05, 0.1]}, lambda t: 0.25 / t, laws)
     (ax,) = sweep_figure(result).axes
-    assert ax.get_xlabel() == "1/temperature"
+    assert ax.get_xlabel() == "1 / temperature"
 
 
 def test_series_have_names_and_many_a_sequence_of_colours():

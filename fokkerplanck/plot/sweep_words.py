@@ -18,14 +18,15 @@ LONGEST = 48
 
 def formula_label(formula: str) -> str:
     """Return a formula with the last parts of its names, as words."""
-    return plain(NAME.sub(lambda m: _short(m[0]), formula).replace("**", "^"))
+    words = NAME.sub(lambda m: _short(m[0]), formula).replace("**", "^")
+    return plain(re.sub(r"\s*\*\s*", " \u00b7 ", re.sub(r"\s*/\s*", " / ", words)))
 
 
 def log_label(ordinate: str) -> str:
     """Name of a fitted logarithm; the time of a passage is tau."""
     head, found, name = ordinate.partition("log mean of passage ")
     if found:
-        return rf"{formula_label(head)}$\ln\,\tau$, {plain(shortened(name, LONGEST))}"
+        return rf"{formula_label(head.replace('log(', 'ln('))}$\ln\,\tau$, {plain(shortened(name, LONGEST))}"
     return plain(ordinate.replace("-log", "\u2212ln").replace("log", "ln"))
 
 
