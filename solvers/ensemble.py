@@ -261,11 +261,11 @@ class _Herd:
         """Where all are; nan for those that have ended."""
         if self.now == 0:
             return self.starts.copy()
-        out = np.full(self.starts.shape, np.nan)
+        out: Array = np.full(self.starts.shape, np.nan)
         number = self.blocks.integers[:, k.NUMBER]
         live = number >= 0
-        for axis, row in list(enumerate((k.X, k.Y)))[: out.shape[1]]:
-            out[number[live], axis] = self.blocks.reals[:, row][live]
+        for axis in range(self.starts.shape[1]):
+            out[number[live], axis] = self.blocks.reals[:, k.X + axis][live]
         return out
 
 

@@ -157,7 +157,7 @@ def line_tables(
     piece = np.flatnonzero(np.diff(x) > 0)
     middle = (x[piece] + x[piece + 1]) / 2
     cell = np.clip(((middle - x[0]) / h).astype(int), 0, n - 1)
-    cubics = [_hermite(x, *v, piece, lattice[cell], h) for v in (values, others)]
+    cubics = [_hermite(x, f, slope, piece, lattice[cell], h) for f, slope in (values, others)]
     lower, upper = np.zeros((2, n), dtype=int)
     lower[cell[::-1]] = np.arange(piece.size)[::-1]  # the first piece of a cell, and its last
     upper[cell] = np.arange(piece.size)

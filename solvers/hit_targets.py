@@ -86,7 +86,7 @@ class PlaneTarget:
     @classmethod
     def half_plane(cls, normal: Sequence[float], offset: float) -> PlaneTarget:
         """Points with ``normal . x >= offset``."""
-        n = float(np.hypot(*normal))
+        n = float(np.hypot(normal[0], normal[1]))
         return cls._of(HALF_PLANE, normal[0] / n, normal[1] / n, offset / n)
 
     @classmethod

@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import carray, float64, int64, njit, uint64
+from numba import float64, int64, njit, uint64
 
-from fokkerplanck.solvers.llvm import bits, fma, from_bits, integers, reals, sqrt, words
+from fokkerplanck.solvers.llvm import bits, carray, fma, from_bits, integers, reals, sqrt, words
 
 __all__ = ["LANES", "fill_normals_kernel", "line_walk_kernel", "plane_walk_kernel"]
 
@@ -33,15 +33,18 @@ DISC, BOX, HALF_PLANE, LEVEL = 0, 1, 2, 3
 #: A crossing between two steps is not looked into below the probability exp(-NEAR).
 NEAR = 24.0
 
-_inline = {"forceinline": True, "error_model": "numpy"}
-_kernel = {"cache": True, "nogil": True, "error_model": "numpy"}
+_kernel = njit(cache=True, nogil=True, error_model="numpy")
+#: Loops over lanes: they must stand where the arrays are, to become vector instructions.
+_inline = njit(forceinline=True, error_model="numpy")
+#: What happens to single lanes, now and then.
+_rare = njit(nogil=True, error_model="numpy")
 _SIGN, _SQRT_HALF = int64(-(2**63)), int64(0x3FE6A09E667F3BCD)
 
 
 # --- random numbers -----------------------------------------------------------------------------
 
 
-@njit(**_inline)
+@_inline
 def _mix(z):
     """Finaliser of splitmix64: a bijection of 64-bit words."""
     z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
@@ -49,7 +52,7 @@ def _mix(z):
     return z ^ (z >> uint64(31))
 
 
-@njit(**_inline)
+@_inline
 def _seed(s, i, seed, walker):
     """State of xoshiro256++ in lane i from the seed and the walker's number."""
     gamma = uint64(0x9E3779B97F4A7C15)
@@ -58,12 +61,12 @@ def _seed(s, i, seed, walker):
         s[k * LANES + i] = _mix(base + uint64(k + 1) * gamma)
 
 
-@njit(**_inline)
+@_inline
 def _turn(x, k):
     return (x << uint64(k)) | (x >> uint64(64 - k))
 
 
-@njit(**_inline)
+@_inline
 def _next(a, b, c, d):
     """One step of xoshiro256++: the word and the four words of the new state."""
     word = _turn(a + d, 23) + a
@@ -75,7 +78,7 @@ def _next(a, b, c, d):
     return word, a, b, c ^ t, _turn(d, 45)
 
 
-@njit(**_inline)
+@_inline
 def _word(s, i):
     """Draw a word from the stream of lane i."""
     word, s[i], s[LANES + i], s[2 * LANES + i], s[3 * LANES + i] = _next(
@@ -84,13 +87,13 @@ def _word(s, i):
     return word
 
 
-@njit(**_inline)
+@_inline
 def _uniform(s, i):
     """Draw from (0, 1), in steps of 2^-53, from the stream of lane i."""
     return (float64(int64(_word(s, i) >> uint64(11))) + 0.5) * 2.0**-53
 
 
-@njit(**_inline)
+@_inline
 def _pair(u, v):
     """Box-Muller: sqrt(-2 ln U) (cos, sin)(2 pi V) of two words, to 4e-16 of the largest part.
 
@@ -133,7 +136,7 @@ def _pair(u, v):
     return r * (sin if swap else cos), r * (cos if swap else sin)
 
 
-@njit(**_inline)
+@_inline
 def _normals(s, r, n):
     """Two normals for each of the first n lanes, in the rows Z and SPARE."""
     for i in range(n):
@@ -144,14 +147,14 @@ def _normals(s, r, n):
         r[Z * LANES + i], r[SPARE * LANES + i] = _pair(u, v)
 
 
-@njit(**_inline)
+@_rare
 def _normal(s, i):
     """One normal from the stream of lane i."""
     u = _word(s, i)
     return _pair(u, _word(s, i))[0]
 
 
-@njit(**_kernel)
+@_kernel
 def fill_normals_kernel(seed, first, out):
     """out[k] = the first normals of walker first + k; out has shape (walkers, even)."""
     s = carray(words(STATES), STATES)
@@ -170,7 +173,7 @@ def fill_normals_kernel(seed, first, out):
 # --- blocks: filling lanes, ending walks ----------------------------------------------------------
 
 
-@njit(**_inline)
+@_rare
 def _move(s, r, number, born, i, j):
     """Lane j takes the place of lane i."""
     for k in range(4):
@@ -181,7 +184,7 @@ def _move(s, r, number, born, i, j):
     number[j] = -1
 
 
-@njit(**_inline)
+@_rare
 def _refill(s, r, number, born, n, count, queue, starts, seed):
     """Give free lanes the next walkers, or close the gaps; the number of lanes in use."""
     i = 0
@@ -206,7 +209,7 @@ def _refill(s, r, number, born, n, count, queue, starts, seed):
     return n
 
 
-@njit(**_inline)
+@_rare
 def _enter(s, r, number, born, ints, reals, count):
     """Copy a block to the stack."""
     for k in range(4):
@@ -220,7 +223,7 @@ def _enter(s, r, number, born, ints, reals, count):
         born[i] = ints[BORN, i]
 
 
-@njit(**_inline)
+@_rare
 def _leave(s, r, number, born, ints, reals):
     """Copy a block back."""
     for k in range(4):
@@ -234,7 +237,7 @@ def _leave(s, r, number, born, ints, reals):
         ints[BORN, i] = born[i]
 
 
-@njit(**_inline)
+@_rare
 def _end(number, i, time, where_x, where_y, fate, count, times, places, fates):
     """Write down where, when and how the walk in lane i ended; its lane is free then."""
     walker = number[i]
@@ -245,7 +248,7 @@ def _end(number, i, time, where_x, where_y, fate, count, times, places, fates):
     places[walker, 0] = where_x
 
 
-@njit(**_inline)
+@_rare
 def _give_up(r, number, born, n, most, count, times, places, fates):
     """End the walks that have taken `most` steps."""
     for i in range(n):
@@ -254,7 +257,7 @@ def _give_up(r, number, born, n, most, count, times, places, fates):
             _end(number, i, float64(most), x, y, WALKING, count, times, places, fates)
 
 
-@njit(**_inline)
+@_rare
 def _oldest(number, born, n):
     """Time at which the oldest walk began."""
     first = int64(2**62)
@@ -264,7 +267,7 @@ def _oldest(number, born, n):
     return first
 
 
-@njit(**_inline)
+@_rare
 def _crossing(s, i, before, after, variance):
     """Fraction of the step at which a bridge first meets a wall, or 2 if it does not.
 
@@ -289,12 +292,12 @@ def _crossing(s, i, before, after, variance):
 # --- a line ---------------------------------------------------------------------------------------
 
 
-@njit(**_inline)
+@_inline
 def _cubic(t, table, row):
     return fma(t, fma(t, fma(t, table[row, 3], table[row, 2]), table[row, 1]), table[row, 0])
 
 
-@njit(**_inline)
+@_inline
 def _cell(x, lower, inverse, cells):
     """Cell of x, and the place in it from 0 to 1; nan counts as the lower end."""
     t = (x - lower) * inverse
@@ -303,7 +306,7 @@ def _cell(x, lower, inverse, cells):
     return np.uint64(np.uint32(k)), t - k
 
 
-@njit(**_inline)
+@_inline
 def _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt):
     """TO_X = x + f dt + sqrt(2 D dt) z, before walls; row D keeps D."""
     if constant >= 0.0:
@@ -325,7 +328,7 @@ def _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt)
         r[D * LANES + i] = d
 
 
-@njit(**_inline)
+@_inline
 def _momentum(r, n, beta, here, new, momentum):
     """Heavy-ball: p' = beta p + (1 - beta) (y - x), y = x + p', from a plain step."""
     for i in range(n):
@@ -335,7 +338,7 @@ def _momentum(r, n, beta, here, new, momentum):
         r[new * LANES + i] = x + p
 
 
-@njit(**_inline)
+@_inline
 def _folded(x, low, high, at_low, at_high):
     """Place of x after the walls: reflected, or taken round."""
     if at_low == PERIODIC:
@@ -346,18 +349,18 @@ def _folded(x, low, high, at_low, at_high):
     return x if x < high else high
 
 
-@njit(**_inline)
-def _walls(r, n, new, here, low, high, at_low, at_high, beta, momentum):
-    """Row `here` = row `new` after the walls; momentum is mirrored too."""
+@_inline
+def _walls(r, n, new, low, high, at_low, at_high, beta, momentum):
+    """Take the row `new` to the right side of the walls; momentum is mirrored too."""
     if beta > 0.0 and at_low != PERIODIC:
         for i in range(n):
             x = r[new * LANES + i]
             r[momentum * LANES + i] *= -1.0 if x < low or x > high else 1.0
     for i in range(n):
-        r[here * LANES + i] = _folded(r[new * LANES + i], low, high, at_low, at_high)
+        r[new * LANES + i] = _folded(r[new * LANES + i], low, high, at_low, at_high)
 
 
-@njit(**_inline)
+@_inline
 def _line_near(r, n, dt, intervals, breaks):
     """Whether a step may have met an interval or a break: negative in the row NEARNESS."""
     for i in range(n):
@@ -384,7 +387,7 @@ def _line_near(r, n, dt, intervals, breaks):
     return found != 0
 
 
-@njit(**_inline)
+@_rare
 def _line_event(s, r, i, number, born, fields, rules, ends, count, out):
     """End the walk of lane i if its step meets an interval; carry it over a break that it meets."""
     lower, upper, breaks = fields[0], fields[1], fields[8]
@@ -413,7 +416,7 @@ def _line_event(s, r, i, number, born, fields, rules, ends, count, out):
         _line_break(s, r, i, before, after, d, dt, breaks)
 
 
-@njit(**_inline)
+@_rare
 def _line_break(s, r, i, before, after, d, dt, breaks):
     """From the first break on that the step meets: skew Brownian motion with the drift of its side.
 
@@ -437,24 +440,7 @@ def _line_break(s, r, i, before, after, d, dt, breaks):
         r[TO_X * LANES + i] = breaks[k, 0] - fma(breaks[k, 1], size, -breaks[k, 3] * left)
 
 
-@njit(**_inline)
-def _line_move(s, r, n, number, born, fields, rules, ends, count, out):
-    """One step of all lanes, with its events."""
-    lower, upper, inverse, cells, drift, diffusion, cut, constant, breaks = fields
-    dt, beta, discrete, at_low, at_high = rules
-    _line_step(r, n, lower, inverse, cells, drift, diffusion, cut, constant, dt)
-    if beta > 0.0:
-        _momentum(r, n, beta, X, TO_X, P)
-    if discrete:
-        _walls(r, n, TO_X, TO_X, lower, upper, at_low, at_high, beta, P)
-    if (ends[0].shape[0] > 0 or breaks.shape[0] > 0) and _line_near(r, n, dt, ends[0], breaks):
-        for i in range(n):
-            if r[NEARNESS * LANES + i] < 0.0 and number[i] >= 0:
-                _line_event(s, r, i, number, born, fields, rules, ends, count, out)
-    _walls(r, n, TO_X, X, lower, upper, at_low, at_high, 0.0, P)
-
-
-@njit(**_kernel)
+@_kernel
 def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends, out):
     """Move blocks of walkers on a line.
 
@@ -487,10 +473,13 @@ def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends,
     until, most, budget, hungry = times_
     queue, starts, seed = walkers
     times, places, fates = out
+    lower, upper, inverse, cells, drift, diffusion, cut, constant, breaks = fields
+    dt, beta, discrete, at_low, at_high = rules
+    eventful = ends[0].shape[0] > 0 or breaks.shape[0] > 0
     for block in range(ints.shape[0]):
         count = counts[block]
         _enter(s, r, number, born, ints[block], reals_[block], count)
-        n, deadline, stop = LANES, int64(0), min(until, count[CLOCK] + budget)
+        n, deadline, stop = number.shape[0], int64(0), min(until, count[CLOCK] + budget)
         while count[CLOCK] < stop:
             if count[CLOCK] % 2 == 0:
                 if count[LIVE] < n:
@@ -501,7 +490,19 @@ def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends,
             else:
                 for i in range(LANES):
                     r[Z * LANES + i] = r[SPARE * LANES + i]
-            _line_move(s, r, (n + 7) // 8 * 8, number, born, fields, rules, ends, count, out)
+            m = (n + 7) // 8 * 8
+            _line_step(r, m, lower, inverse, cells, drift, diffusion, cut, constant, dt)
+            if beta > 0.0:
+                _momentum(r, m, beta, X, TO_X, P)
+            for walls_now in (discrete, not discrete):
+                if walls_now:
+                    _walls(r, m, TO_X, lower, upper, at_low, at_high, beta, P)
+                elif eventful and _line_near(r, m, dt, ends[0], breaks):
+                    for i in range(n):
+                        if r[NEARNESS * LANES + i] < 0.0 and number[i] >= 0:
+                            _line_event(s, r, i, number, born, fields, rules, ends, count, out)
+            for i in range(m):
+                r[X * LANES + i] = r[TO_X * LANES + i]
             count[CLOCK] += 1
             if count[CLOCK] >= deadline:
                 _give_up(r, number, born, n, most, count, times, places, fates)
@@ -512,12 +513,12 @@ def line_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends,
 # --- the plane ------------------------------------------------------------------------------------
 
 
-@njit(**_inline)
+@_inline
 def _weight(t, weights, k):
     return fma(t, fma(t, fma(t, weights[k, 3], weights[k, 2]), weights[k, 1]), weights[k, 0])
 
 
-@njit(**_inline)
+@_inline
 def _patch(table, i, j, part, u, v):
     """Sum over 4 x 4 control values of one part of a field."""
     total = 0.0
@@ -529,7 +530,7 @@ def _patch(table, i, j, part, u, v):
     return total
 
 
-@njit(**_inline)
+@_inline
 def _four(t, weights):
     return (
         _weight(t, weights, 0),
@@ -539,7 +540,7 @@ def _four(t, weights):
     )
 
 
-@njit(**_inline)
+@_inline
 def _plane_step(r, n, fields, dt):
     """Row TO = place + f dt + S N with S lower triangular and S S^T = 2 D dt; rows D keep D."""
     low, _, inverse, cells, drift, diffusion, weights = fields
@@ -569,8 +570,8 @@ def _plane_step(r, n, fields, dt):
         r[TO_Y * LANES + k] = fma(sxy, z, fma(syy, zz, r[TO_Y * LANES + k]))
 
 
-@njit(**_inline)
-def _slip(r, n, dt, low, high, at, new, side, own):
+@_inline
+def _slip(r, n, low, high, at, new, side, own):
     """Mirror along D n: what goes over a reflecting wall moves the other coordinate too."""
     if at[0] == PERIODIC:
         return
@@ -585,7 +586,7 @@ def _slip(r, n, dt, low, high, at, new, side, own):
         r[side * LANES + k] -= 2.0 * over * share
 
 
-@njit(**_inline)
+@_rare
 def _distance(x, y, shape, level, frame):
     """Distance to a shape, negative inside, and its gradient."""
     kind = int64(shape[0])
@@ -618,7 +619,7 @@ def _distance(x, y, shape, level, frame):
     return value, gx / size, gy / size
 
 
-@njit(**_inline)
+@_inline
 def _plane_near(r, n, dt, shapes, level, frame):
     """Whether a step may have met a shape: negative in the row NEARNESS."""
     for i in range(n):
@@ -641,7 +642,7 @@ def _plane_near(r, n, dt, shapes, level, frame):
     return found != 0
 
 
-@njit(**_inline)
+@_rare
 def _plane_event(s, r, i, number, born, fields, rules, ends, count, out):
     """End the walk of lane i if its step meets a shape."""
     low, high = fields[0], fields[1]
@@ -669,35 +670,18 @@ def _plane_event(s, r, i, number, born, fields, rules, ends, count, out):
         _end(number, i, time, px, py, fate, count, times, places, fates)
 
 
-@njit(**_inline)
-def _plane_bounds(r, n, fields, rules, to_x, to_y, beta):
-    """Rows to_x, to_y = rows TO after the walls."""
+@_inline
+def _plane_bounds(r, n, fields, rules):
+    """Take the rows TO to the right side of the walls."""
     low, high = fields[0], fields[1]
-    dt, _, _, at_x, at_y = rules
-    _slip(r, n, dt, low[0], high[0], at_x, TO_X, TO_Y, D)
-    _slip(r, n, dt, low[1], high[1], at_y, TO_Y, TO_X, DYY)
-    _walls(r, n, TO_X, to_x, low[0], high[0], at_x[0], at_x[1], beta, P)
-    _walls(r, n, TO_Y, to_y, low[1], high[1], at_y[0], at_y[1], beta, PY)
+    _, beta, _, at_x, at_y = rules
+    _slip(r, n, low[0], high[0], at_x, TO_X, TO_Y, D)
+    _slip(r, n, low[1], high[1], at_y, TO_Y, TO_X, DYY)
+    _walls(r, n, TO_X, low[0], high[0], at_x[0], at_x[1], beta, P)
+    _walls(r, n, TO_Y, low[1], high[1], at_y[0], at_y[1], beta, PY)
 
 
-@njit(**_inline)
-def _plane_move(s, r, n, number, born, fields, rules, ends, count, out):
-    """One step of all lanes, with its events."""
-    dt, beta, discrete, _, _ = rules
-    _plane_step(r, n, fields, dt)
-    if beta > 0.0:
-        _momentum(r, n, beta, X, TO_X, P)
-        _momentum(r, n, beta, Y, TO_Y, PY)
-    if discrete:
-        _plane_bounds(r, n, fields, rules, TO_X, TO_Y, beta)
-    if ends[0].shape[0] > 0 and _plane_near(r, n, dt, ends[0], ends[2], ends[3]):
-        for i in range(n):
-            if r[NEARNESS * LANES + i] <= 0.0 and number[i] >= 0:
-                _plane_event(s, r, i, number, born, fields, rules, ends, count, out)
-    _plane_bounds(r, n, fields, rules, X, Y, 0.0)
-
-
-@njit(**_kernel)
+@_kernel
 def plane_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends, out):
     """Move blocks of walkers in the plane; what `line_walk_kernel` is on a line.
 
@@ -720,17 +704,33 @@ def plane_walk_kernel(ints, reals_, counts, times_, walkers, fields, rules, ends
     until, most, budget, hungry = times_
     queue, starts, seed = walkers
     times, places, fates = out
+    dt, beta, discrete, _, _ = rules
+    eventful = ends[0].shape[0] > 0
     for block in range(ints.shape[0]):
         count = counts[block]
         _enter(s, r, number, born, ints[block], reals_[block], count)
-        n, deadline, stop = LANES, int64(0), min(until, count[CLOCK] + budget)
+        n, deadline, stop = number.shape[0], int64(0), min(until, count[CLOCK] + budget)
         while count[CLOCK] < stop:
             if count[LIVE] < n:
                 n = _refill(s, r, number, born, n, count, queue, starts, seed)
             if n == 0 or (hungry and n < LANES):
                 break
             _normals(s, r, (n + 7) // 8 * 8)
-            _plane_move(s, r, (n + 7) // 8 * 8, number, born, fields, rules, ends, count, out)
+            m = (n + 7) // 8 * 8
+            _plane_step(r, m, fields, dt)
+            if beta > 0.0:
+                _momentum(r, m, beta, X, TO_X, P)
+                _momentum(r, m, beta, Y, TO_Y, PY)
+            for walls_now in (discrete, not discrete):
+                if walls_now:
+                    _plane_bounds(r, m, fields, rules)
+                elif eventful and _plane_near(r, m, dt, ends[0], ends[2], ends[3]):
+                    for i in range(n):
+                        if r[NEARNESS * LANES + i] <= 0.0 and number[i] >= 0:
+                            _plane_event(s, r, i, number, born, fields, rules, ends, count, out)
+            for i in range(m):
+                r[X * LANES + i] = r[TO_X * LANES + i]
+                r[Y * LANES + i] = r[TO_Y * LANES + i]
             count[CLOCK] += 1
             if count[CLOCK] >= deadline:
                 _give_up(r, number, born, n, most, count, times, places, fates)
