@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fokkerplanck import landscapes, noise
+from fokkerplanck import landscapes, noise, sets
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
+from fokkerplanck.passage import mean_first_passage
 from fokkerplanck.problem import Problem
 from fokkerplanck.sgd_settings import SGD
 from fokkerplanck.theory.predictions import PREDICTIONS
@@ -231,3 +232,20 @@ def test_unknown_quantities_are_refused_with_a_list(name):
     for quantity in ("stationary.mean.0", "passage.it.colour", "spectrum.9", "evolve.mean.0.0"):
         with pytest.raises(CaseError, match="does not predict"):
             PREDICTIONS[name](quartic(0.02), case, quantity)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reading", ["ito", "hanggi-klimontovich"])
+def test_four_wells_in_the_plane(reading):
+    """Styblinski and Tang's loss: over two saddles and by way of the other wells."""
+    given, gaps = landscapes.styblinski_tang(2), []
+    start, end = (2.7468, 2.7468), (-2.9035, -2.9035)
+    for eb in (0.1, 0.05):
+        grid = Grid.plane((-4.6, 4.6, 160), (-4.6, 4.6, 160))
+        problem = Problem(grid, given, noise.hessian(2 * eb, 1, reading=reading))
+        exact = mean_first_passage(problem, start, sets.Ball(end, 0.3)).mean
+        target = region(centre=end, radius=0.3)
+        law = value(predict("density-diffusion", problem, "mean", point(*start), target))
+        gaps.append(exact / law - 1)
+    assert gaps[1] < 0.02
+    assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.1)  # the next order
