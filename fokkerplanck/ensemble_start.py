@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -141,7 +141,7 @@ def _equilibrium(problem: Problem) -> Array:
 
 def _closed(axis: Axis) -> Axis:
     low, high = ("reflecting" if wall == "absorbing" else wall for wall in axis.walls)
-    return replace(axis, walls=(low, high))  # type: ignore[arg-type]
+    return replace(axis, walls=(low, high))
 
 
 def _in_cells(weight: Array, grid: Grid, count: int, rng: np.random.Generator) -> Array:
@@ -157,12 +157,12 @@ def _in_cells(weight: Array, grid: Grid, count: int, rng: np.random.Generator) -
     return np.stack(x, axis=-1)
 
 
-def _again(draw: object, grid: Grid, walkers: int) -> Array:
+def _again(draw: Callable[[int], Array], grid: Grid, walkers: int) -> Array:
     """Draw until enough positions are good and between the walls."""
     made: list[Array] = []
     count = 0
     for _ in range(ROUNDS):
-        x = draw(walkers)  # type: ignore[operator]
+        x = draw(walkers)
         inside = np.ones(len(x), dtype=np.bool_)
         for d, axis in enumerate(grid.axes):
             inside &= (x[:, d] >= axis.min) & (x[:, d] <= axis.max)

@@ -61,8 +61,8 @@ def first_hits(
     of descent that leaps over a point has passed it.
     """
     if grid.dim == 2:
-        target = _nowhere(grid) if end is None else _plane(end, grid)
-        return _read(walk.first_hits(starts, target, most_steps, bridge), walls=end is None)
+        area = _nowhere(grid) if end is None else _plane(end, grid)
+        return _read(walk.first_hits(starts, area, most_steps, bridge), walls=end is None)
     from fokkerplanck.solvers.hit_targets import LineTarget
 
     axis = grid.axes[0]

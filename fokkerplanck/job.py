@@ -156,10 +156,11 @@ class Job:
 
     def _walk(self, walkers: SampledEvolution, sink: Sink, progress: Progress | None) -> None:
         """Follow walkers from the start; snapshots that are saved already must come out again."""
-        done, saved = len(self.record.times), self.mass
+        done = len(self.record.times)
+        saved = np.empty(0) if self.mass is None else self.mass.ravel()
         for k, snapshot in enumerate(walkers.snapshots()):
             if k < done:
-                if k == done - 1 and not np.array_equal(snapshot.mass, np.ravel(saved)):
+                if k == done - 1 and not np.array_equal(snapshot.mass, saved):
                     msg = (
                         "cannot go on: the walkers do not come out as they were saved (another "
                         "version or machine?); begin anew with --force"
@@ -283,11 +284,10 @@ class Job:
 def _sgd(case: Case, problem: Problem) -> dict[str, Any] | None:
     """Part "sgd" of the JSON object; raises `CaseError` where steps diverge."""
     try:
-        return sgd_json(problem, build.times(case))
+        return sgd_json(problem, build.times(case), descent=case.sgd is not None)
     except CaseError as error:
         file = str(case.path) if case.path else None
-        key = error.key if case.sgd else "noise.learning_rate"
-        raise CaseError(error.message, file=file, key=key) from None
+        raise CaseError(error.message, file=file, key=error.key) from None
 
 
 def _tell_nobody(what: str) -> None:

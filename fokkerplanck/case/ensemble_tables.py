@@ -35,14 +35,17 @@ class EnsembleTable(Table):
     """Walkers for every ``method = "ensemble"`` of the case."""
 
     walkers: int | None = Field(
-        None, ge=2, le=MOST, description=f"an integer from 2 to {MOST:.0e}".replace("e+0", "e")
+        default=None,
+        ge=2,
+        le=MOST,
+        description=f"an integer from 2 to {MOST:.0e}".replace("e+0", "e"),
     )
-    seed: int = Field(0, ge=0, lt=2**63, description="an integer >= 0")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="an integer >= 0")
     step: Positive | None = Field(
-        None, description="a number > 0: time of one step; chosen if left out"
+        default=None, description="a number > 0: time of one step; chosen if left out"
     )
     dynamics: Literal["sde", "sgd"] = "sde"
-    confidence: float = Field(0.95, gt=0, lt=1, description="a number between 0 and 1")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="a number between 0 and 1")
 
 
 def settings(case: Case) -> EnsembleTable:
