@@ -7,6 +7,8 @@ from math import exp, log, pi
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fokkerplanck import landscapes, noise, sets
 from fokkerplanck.errors import CaseError
@@ -245,3 +247,21 @@ def test_around_a_ring():
 def test_points_of_another_kind_are_refused(minimum, saddle, said):
     with pytest.raises(CaseError, match=said):
         along_path(landscapes.quartic(), minimum, saddle, 0.01)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(1, 6), st.integers(0, 2**32 - 1), st.floats(0.2, 5), st.floats(0, 1))
+def test_axes_do_not_matter_and_curvatures_rescale(n, seed, k, kappa):
+    rng = np.random.default_rng(seed)
+    turn = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    across = rng.uniform(0.3, 3, n - 1)
+    well, top, s = rng.uniform(0.5, 4), -rng.uniform(0.5, 4), rng.uniform(0, 1)
+    ends = [turn @ np.diag([h, *across]) @ turn.T for h in (well, top)]
+    law = SgdEscape.of(*ends, 1.0, 0.01, s)
+    line = FrozenEscape(well, top, 1.0, 0.01, s)
+    assert law.valid
+    assert law.log_time(kappa) == pytest.approx(line.log_time(kappa), rel=1e-9)
+    # L(sqrt(k) x): gamma(k, eb) = k gamma(1, k eb)
+    steep = SgdEscape.of(*(k * h for h in ends), 1.0, 0.01, s)
+    same = SgdEscape.of(*ends, 1.0, 0.01 * k, s)
+    assert steep.log_time(kappa) == pytest.approx(same.log_time(kappa) - log(k), rel=1e-9)
