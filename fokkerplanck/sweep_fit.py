@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.sweep_abscissa import Abscissa, abscissa, expression
 from fokkerplanck.sweep_data import SweepResult
+from fokkerplanck.sweep_quantity import LN10, Logarithm, logarithm_of
 
 __all__ = ["Fit", "Line", "default_quantities", "fits", "fits_of", "line", "ordinate"]
 
 Array = NDArray[np.float64]
-LN10 = float(np.log(10.0))
-#: names of times and of rates; the logarithms of rates are turned, to be those of times
-TIMES, RATES = ("mean",), ("rate",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,22 +191,15 @@ def default_quantities(result: SweepResult) -> list[str]:
     return []
 
 
-def ordinate(result: SweepResult, quantity: str) -> tuple[Array, str]:
-    """Return the natural logarithm of a time, or minus that of a rate, and its name.
+def ordinate(result: SweepResult, quantity: str) -> tuple[Array, Logarithm]:
+    """Return the natural logarithm of a time, or minus that of a rate, and what it is.
 
     Where only the decimal logarithm of a quantity is in the range of floats, that is used.
     """
-    head, _, last = quantity.rpartition(".")
-    bare = last.removeprefix("log10_")
-    sign, what = _sign(head, bare)
-    logarithm = f"{head}.log10_{bare}"
-    if logarithm in result.scalars:
-        y = sign * LN10 * result.scalars[logarithm]
-    else:
-        found = result.quantity(quantity)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = sign * np.where(found > 0, np.log(found), np.nan)
-    return y, f"{'-' if sign < 0 else ''}log {what}"
+    what = logarithm_of(quantity)
+    if what.twin in result.scalars:
+        return what.sign * LN10 * result.scalars[what.twin], what
+    return np.array([what.of(v) for v in result.quantity(quantity)]), what
 
 
 def line(x: Array, y: Array) -> Line | None:
@@ -245,9 +236,9 @@ def _end_slopes(x: Array, y: Array) -> tuple[float, float]:
 def _of_one(
     result: SweepResult, quantity: str, chosen: Abscissa, shift: Array, prefix: str
 ) -> Iterator[Fit]:
-    y, name = ordinate(result, quantity)
+    y, what = ordinate(result, quantity)
     y = y + shift
-    closed = _predictions(result, quantity)
+    closed = _predictions(result, what.family)
     for series, members in chosen.series:
         order = members[np.argsort(chosen.values[members], kind="stable")]
         order = order[np.isfinite(y[order])]
@@ -258,7 +249,7 @@ def _of_one(
         lines = {n: made for n, v in predicted.items() if (made := line(x, v)) is not None}
         yield Fit(
             quantity=quantity,
-            ordinate=prefix + name,
+            ordinate=prefix + what.text,
             against=chosen.text,
             series=series,
             x=x,
@@ -271,31 +262,15 @@ def _of_one(
         )
 
 
-def _predictions(result: SweepResult, quantity: str) -> dict[str, tuple[Array, NDArray[np.bool_]]]:
-    """Return closed forms of a quantity, its mean, rate or logarithm, and where they are valid."""
-    head, _, last = quantity.rpartition(".")
-    bare = last.removeprefix("log10_")
+def _predictions(result: SweepResult, family: str) -> dict[str, tuple[Array, NDArray[np.bool_]]]:
+    """Return what closed forms say of a time or its rate, and where they are valid."""
     found: dict[str, tuple[Array, NDArray[np.bool_]]] = {}
     for k, outcome in result.outcomes.items():
         for row in (outcome.result or {}).get("expect", ()):
-            its_head, _, its_last = row["quantity"].rpartition(".")
-            its_bare = its_last.removeprefix("log10_")
-            alike = {bare, its_bare} <= {*TIMES, *RATES} or bare == its_bare
-            value = row["predicted"]
-            if its_head != head or not alike or row["prediction"] is None or value is None:
+            what = logarithm_of(row["quantity"])
+            if what.family != family or row["prediction"] is None or row["predicted"] is None:
                 continue
-            log = LN10 * value if its_last != its_bare else np.log(value) if value > 0 else np.nan
             empty = np.full(len(result), np.nan), np.ones(len(result), dtype=np.bool_)
             values, valid = found.setdefault(row["prediction"], empty)
-            values[k], valid[k] = _sign(head, its_bare)[0] * log, row["valid"]
+            values[k], valid[k] = what.of(row["predicted"]), row["valid"]
     return found
-
-
-def _sign(head: str, bare: str) -> tuple[float, str]:
-    """Whether a quantity is a rate, and how it is called."""
-    of = f"{bare} of {head.replace('.', ' ', 1)}" if head else bare
-    if bare in RATES:
-        return -1.0, of
-    if head == "spectrum":
-        return -1.0, f"{head}.{bare}"
-    return 1.0, of

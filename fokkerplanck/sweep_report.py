@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -27,11 +28,13 @@ SHOWN = (
     r"passage\.(?!.*\.(reactive|survival|refined)\.).*\.log10_mean",
     r"quasi_stationary\..*\.rate",
     r"stationary\.basin_masses\.\d+",
-    r"rates\.rate\.\d+\.\d+",
+    r"rates\.rates\.(\d+)\.(?!\1\Z)\d+",
     r"spectrum\.0",
 )
 MOST_COLUMNS = 6
 MOST_ROWS = 40
+#: columns of a terminal that the status of a point needs
+MARGIN = 8
 #: relative difference of slopes below which they are the same
 ROUNDING = 1e-10
 #: most messages of failed points, and most fits
@@ -46,7 +49,7 @@ def print_sweep(
     console = Console()
     if result.title:
         console.print(f"\n[bold]{escape(result.title)}[/bold]")
-    console.print(_points(result, quantities or shown_quantities(result)))
+    _print_points(console, result, quantities or shown_quantities(result))
     _print_fits(console, fitted)
     _print_messages(console, result)
     if result.path is not None:
@@ -86,22 +89,42 @@ def shown_quantities(result: SweepResult) -> list[str]:
     return (found or default_quantities(result) or list(result.scalars))[:MOST_COLUMNS]
 
 
-def _points(result: SweepResult, quantities: Sequence[str]) -> Table:
-    columns = [result.quantity(name) for name in quantities]
-    varied = [(key, "right") for key in result.header.keys]
-    made = table(*varied, *((name, "right") for name in quantities), ("", "left"))
+def _print_points(console: Console, result: SweepResult, quantities: Sequence[str]) -> None:
     rows = result.header.rows()
     half = MOST_ROWS // 2
-    for k, row in enumerate(rows):
-        if len(rows) > MOST_ROWS and half <= k < len(rows) - half:
-            if k == half:
-                made.add_row(f"... {len(rows) - MOST_ROWS} more")
-            continue
+    long = len(rows) > MOST_ROWS
+    shown = [*range(half), *range(len(rows) - half, len(rows))] if long else range(len(rows))
+    keys, found = result.header.keys, [(name, result.quantity(name)) for name in quantities]
+    columns = [(_head(key), [_value(rows[k][i]) for k in shown]) for i, key in enumerate(keys)]
+    more = [(_head(name), [number(float(c[k])) for k in shown]) for name, c in found]
+    fitting = _fitting(columns, more, console.width - MARGIN)
+    columns += more[:fitting]
+    made = table(*((head, "right") for head, _ in columns), ("", "left"))
+    for column in made.columns:
+        column.no_wrap = True
+    for line, k in enumerate(shown):
+        if long and line == half:
+            made.add_row(f"... {len(rows) - MOST_ROWS} more")
         status = result.status[k]
         mark = "" if status == "done" else f"[{COLOURS[status]}]{status}[/{COLOURS[status]}]"
-        cells = [number(float(c[k]), 8) for c in columns]
-        made.add_row(*(escape(_value(v)) for v in row), *cells, mark)
-    return made
+        made.add_row(*(escape(cells[line]) for _, cells in columns), mark)
+    console.print(made)
+    if fitting < len(more):
+        console.print(f"[dim]{len(more) - fitting} more: see --quantity[/dim]")
+
+
+def _fitting(
+    first: Sequence[tuple[str, list[str]]], more: Sequence[tuple[str, list[str]]], width: int
+) -> int:
+    """Count the columns that have room beside the first ones; one at least."""
+    widths = [1 + max(map(len, [*head.split("\n"), *cells])) for head, cells in (*first, *more)]
+    sums = list(itertools.accumulate(widths))[len(first) :]
+    return max(1, sum(s <= width for s in sums))
+
+
+def _head(path: str) -> str:
+    """Break a path into the lines of a head: two parts, indices with the part before them."""
+    return re.sub(r"\.(?!\d)", "\n", path)
 
 
 def _print_fits(console: Console, fitted: Sequence[Fit]) -> None:
@@ -185,7 +208,7 @@ def _list(values: Sequence[Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.8g}"
+        return f"{value:.6g}"
     return value if isinstance(value, str) else json.dumps(value)
 
 

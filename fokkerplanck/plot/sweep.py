@@ -27,6 +27,8 @@ DASHES = ((0, (4, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (2, 1)))
 #: most panels, and most series that the legend names one by one
 MOST_PANELS, MOST_NAMED = 6, 8
 PANEL = 3.4
+#: lines of a legend within its panel, and the width of a longer one beside it
+MOST_INSIDE, BESIDE = 4, 2.0
 #: points of a series that need no smaller marks
 CROWD = 40
 #: differences of logarithms below are not drawn
@@ -103,7 +105,10 @@ def _lines_figure(fitted: Sequence[Fit]) -> Figure:
     rows = -(-len(shown) // columns)
     compared = any(_deviations(members) for _, members in shown)
     height = 3.9 if compared else 2.9
-    figure = Figure((PANEL * columns + 0.2, height * rows), layout="constrained")
+    # the widest of legends that stand beside their panels
+    beside = max(len(members) + len(members[0].lines) for _, members in shown) > MOST_INSIDE
+    width = PANEL + (BESIDE if beside else 0.0)
+    figure = Figure((width * columns + 0.2, height * rows), layout="constrained")
     places: Any = figure.subfigures(rows, columns, squeeze=False).ravel()
     for k, (place, (name, members)) in enumerate(zip(places, shown, strict=False)):
         upper = _panel(place, name, members)
@@ -156,7 +161,11 @@ def _draw(ax: Axes, name: str, fitted: Sequence[Fit], laws: Sequence[str]) -> No
             ax.plot(fit.x, values, color=dark, lw=1.0, ls=_dashes(law, laws), zorder=2.5)
     ax.set_ylabel(log_label(name))
     ax.margins(x=0.04)
-    ax.legend(handles=_handles(fitted, laws), loc="best", fontsize=7.0, handlelength=2.4)
+    handles = _handles(fitted, laws)
+    where: dict[str, Any] = {"loc": "best"}
+    if len(handles) > MOST_INSIDE:
+        where = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.02)}
+    ax.legend(handles=handles, fontsize=7.0, handlelength=2.4, **where)
 
 
 def _dashes(law: str, laws: Sequence[str]) -> Any:

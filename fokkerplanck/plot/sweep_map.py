@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 MOST_PANELS = 6
 ABSENT = "0.85"
-#: values of an axis that span more than this factor are spaced by ratios
+#: two values that are apart by more than this factor are spaced by ratios
 RATIO = 8.0
 
 
@@ -78,7 +78,11 @@ def _draw(ax: Axes, x: Array, y: Array, values: Array, name: str) -> None:
 
 
 def _by_ratio(at: Array) -> bool:
-    return bool(at[0] > 0 and at[-1] > RATIO * at[0])
+    """Whether values are spaced by ratios rather than evenly."""
+    if at[0] <= 0 or at.size < 3:
+        return bool(at[0] > 0 and at[-1] > RATIO * at[0])
+    unevenness = [np.std(np.diff(s)) / np.mean(np.diff(s)) for s in (np.log(at), at)]
+    return bool(unevenness[0] < unevenness[1])
 
 
 def _edges(at: Array) -> Array:

@@ -26,7 +26,8 @@ def log_label(ordinate: str) -> str:
     """Name of a fitted logarithm; the time of a passage is tau."""
     head, found, name = ordinate.partition("log mean of passage ")
     if found:
-        return rf"{formula_label(head.replace('log(', 'ln('))}$\ln\,\tau$, {plain(shortened(name, LONGEST))}"
+        factor = formula_label(head.replace("log(", "ln("))
+        return rf"{factor}$\ln\,\tau$, {plain(shortened(name, LONGEST))}"
     return plain(ordinate.replace("-log", "\u2212ln").replace("log", "ln"))
 
 
