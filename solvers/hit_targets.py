@@ -55,7 +55,8 @@ class PlaneTarget:
     Parameters
     ----------
     shapes : ndarray, shape (k, 5)
-        Kind and numbers: disc (x, y, radius), box (x low, x high, y low, y high), half-plane
+        Kind and numbers: disc (x, y, radius, 1 or -1 for its
+        outside), box (x low, x high, y low, y high), half-plane
         (nx, ny, offset: n.x >= offset with |n| = 1), level (nothing more).
     level : ndarray, shape (nx, ny)
         Distance to the set of cells at their centres, negative inside; (0, 0) without one.
@@ -74,9 +75,11 @@ class PlaneTarget:
         return len(self.shapes)
 
     @classmethod
-    def disc(cls, centre: Sequence[float], radius: float) -> PlaneTarget:
-        """Points within `radius` of the centre."""
-        return cls._of(DISC, *centre, radius)
+    def disc(
+        cls, centre: Sequence[float], radius: float, *, outside: bool = False
+    ) -> PlaneTarget:
+        """Points within `radius` of the centre, or all others."""
+        return cls._of(DISC, *centre, radius, -1.0 if outside else 1.0)
 
     @classmethod
     def box(cls, lower: Sequence[float], upper: Sequence[float]) -> PlaneTarget:
@@ -129,7 +132,7 @@ class PlaneTarget:
         x, y = points.T
         kind, a, b, c, d = shape
         if kind == DISC:
-            return np.asarray(np.hypot(x - a, y - b) - c)
+            return np.asarray(d * (np.hypot(x - a, y - b) - c))
         if kind == BOX:
             return np.asarray(np.maximum(np.maximum(a - x, x - b), np.maximum(c - y, y - d)))
         if kind == HALF_PLANE:

@@ -594,7 +594,8 @@ def _distance(x, y, shape, level, frame):
         dx, dy = x - shape[1], y - shape[2]
         size = math.sqrt(dx * dx + dy * dy)
         scale = 1.0 / size if size > 0.0 else 0.0
-        return size - shape[3], dx * scale, dy * scale
+        way = shape[4]  # -1: the outside of the disc
+        return way * (size - shape[3]), way * dx * scale, way * dy * scale
     if kind == HALF_PLANE:
         return shape[3] - shape[1] * x - shape[2] * y, -shape[1], -shape[2]
     if kind == BOX:
