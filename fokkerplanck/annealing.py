@@ -179,7 +179,7 @@ def anneal(
     start = observe.basin_masses(labels, len(minima), problem.grid, p)
     log_rates = np.array([m.log10_rates for m in matrices]) * np.log(10)
     fine_rates = _between(log_rates, levels, _levels(shape, cold, CHAIN_STAIRS))
-    growth = None if problem.sgd is None else times / problem.sgd.step
+    growth = None if problem.sgd is None else np.asarray(problem.sgd.steps(times))
     return Annealing(
         tuple(minima),
         times,

@@ -219,6 +219,8 @@ def _density_diffusion(problem: Problem, wells: Wells) -> Theory:
             notes += [path.note for path in paths if path.note]
     if problem.force is not None:
         notes.append("the drift is no gradient")
+    if problem.landscape.bare is not problem.landscape:
+        notes.append("weight decay changes the curvature of the drift, not that of the noise")
     return _theory("density-diffusion", logs, eb, notes)
 
 

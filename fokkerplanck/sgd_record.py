@@ -52,7 +52,9 @@ def mean_clock_json(problem: Problem, mean: float | None) -> dict[str, Any]:
     return {f"mean_{name}": value for name, value in clock_json(problem, mean).items()}
 
 
-def sgd_json(problem: Problem, times: ArrayLike = ()) -> dict[str, Any] | None:
+def sgd_json(
+    problem: Problem, times: ArrayLike = (), *, descent: bool = True
+) -> dict[str, Any] | None:
     """Part "sgd" of the JSON object: the hyper-parameters, and how far the diffusion holds.
 
     Every well has the covariance and the mean loss above its bottom that the diffusion gives, and
@@ -64,11 +66,14 @@ def sgd_json(problem: Problem, times: ArrayLike = ()) -> dict[str, Any] | None:
     problem : Problem
     times : array_like
         Times at which the learning rate counts, besides 0.
+    descent : bool
+        Whether descent itself is meant, as with a table [sgd]; hyper-parameters of the noise alone
+        may be no more than its strength.
 
     Raises
     ------
     CaseError
-        Where the iteration diverges in a well, ``eta lambda_max >= 2 (1 + beta)``.
+        Where descent is meant and diverges in a well, ``eta lambda_max >= 2 (1 + beta)``.
     """
     from fokkerplanck.landscapes.critical import critical_points
 
@@ -77,8 +82,9 @@ def sgd_json(problem: Problem, times: ArrayLike = ()) -> dict[str, Any] | None:
         return None
     rate = float(sgd.learning_rate_at(np.append(np.asarray(times, dtype=np.float64), 0.0)).max())
     minima = [p for p in critical_points(problem.landscape, problem.grid) if p.kind == "minimum"]
-    for minimum in minima:
-        _check_stable(minimum, rate, sgd)
+    if descent:
+        for minimum in minima:
+            _check_stable(minimum, rate, sgd)
     wells = [_well(minimum, problem, sgd, rate) for minimum in minima]
     steepest = max((well["eta_curvature"] for well in wells), default=None)
     return {
@@ -111,23 +117,22 @@ def _well(minimum: CriticalPoint, problem: Problem, sgd: SGD, rate: float) -> di
 
 
 def _laws(minimum: CriticalPoint, problem: Problem, sgd: SGD) -> dict[str, Any]:
-    """Covariances and mean losses at time 0; None in a well without curvature."""
+    """Covariances and mean losses at time 0; None without curvature, or where steps diverge."""
     from fokkerplanck.theory import three_factors as law
 
     h, eta, beta = minimum.hessian, float(sgd.learning_rate_at(0.0)), sgd.momentum
     d = problem.noise.at(problem.landscape, problem.grid, minimum.position)
     noise = problem.noise.factor(0.0) * d * (2 * (1 - beta) / eta)  # C / B of one step
-    try:
-        continuous = law.continuous_covariance(h, noise, eta, beta)
-        discrete = law.discrete_covariance(h, noise, eta, beta)
-    except CaseError:
-        found: list[Any] = [None] * 4
-    else:
-        losses = [law.excess_loss(h, covariance) for covariance in (continuous, discrete)]
-        found = [continuous, discrete, *losses]
-    names = ("covariance", "excess_loss")
-    keys = [f"{kind}_{name}" for name in names for kind in ("continuous", "discrete")]
-    return dict(zip(keys, found, strict=True))
+    found: dict[str, Any] = {}
+    for kind in ("continuous", "discrete"):
+        try:
+            covariance = getattr(law, f"{kind}_covariance")(h, noise, eta, beta)
+        except CaseError:
+            covariance = None
+        found[f"{kind}_covariance"] = covariance
+        loss = None if covariance is None else law.excess_loss(h, covariance)
+        found[f"{kind}_excess_loss"] = loss
+    return found
 
 
 def _calm(sgd: SGD) -> float:
@@ -166,7 +171,14 @@ def _notes(
         notes.append("Momentum is taken in its overdamped limit: clock and noise / (1 - momentum).")
     if steepest is None:
         return [*notes, "Without a minimum inside the walls nothing says how far that holds."]
-    if any(well["oscillates"] for well in wells):
+    limit = 2 * (1 + sgd.momentum)
+    if any(well["eta_curvature"] >= limit for well in wells):
+        places = ", ".join(_place(w) for w in wells if w["eta_curvature"] >= limit)
+        notes.append(
+            f"Steps of this learning rate diverge in the wells at {places} (learning rate * "
+            f"curvature >= {limit:g}): the diffusion stands for no descent."
+        )
+    elif any(well["oscillates"] for well in wells):
         places = ", ".join(_place(well) for well in wells if well["oscillates"])
         notes.append(
             f"Steps oscillate in the wells at {places}, which the diffusion misses: learning rate "
@@ -185,7 +197,7 @@ def _gap(wells: list[dict[str, Any]]) -> str:
     pairs = [
         (well["discrete_excess_loss"] / well["continuous_excess_loss"] - 1, well)
         for well in wells
-        if well["continuous_excess_loss"]
+        if well["continuous_excess_loss"] and well["discrete_excess_loss"]
     ]
     if not pairs:
         return "the continuous description does not hold."
