@@ -371,6 +371,8 @@ def _check_format(handle: Any, path: Path) -> None:
         kind = _text(handle.attrs.get("format", ""))
         if kind != FORMAT:
             msg = f"{path}: is HDF5 but not a result of this program"
+            if kind.startswith("fokkerplanck "):  # a sweep
+                msg = f"{path}: is a {kind.split()[1]} of many runs, not the result of one"
             raise DataError(msg)
         version = int(handle.attrs.get("format_version", 0))
         if version > FORMAT_VERSION:

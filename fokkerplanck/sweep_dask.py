@@ -44,7 +44,7 @@ def solve_with_dask(
         When the scheduler cannot be reached or is lost, or its workers lack this package.
     """
     client = _connect(address)
-    from distributed import KilledWorker, as_completed
+    from distributed import as_completed
 
     log = logging.getLogger("distributed.client")
     level = log.level
@@ -66,19 +66,7 @@ def solve_with_dask(
         arriving = as_completed(first, loop=client.loop)
         for future in arriving:
             index = running.pop(future.key)
-            try:
-                outcome = Outcome(**future.result())
-            except KilledWorker as error:
-                n = getattr(error, "allowed_failures", 0) + 1
-                died = "1 worker" if n == 1 else f"{n} workers"
-                outcome = Outcome("crashed", f"{died} died on this point")
-            except CancelledError as error:
-                msg = f"{address}: the scheduler was lost; --resume goes on"
-                raise DataError(msg) from error
-            except Exception as error:
-                msg = f"{address}: a worker could not begin: {type(error).__name__}: {error}; "
-                msg += "workers need the same fokkerplanck; --resume goes on"
-                raise DataError(msg) from error
+            outcome = _outcome(future, address)
             yield index, outcome
             future.release()
             if (point := next(waiting, None)) is not None:
@@ -88,6 +76,25 @@ def solve_with_dask(
             client.cancel([f"{name}-{index}" for index in running.values()], force=True)
         client.close(timeout=5)
         log.setLevel(level)
+
+
+def _outcome(future: Any, address: str) -> Outcome:
+    """Return what became of a point; `DataError` when nothing did."""
+    from distributed import KilledWorker
+
+    try:
+        return Outcome(**future.result())
+    except KilledWorker as error:
+        n = getattr(error, "allowed_failures", 0) + 1
+        died = "1 worker" if n == 1 else f"{n} workers"
+        return Outcome("crashed", f"{died} died on this point")
+    except CancelledError as error:
+        msg = f"{address}: the scheduler was lost; --resume goes on"
+        raise DataError(msg) from error
+    except Exception as error:
+        msg = f"{address}: a worker could not begin: {type(error).__name__}: {error}; "
+        msg += "workers need the same fokkerplanck; --resume goes on"
+        raise DataError(msg) from error
 
 
 def _connect(address: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck import expect
 from fokkerplanck.errors import CaseError
+from fokkerplanck.sweep_scalars import is_number, numbers_of
 
 if TYPE_CHECKING:
     from fokkerplanck.sweep_fit import Fit
@@ -25,8 +26,6 @@ __all__ = ["STATUSES", "Header", "Outcome", "SweepResult"]
 Array = NDArray[Any]
 
 STATUSES = ("done", "failed", "crashed")
-#: lists that are longer (curves over time, say) are kept in the JSON of each point alone
-LONGEST_LIST = 32
 #: keys of a run's JSON that say where and how long, not what
 OF_THE_MOMENT = ("case", "output", "wall_seconds")
 
@@ -175,7 +174,7 @@ class SweepResult:
         """
         found: dict[str, NDArray[np.float64]] = {}
         for k in sorted(self.outcomes):
-            for name, value in _leaves(self.outcomes[k].result or {}):
+            for name, value in numbers_of(self.outcomes[k].result or {}):
                 if name not in found:
                     found[name] = np.full(len(self), np.nan)
                 found[name][k] = value
@@ -212,7 +211,7 @@ class SweepResult:
             except CaseError as error:
                 problem = problem or error
                 continue
-            if value is not None and not _is_number(value):
+            if value is not None and not is_number(value):
                 msg = f'"{path}" is not one number'
                 raise CaseError(msg, key="--quantity")
             known = True
@@ -274,43 +273,8 @@ class SweepResult:
 def _column(values: Sequence[Any]) -> Array:
     if all(isinstance(v, int) and not isinstance(v, bool) for v in values):
         return np.array(values, dtype=np.int64 if max(map(abs, values)) < 2**63 else np.float64)
-    if all(_is_number(v) and not isinstance(v, bool) for v in values):
+    if all(is_number(v) and not isinstance(v, bool) for v in values):
         return np.array(values, dtype=np.float64)
     made = np.empty(len(values), dtype=object)
     made[:] = [list(v) if isinstance(v, (list, tuple)) else v for v in values]
     return made
-
-
-def _leaves(result: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    for key, value in result.items():
-        yield from _expected(value) if key == "expect" else _numbers(value, key)
-
-
-def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{path}.{key}")
-    elif isinstance(value, (list, tuple)):
-        for k, inner in enumerate(value if len(value) <= LONGEST_LIST else ()):
-            yield from _numbers(inner, f"{path}.{k}")
-    elif _is_number(value):
-        yield path, float(value)
-
-
-def _expected(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
-    """Yield what ``[[expect]]`` predicts, once for each quantity and prediction."""
-    seen: set[str] = set()
-    for row in rows:
-        name = f"expect.{row['quantity']}.{row['prediction'] or 'value'}"
-        if name in seen:
-            continue
-        seen.add(name)
-        entries = {name: row["predicted"], f"{name}.relative_error": row["relative_error"]}
-        entries |= {f"{name}.valid": row["valid"], f"{name}.pass": row["pass"]}
-        for path, value in entries.items():
-            if _is_number(value):
-                yield path, float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float))

@@ -26,6 +26,8 @@ from fokkerplanck.sweep_worker import READY
 
 __all__ = ["cores", "solve_here", "solve_in_pool"]
 
+#: what a process runs; nothing of the current folder can be imported by it
+WORKER = ("-P", "-m", "fokkerplanck.sweep_worker")
 #: libraries that would start threads of their own
 THREADS = ("OPENBLAS", "OMP", "MKL", "VECLIB_MAXIMUM", "NUMBA")
 #: seconds that the first point has to itself, to compile the kernels for all
@@ -150,7 +152,7 @@ class _Member:
             self._close()
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "fokkerplanck.sweep_worker"],
+                [sys.executable, *WORKER],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

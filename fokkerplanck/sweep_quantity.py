@@ -63,7 +63,8 @@ def logarithm_of(path: str) -> Logarithm:
         return Logarithm(f"spectrum.{n}", -1.0, mode[2] is not None, twin, label)
     head, _, last = path.rpartition(".")
     bare = last.removeprefix("log10_")
-    label = f"{bare} of {head.replace('.', ' ', 1)}" if head else bare
+    named = bool(head) and not bare.isdecimal()
+    label = f"{bare} of {head.replace('.', ' ', 1)}" if named else path.replace(".", " ")
     if head.split(".")[0] == "passage" and bare == "rate":
         family = f"{head}.mean"  # its inverse
     else:

@@ -57,7 +57,7 @@ ROWS = [
     }
     | {"sgd_record"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
-    | {"sweep_abscissa", "sweep_quantity", "sweep_fit"},
+    | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
         "job",
         "ensemble_run",

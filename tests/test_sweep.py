@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from fokkerplanck.sweep import run_sweep
 from fokkerplanck.sweep_data import Outcome
 from fokkerplanck.sweep_file import is_sweep, read_sweep, write_sweep
 from fokkerplanck.sweep_journal import Journal, read_journal
-from fokkerplanck.sweep_points import plan
+from fokkerplanck.sweep_points import Point, plan
+from fokkerplanck.sweep_pool import solve_in_pool
 from fokkerplanck.sweep_values import parse_vary
 from fokkerplanck.sweep_worker import solve
 from tests.sweeps import CASE, synthetic
@@ -154,6 +156,46 @@ def test_processes_find_what_this_one_finds(tmp_path):
     run_sweep("well.toml", vary, "pool.h5", workers=1)
     run_sweep("well.toml", vary, "here.h5", workers=0)
     assert Path("pool.h5").read_bytes() == Path("here.h5").read_bytes()
+
+
+#: answers like a worker, and dies on some points
+FRAIL = """
+import json, os, sys
+print("ready", flush=True)
+for line in sys.stdin:
+    text, path = json.loads(line)
+    if text == "dies":
+        os.kill(os.getpid(), 9)
+    if text == "breaks":
+        sys.exit("too bad")
+    print(json.dumps({"status": "done", "message": "", "result": {"x": 1.0}}), flush=True)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_process_that_dies_takes_only_its_own_point(workers, monkeypatch):
+    monkeypatch.setattr("fokkerplanck.sweep_pool.WORKER", ("-c", FRAIL))
+    texts = ["a", "dies", "b", "breaks", "c", "dies"]
+    found = dict(solve_in_pool([Point(k, t) for k, t in enumerate(texts)], None, workers))
+    killed = Outcome("crashed", "the process was killed by SIGKILL (often: too little memory)")
+    assert found[1] == found[5] == killed
+    assert found[3] == Outcome("crashed", "the process ended with status 1: too bad")
+    assert {found[k].status for k in (0, 2, 4)} == {"done"}
+
+
+def test_processes_that_do_not_start_are_an_error(monkeypatch):
+    monkeypatch.setattr("fokkerplanck.sweep_pool.WORKER", ("-c", "raise SystemExit('no room')"))
+    with pytest.raises(DataError, match="did not start: the process ended with status 1: no room"):
+        list(solve_in_pool([Point(0, "a"), Point(1, "b")], None, 2))
+
+
+def test_an_iterator_that_is_closed_ends_its_processes(monkeypatch):
+    monkeypatch.setattr("fokkerplanck.sweep_pool.WORKER", ("-c", FRAIL))
+    before = threading.active_count()
+    found = solve_in_pool([Point(k, "a") for k in range(1000)], None, 2)
+    next(found)
+    found.close()
+    assert threading.active_count() == before
 
 
 def test_file_opens_with_xarray():
@@ -316,6 +358,8 @@ def test_info_tells_what_a_sweep_holds(capsys):
     with pytest.raises(SystemExit):
         main(["info", "a.h5"])
     out = capsys.readouterr().out
+    with pytest.raises(DataError, match="is a sweep of many runs"):
+        fp.read("a.h5")
     assert "2 done, 1 failed" in out
     assert "passage.a.mean" in out
     with pytest.raises(SystemExit):

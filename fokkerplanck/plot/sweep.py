@@ -101,7 +101,7 @@ def _lines_figure(fitted: Sequence[Fit]) -> Figure:
     for fit in fitted:
         panels.setdefault(fit.ordinate, []).append(fit)
     shown = list(panels.items())[:MOST_PANELS]
-    columns = min(len(shown), 2)
+    columns = len(shown) if len(shown) <= 3 else 2
     rows = -(-len(shown) // columns)
     compared = any(_deviations(members) for _, members in shown)
     height = 3.9 if compared else 2.9

@@ -28,7 +28,8 @@ def log_label(ordinate: str) -> str:
     if found:
         factor = formula_label(head.replace("log(", "ln("))
         return rf"{factor}$\ln\,\tau$, {plain(shortened(name, LONGEST))}"
-    return plain(ordinate.replace("-log", "\u2212ln").replace("log", "ln"))
+    text = ordinate.replace("-log", "\u2212ln").replace("log", "ln").replace("_", " ")
+    return plain(shortened(text, LONGEST))
 
 
 def quantity_label(path: str) -> str:
