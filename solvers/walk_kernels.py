@@ -396,19 +396,27 @@ def _line_event(s, r, i, number, born, fields, rules, ends, count, out):
     times, places, fates = out
     before, after, d = r[X * LANES + i], r[TO_X * LANES + i], r[D * LANES + i]
     first, place, fate = 2.0, after, int64(WALKING)
+    # of the intervals on either side only the nearest can be the first
+    above, below = -1, -1
     for k in range(intervals.shape[0]):
         a, b = intervals[k, 0], intervals[k, 1]
         if intervals[k, 4] > 0.0:
-            f = 1.0 if after >= a and after <= b else 2.0
-            at = _folded(after, lower, upper, at_low, at_high)
+            if after >= a and after <= b:
+                first, fate, place = 1.0, marks[k], _folded(after, lower, upper, at_low, at_high)
         elif before < a:
-            f = _crossing(s, i, a - before, a - after, 2.0 * d * dt)
-            at = intervals[k, 2]
+            above = k if above < 0 or a < intervals[above, 0] else above
         else:
-            f = _crossing(s, i, before - b, after - b, 2.0 * d * dt)
-            at = intervals[k, 3]
+            below = k if below < 0 or b > intervals[below, 1] else below
+    if above >= 0:
+        level = intervals[above, 0]
+        f = _crossing(s, i, level - before, level - after, 2.0 * d * dt)
         if f < first:
-            first, fate, place = f, marks[k], at
+            first, fate, place = f, marks[above], intervals[above, 2]
+    if below >= 0:
+        level = intervals[below, 1]
+        f = _crossing(s, i, before - level, after - level, 2.0 * d * dt)
+        if f < first:
+            first, fate, place = f, marks[below], intervals[below, 3]
     if first <= 1.0:
         time = float64(count[CLOCK] - born[i]) + first
         _end(number, i, time, place, place, fate, count, times, places, fates)

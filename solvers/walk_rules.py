@@ -126,7 +126,8 @@ def _ends(
             for shift in (high - low, low - high):
                 rows.append((a + shift, b + shift, a, b, sharp, fate))
         for wall in (w for w, kind in zip((low, high), walls, strict=True) if kind == k.REFLECTING):
-            rows.append((2 * wall - b, 2 * wall - a, b, a, sharp, fate))
+            if wall not in (a, b):
+                rows.append((2 * wall - b, 2 * wall - a, b, a, sharp, fate))
     # a wall behind a target is never met
     if walls[0] == k.ABSORBING and not (inside == low).any():
         rows.append((-np.inf, low, low, low, discrete, k.LOST))
