@@ -58,6 +58,7 @@ def passage_json(
     """Part ``passage.NAME`` of the JSON object; what was not computed is None."""
     return {
         **{name: getattr(found, name) for name in PASSAGE},
+        "method": "fokker-planck",
         "from": found.start,
         "to": found.target,
         "reactive": None if reactive is None else {k: getattr(reactive, k) for k in REACTIVE},
