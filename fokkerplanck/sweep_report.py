@@ -16,7 +16,7 @@ from rich.table import Table
 
 from fokkerplanck.sweep_data import SweepResult
 from fokkerplanck.sweep_fit import default_quantities
-from fokkerplanck.terminal import number, plain_table, short, table
+from fokkerplanck.terminal import number, plain_table, table
 
 if TYPE_CHECKING:
     from fokkerplanck.sweep_fit import Fit, Line
@@ -142,9 +142,13 @@ def _print_fits(console: Console, fitted: Sequence[Fit]) -> None:
 
 
 def _lines(fitted: Sequence[Fit], *, counted: bool) -> Table:
-    """Tabulate slopes; ``outside`` counts the points that a law says are outside its range."""
+    """Tabulate slopes: of all points, and between the two at either end of the abscissa.
+
+    ``off`` is how far a law's slope is from the computed one, ``outside`` counts the points that
+    the law itself says are outside its range.
+    """
     series = any(fit.series for fit in fitted)
-    heads = ["slope", "±", "off", "low end", "high end"]
+    heads = ["slope", "±", "off", "low", "high"]
     heads += ["points"] if counted else []
     if outside := any(n for fit in fitted for n in fit.outside.values()):
         heads.append("outside")
@@ -168,7 +172,7 @@ def _cells(found: Line, computed: float | None) -> list[str]:
     error = found.slope_error if math.isfinite(found.slope_error) else None
     return [
         number(found.slope),
-        short(error),
+        "-" if error is None else f"{error:.0e}",
         "" if off is None else f"{100 * off:+.2g} %" if abs(off) > ROUNDING else "0 %",
         number(found.low, 5),
         number(found.high, 5),

@@ -188,7 +188,7 @@ def _handles(fitted: Sequence[Fit], laws: Sequence[str]) -> list[Any]:
         made.append(Line2D([], [], ls="", label=f"{len(fitted)} series"))
     for j, law in enumerate(laws):
         slopes = [fit.lines[law].slope for fit in fitted if law in fit.lines]
-        text = " to ".join(f"${number(s, 4)}$" for s in sorted({min(slopes), max(slopes)}))
+        text = " to ".join(dict.fromkeys(f"${number(s, 4)}$" for s in (min(slopes), max(slopes))))
         style = {"ls": DASHES[j % len(DASHES)], "lw": 1.0, "color": "0.25"}
         made.append(Line2D([], [], label=f"{plain(law)}: slope {text}", **style))
     return made
