@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,7 @@ def first_hits(
     most_steps: int,
     *,
     bridge: bool,
+    progress: Callable[[float], None] | None = None,
 ) -> tuple[Array, Fates]:
     """Count the steps until walkers first meet a set, and what became of each.
 
@@ -47,6 +49,8 @@ def first_hits(
         After which a walker is given up.
     bridge : bool
         Whether the set may be met between two steps.
+    progress : callable, optional
+        Told the fraction of the walks that have ended.
 
     Returns
     -------
@@ -62,17 +66,19 @@ def first_hits(
     """
     if grid.dim == 2:
         area = _nowhere(grid) if end is None else _plane(end, grid)
-        return _read(walk.first_hits(starts, area, most_steps, bridge), walls=end is None)
+        return _read(walk.first_hits(starts, area, most_steps, bridge, progress), walls=end is None)
     from fokkerplanck.solvers.hit_targets import LineTarget
 
     axis = grid.axes[0]
     if end is None:
         beyond = 2 * axis.max - axis.min
-        hits = walk.first_hits(starts, LineTarget(np.array([[beyond, np.inf]])), most_steps, bridge)
+        hits = walk.first_hits(
+            starts, LineTarget(np.array([[beyond, np.inf]])), most_steps, bridge, progress
+        )
         return _read(hits, walls=True)
     if axis.periodic:
         ring = LineTarget(_on_ring(end, axis, bridge=bridge))
-        return _read(walk.first_hits(starts, ring, most_steps, bridge), walls=False)
+        return _read(walk.first_hits(starts, ring, most_steps, bridge, progress), walls=False)
     low, high = _ends(end, grid)
     times, fates = np.zeros(len(starts)), np.full(len(starts), ARRIVED, np.int64)
     sides = (starts[:, 0] < low, (low, np.inf)), (starts[:, 0] > high, (-np.inf, high))
@@ -81,7 +87,7 @@ def first_hits(
             # both sides keep the numbers of their walkers, and with them their noise
             begin = np.where(here[:, None], starts, _within(interval, axis))
             target = LineTarget(np.array([interval]))
-            found = _read(walk.first_hits(begin, target, most_steps, bridge), walls=False)
+            found = _read(walk.first_hits(begin, target, most_steps, bridge, progress), walls=False)
             times[here], fates[here] = found[0][here], found[1][here]
     return times, fates
 

@@ -60,7 +60,7 @@ class Way:
         table, steps = self.table, f"passage {self.table.name}"
         tell(steps)
         if table.method == "ensemble":
-            self._sample(problem)
+            self._sample(problem, lambda done: tell(f"{steps}: {done:.0%} of the walks"))
             return
         found = mean_first_passage(problem, self.start, self.end, weight=table.weight)
         self.passage = found
@@ -95,7 +95,7 @@ class Way:
         """Whether the time is known."""
         return self.passage is not None or self.sampled is not None
 
-    def _sample(self, problem: Problem) -> None:
+    def _sample(self, problem: Problem, progress: Callable[[float], None]) -> None:
         from fokkerplanck.case.ensemble_tables import EnsembleTable
         from fokkerplanck.sampled_passage import WALKERS, sample_passage
 
@@ -109,6 +109,7 @@ class Way:
             step=t.step,
             dynamics=t.dynamics,
             confidence=t.confidence,
+            progress=progress,
         )
 
     def apart(self, problem: Problem) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from math import sqrt
@@ -136,6 +136,7 @@ def sample_passage(
     dynamics: str = "sde",
     confidence: float = 0.95,
     most_steps: int | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> SampledPassage:
     """Follow walkers until they reach a set.
 
@@ -158,6 +159,8 @@ def sample_passage(
         Level of the intervals.
     most_steps : int, optional
         Steps after which a walker is given up. If left out, enough for nearly all to arrive.
+    progress : callable, optional
+        Told the fraction of the walks that have ended.
 
     Returns
     -------
@@ -177,6 +180,9 @@ def sample_passage(
     if problem.schedule is not None:
         msg = "a mean passage time needs noise that does not change in time; leave the schedule out"
         raise CaseError(msg, key="noise.schedule")
+    if dynamics == "sgd" and problem.sgd is not None and problem.sgd.scheduled:
+        msg = "a mean passage time needs a learning rate that does not change in time"
+        raise CaseError(msg, key="sgd.learning_rate")
     begin, sets = start_and_target(problem, start, target)
     end = sets[0] if sets else None
     words = end.text if end is not None else str(target)
@@ -184,7 +190,7 @@ def sample_passage(
     limit = _limit(ensemble, begin, end, walkers, most_steps)
     rng = np.random.default_rng([seed, 0])
     starts = positions_in(begin, end, problem, walkers, rng)
-    found = _Arrivals.of(ensemble, starts, end, limit, stream(seed, 1), 1)
+    found = _Arrivals.of(ensemble, starts, end, limit, stream(seed, 1), 1, progress)
     if not found.times.size:
         raise NumericalError(_nobody(found, ensemble, begin.text, words, limit))
     mean, error = found.mean()
@@ -253,11 +259,13 @@ class _Arrivals:
         steps: int,
         seed: int,
         longer: int,
+        progress: Callable[[float], None] | None = None,
     ) -> _Arrivals:
         step = ensemble.plan.step * longer
         walk = ensemble.walk(step, 1.0, seed)
         bridge = ensemble.plan.dynamics == "sde"
-        times, fate = first_hits(walk, starts, end, ensemble.problem.grid, steps, bridge=bridge)
+        grid = ensemble.problem.grid
+        times, fate = first_hits(walk, starts, end, grid, steps, bridge=bridge, progress=progress)
         arrived, lost = fate > 0, fate < 0
         gone = int((fate == 0).sum())
         return cls(times[arrived] * step, times[lost] * step, gone, steps * step)

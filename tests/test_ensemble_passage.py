@@ -159,11 +159,28 @@ def test_hopeless_runs_are_refused_with_advice():
         fp.sample_passage(cold, -1.0, 1.0, walkers=100, most_steps=100)
 
 
+def test_threads_make_no_difference(monkeypatch):
+    def found():
+        passage = fp.sample_passage(QUARTIC, -1.0, 1.0, walkers=300, step=0.02)
+        densities = fp.sample_densities(QUARTIC, [-1.0], [0.7, 1.0], walkers=3000, step=0.02)
+        return passage.times, densities.density
+
+    monkeypatch.setattr("fokkerplanck.solvers.ensemble.available_threads", lambda: 1)
+    alone = found()
+    monkeypatch.setattr("fokkerplanck.solvers.ensemble.available_threads", lambda: 3)
+    for one, many in zip(alone, found(), strict=True):
+        assert np.array_equal(one, many)
+
+
 def test_what_has_no_meaning_is_refused():
     changing = fp.noise.white(0.1, schedule=Schedule.expression("exp(-t)"))
     problem = fp.Problem(QUARTIC.grid, QUARTIC.landscape, changing)
     with pytest.raises(fp.CaseError, match="schedule"):
         fp.sample_passage(problem, -1.0, 1.0)
+    slowing = SGD(0.1, 10, learning_rate_of_t="0.1 / (1 + t)", batch_size_of_t="10 / (1 + t)")
+    problem = fp.Problem(QUARTIC.grid, QUARTIC.landscape, QUARTIC.noise, sgd=slowing)
+    with pytest.raises(fp.CaseError, match="learning rate that does not change"):
+        fp.sample_passage(problem, -1.0, 1.0, dynamics="sgd")
     with pytest.raises(fp.CaseError, match="lies in the target"):
         fp.sample_passage(QUARTIC, 1.0, fp.sets.Ball([1.0], 0.1))
 
