@@ -81,9 +81,7 @@ def line(name: str, runs: list[dict[str, Any]], ours: list[dict[str, Any]] | Non
     speed = statistics.median(speeds)
     first = statistics.median(r["first_s"] for r in runs)
     square = statistics.mean(r["square"] for r in runs)
-    ratio = (
-        statistics.median(s for r in ours for s in r["speeds"]) / speed if ours else float("nan")
-    )
+    own = statistics.median(s for r in ours for s in r["speeds"]) if ours else float("nan")
     spread = f"{min(speeds):.0f}–{max(speeds):.0f}"
     return f"| {name} | {speed:.0f} | {spread} | {first:.2f} | {square:.4f} | {own / speed:.2f} |"
 

@@ -63,19 +63,19 @@ def _seed(s, i, seed, walker):
 
 @_inline
 def _turn(x, k):
-    return (x << uint64(k)) | (x >> uint64(64 - k))
+    return (x << k) | (x >> (uint64(64) - k))
 
 
 @_inline
 def _next(a, b, c, d):
     """One step of xoshiro256++: the word and the four words of the new state."""
-    word = _turn(a + d, 23) + a
+    word = _turn(a + d, uint64(23)) + a
     t = b << uint64(17)
     c ^= a
     d ^= b
     b ^= c
     a ^= d
-    return word, a, b, c ^ t, _turn(d, 45)
+    return word, a, b, c ^ t, _turn(d, uint64(45))
 
 
 @_inline
@@ -187,7 +187,7 @@ def _move(s, r, number, born, i, j):
 @_rare
 def _refill(s, r, number, born, n, count, queue, starts, seed):
     """Give free lanes the next walkers, or close the gaps; the number of lanes in use."""
-    i = 0
+    i = int64(0)
     while i < n:
         if number[i] >= 0:
             i += 1
@@ -254,7 +254,7 @@ def _give_up(r, number, born, n, most, count, times, places, fates):
     for i in range(n):
         if number[i] >= 0 and count[CLOCK] - born[i] >= most:
             x, y = r[X * LANES + i], r[Y * LANES + i]
-            _end(number, i, float64(most), x, y, WALKING, count, times, places, fates)
+            _end(number, i, float64(most), x, y, int64(WALKING), count, times, places, fates)
 
 
 @_rare
