@@ -11,19 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fokkerplanck.arrivals import Arrivals
 from fokkerplanck.ensemble import Ensemble, stream, whole_number
 from fokkerplanck.ensemble_start import positions_in
-from fokkerplanck.ensemble_target import first_hits
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.passage import start_and_target
-from fokkerplanck.sampling import (
-    Agreement,
-    check_confidence,
-    normal_quantile,
-    student_quantile,
-    wilson,
-    z_score,
-)
+from fokkerplanck.sampling import Agreement, check_confidence, wilson, z_score
 from fokkerplanck.sets import PointSet
 
 if TYPE_CHECKING:
@@ -190,13 +183,13 @@ def sample_passage(
     limit = _limit(ensemble, begin, end, walkers, most_steps)
     rng = np.random.default_rng([seed, 0])
     starts = positions_in(begin, end, problem, walkers, rng)
-    found = _Arrivals.of(ensemble, starts, end, limit, stream(seed, 1), 1, progress)
+    found = Arrivals.of(ensemble, starts, end, limit, stream(seed, 1), 1, progress)
     if not found.times.size:
         raise NumericalError(_nobody(found, ensemble, begin.text, words, limit))
     mean, error = found.mean()
     shift = deviation = None
     if dynamics == "sde":
-        other = _Arrivals.of(ensemble, starts, end, limit // 2 + 1, stream(seed, 2), 2)
+        other = Arrivals.of(ensemble, starts, end, limit // 2 + 1, stream(seed, 2), 2)
         if other.times.size:
             coarse, coarse_error = other.mean()
             shift, deviation = mean - coarse, float(np.hypot(error, coarse_error))
@@ -241,59 +234,6 @@ def agreement(sampled: SampledPassage, exact: float, error: float = 0.0) -> Agre
     return z_score(sampled.mean - float(exact), float(np.hypot(sampled.standard_error, error)))
 
 
-@dataclass(frozen=True, eq=False)
-class _Arrivals:
-    """Times of those that arrived, and what became of the others."""
-
-    times: Array
-    lost_times: Array
-    censored: int
-    limit: float
-
-    @classmethod
-    def of(
-        cls,
-        ensemble: Ensemble,
-        starts: Array,
-        end: PointSet | None,
-        steps: int,
-        seed: int,
-        longer: int,
-        progress: Callable[[float], None] | None = None,
-    ) -> _Arrivals:
-        step = ensemble.plan.step * longer
-        walk = ensemble.walk(step, 1.0, seed)
-        bridge = ensemble.plan.dynamics == "sde"
-        grid = ensemble.problem.grid
-        times, fate = first_hits(walk, starts, end, grid, steps, bridge=bridge, progress=progress)
-        arrived, lost = fate > 0, fate < 0
-        gone = int((fate == 0).sum())
-        return cls(times[arrived] * step, times[lost] * step, gone, steps * step)
-
-    @property
-    def lost(self) -> int:
-        """Walkers that an absorbing wall took elsewhere."""
-        return int(self.lost_times.size)
-
-    def mean(self) -> tuple[float, float]:
-        """Mean time and its standard error; by an exponential law where walkers were given up."""
-        n = self.times.size
-        if not self.censored:
-            spread = float(self.times.std(ddof=1)) if n > 1 else float(self.times[0])
-            return float(self.times.mean()), spread / sqrt(n)
-        ends = n + self.lost
-        spent = float(self.times.sum() + self.lost_times.sum() + self.censored * self.limit)
-        return spent / ends, spent / ends / sqrt(ends)
-
-    def interval(self, mean: float, error: float, confidence: float) -> tuple[float, float]:
-        """Bounds of the mean: Student's, or for an exponential law symmetric in its logarithm."""
-        if self.censored:
-            away = float(np.exp(normal_quantile(confidence) * error / mean))
-            return mean / away, mean * away
-        away = student_quantile(confidence, max(self.times.size - 1, 1)) * error
-        return mean - away, mean + away
-
-
 def _limit(
     ensemble: Ensemble, start: PointSet, end: PointSet | None, walkers: int, most: int | None
 ) -> int:
@@ -332,7 +272,7 @@ def _guess(problem: Problem, start: PointSet, end: PointSet | None) -> float | N
     return found.mean if np.isfinite(found.mean) else 10.0 ** min(found.log10_mean, 300.0)
 
 
-def _nobody(found: _Arrivals, ensemble: Ensemble, start: str, end: str, limit: int) -> str:
+def _nobody(found: Arrivals, ensemble: Ensemble, start: str, end: str, limit: int) -> str:
     what = f"none of the walkers from {start} came to {end} within {limit} steps"
     what += f" (t = {limit * ensemble.plan.step:.4g})"
     if found.lost:

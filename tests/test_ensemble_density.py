@@ -15,6 +15,7 @@ GRID = fp.Grid.line(-2.0, 2.0, 80)
 PARABOLA = fp.landscapes.from_expression("x**2 / 2", 1)
 HOOKE = fp.Problem(GRID, PARABOLA, fp.noise.white(0.1))
 QUARTIC = fp.Problem(fp.Grid.line(-2.4, 2.4, 240), fp.landscapes.quartic(1), fp.noise.white(0.125))
+START = fp.initial.gaussian(QUARTIC.grid, -1.0, 0.2)
 H = np.array([[2.0, 0.5], [0.5, 1.0]])
 BOWL = fp.landscapes.from_expression("x**2 + x*y/2 + y**2/2", 2)
 
@@ -53,9 +54,8 @@ def test_the_same_seed_gives_the_same_walkers_and_another_gives_others():
 
 
 def test_occupations_have_wilsons_intervals():
-    start = fp.initial.gaussian(QUARTIC.grid, -1.0, 0.2)
-    found = fp.sample_densities(QUARTIC, start, [0.0, 2.0], walkers=5000)
-    exact = fp.evolve(QUARTIC, start, [2.0]).density[0]
+    found = fp.sample_densities(QUARTIC, START, [0.0, 2.0], walkers=5000)
+    exact = fp.evolve(QUARTIC, START, [2.0]).density[0]
     left = QUARTIC.grid.integrate(exact[:120])
     low, high = found.basin_intervals[1, 0]
     assert low < left < high
@@ -109,6 +109,22 @@ def test_descent_in_the_plane_has_the_discrete_covariance(beta):
     assert np.abs(found.covariance[0] - exact).max() < 0.01 * np.linalg.norm(exact, 2)
     continuous = sgd.eb * np.eye(2)
     assert np.abs(continuous - exact).max() > 0.1 * np.linalg.norm(exact, 2)
+
+
+@pytest.mark.slow
+def test_descent_with_one_ratio_of_learning_rate_and_batch_has_one_density():
+    """Three pairs, learning rate times curvature up to 0.02, within sampling error."""
+    landscape = fp.landscapes.from_expression("0.01 * (x**2 - 1)**2 / 4", 1)
+    noise = fp.noise.hessian(1.0, 10, model="absolute", floor=0.01)
+    solved = fp.evolve(fp.Problem(QUARTIC.grid, landscape, noise), START, [4000.0]).density[0]
+    for k, eta in enumerate((0.25, 0.5, 1.0)):
+        noise = fp.noise.hessian(eta, 10 * eta, model="absolute", floor=0.01)
+        problem = fp.Problem(QUARTIC.grid, landscape, noise, sgd=SGD(eta, 10 * eta))
+        found = fp.sample_densities(
+            problem, START, [4000.0], walkers=20_000, dynamics="sgd", seed=k
+        )
+        volume = QUARTIC.grid.volume
+        assert chi_squared(found.density[0] * volume, solved * volume, (20_000, None)).p > 1e-3
 
 
 def test_walkers_start_where_they_should():

@@ -39,7 +39,7 @@ ROWS = [
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"}
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
-    | {"sampling", "sampled_density", "sampled_passage"},
+    | {"arrivals", "sampling", "sampled_density", "sampled_passage"},
     {"theory"},
     {"barrier_sweep", "annealing", "selection"},
     {"layout", "store", "stored_escape"},
