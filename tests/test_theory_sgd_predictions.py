@@ -249,3 +249,31 @@ def test_four_wells_in_the_plane(reading):
         gaps.append(exact / law - 1)
     assert gaps[1] < 0.02
     assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.1)  # the next order
+
+
+def test_times_in_steps_are_counted_as_steps():
+    from fokkerplanck.case import parse_case
+    from fokkerplanck.case.build import problem
+
+    text = """
+[grid]
+x = { min = -2.0, max = 2.0, cells = 64 }
+[landscape]
+kind = "expression"
+loss = "x**2 / 2"
+[sgd]
+learning_rate = 0.2
+batch_size = 4
+[noise]
+kind = "covariance"
+covariance = [[1.0]]
+[initial]
+kind = "delta"
+mean = [0.5]
+[evolve]
+times = [3]
+unit = "steps"
+"""
+    case = parse_case(text)
+    found = PREDICTIONS["discrete-sgd"](problem(case), case, "evolve.mean.0.0")
+    assert found.value == pytest.approx(0.5 * 0.8**3, rel=1e-12)

@@ -72,7 +72,7 @@ def initial_moments(case: Any, dim: int) -> tuple[Array, Array]:
     return mean, np.diag(np.broadcast_to(np.asarray(start.std, dtype=np.float64) ** 2, (dim,)))
 
 
-def snapshot_times(case: Any, sgd: SGD | None = None) -> Array:
+def snapshot_times(case: Any, sgd: SGD | None) -> Array:
     """List the times of the snapshots of a case; empty when it does not evolve."""
     if case.evolve is None:
         return np.empty(0)

@@ -45,7 +45,7 @@ def _discrete(problem: Problem, case: Any, quantity: str) -> Prediction:
     """SGD itself in a quadratic well: its stationary covariance, and its law after steps."""
     parts = quantity.split(".")
     stationary = parts[:2] == ["stationary", "covariance"]
-    times = snapshot_times(case) if not stationary else np.empty(0)
+    times = snapshot_times(case, problem.sgd) if not stationary else np.empty(0)
     evolves = len(parts) > 2 and parts[0] == "evolve" and parts[1] in ("mean", "covariance")
     if not stationary and not (evolves and is_index(parts[2], len(times))):
         raise unknown(quantity, "discrete-sgd", DISCRETE)
