@@ -177,9 +177,32 @@ def batch_growth() -> Values:
     }
 
 
+def descent_in_a_bowl() -> Values:
+    # iterate the covariance of a step until it stays the same
+    h, eta, batch = np.array([[2.0, 0.5], [0.5, 1.0]]), 0.2, 16
+    step, s = np.eye(2) - eta * h, np.zeros((2, 2))
+    for _ in range(600):
+        s = step @ s @ step.T + eta**2 * h / batch
+    names = {"0.0": s[0, 0], "0.1": s[0, 1], "1.1": s[1, 1]}
+    return {f"evolve.covariance.3.{name}": value for name, value in names.items()}
+
+
+def descent_escape() -> Values:
+    c = 3**-0.5
+    line = frozen(quartic, [(-1, 0.1), (-c, 0.1), (c, 0.05), (1, 0.1), (2.4, 0.1)], -2.4)
+    time = line.passage(-1.0, 1.0)
+    return {
+        "passage.diffusion.mean": time,
+        "passage.descent.mean": time,
+        "passage.descent.mean_steps": time / 0.01,
+    }
+
+
 EXACT = (
     absolute_floor,
     batch_growth,
+    descent_escape,
+    descent_in_a_bowl,
     frozen_escape,
     gradient_noise,
     loss_noise,
