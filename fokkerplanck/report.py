@@ -111,7 +111,8 @@ def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [
             ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}{_until(evolve)}"),
             ("method", f"ensemble ({walkers['walkers']} walkers, seed {walkers['seed']})"),
-            ("dynamics", f"{walkers['note']}, {walkers['step']:.3g}"),
+            ("dynamics", walkers["note"]),
+            ("step", f"{walkers['step']:.3g}"),
             ("sampling error (L1)", f"{walkers['sampling_errors'][-1]:.1e}"),
             ("step error (L1)", _step_error(walkers["step_errors"])),
         ]
