@@ -39,7 +39,8 @@ class Hits:
     arrived : ndarray of bool, shape (m,)
         Whether the target was met.
     where : ndarray, shape (m, dim)
-        Where; of walks that did not arrive, the last place.
+        Where; of walks that did not arrive, the last place. In the plane the point of the border
+        nearest to the straight way, good to about a step.
     shape : ndarray of int, shape (m,)
         Which interval or shape of the target was met, from 0; -1 for walks that still went on
         after the most steps, -2 for those that ended at an absorbing wall.

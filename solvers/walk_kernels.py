@@ -660,7 +660,7 @@ def _plane_event(s, r, i, number, born, fields, rules, ends, count, out):
     times, places, fates = out
     x, y = r[X * LANES + i], r[Y * LANES + i]
     xx, yy = r[TO_X * LANES + i], r[TO_Y * LANES + i]
-    first, fate = 2.0, int64(WALKING)
+    first, fate, met = 2.0, int64(WALKING), 0
     for k in range(shapes.shape[0]):
         after = _distance(xx, yy, shapes[k], level, frame)[0]
         if shapes[k, 5] > 0.0:
@@ -671,11 +671,15 @@ def _plane_event(s, r, i, number, born, fields, rules, ends, count, out):
             d += 2.0 * r[DXY * LANES + i] * gx * gy
             f = _crossing(s, i, before, after, 2.0 * max(d, 0.0) * dt)
         if f < first:
-            first, fate = f, marks[k]
+            first, fate, met = f, marks[k], k
     if first <= 1.0:
         time = float64(count[CLOCK] - born[i]) + first
-        px = _folded(x + first * (xx - x), low[0], high[0], at_x[0], at_x[1])
-        py = _folded(y + first * (yy - y), low[1], high[1], at_y[0], at_y[1])
+        px, py = x + first * (xx - x), y + first * (yy - y)
+        if shapes[met, 5] <= 0.0:  # from the straight way to the border
+            far, gx, gy = _distance(px, py, shapes[met], level, frame)
+            px, py = px - far * gx, py - far * gy
+        px = _folded(px, low[0], high[0], at_x[0], at_x[1])
+        py = _folded(py, low[1], high[1], at_y[0], at_y[1])
         _end(number, i, time, px, py, fate, count, times, places, fates)
 
 
