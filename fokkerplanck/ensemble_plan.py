@@ -21,8 +21,10 @@ __all__ = ["DYNAMICS", "ROUNDING", "Leg", "Plan", "fastest_rate"]
 Array = NDArray[np.float64]
 #: What walkers do: paths of the stochastic equation, or the steps of descent themselves.
 DYNAMICS = ("sde", "sgd")
-#: Default step of paths, as a part of the shortest relaxation time.
+#: Default step of paths, as a part of the shortest relaxation time at most.
 SHARE = 0.01
+#: Largest standard deviation of its noise, as a part of the shortest axis.
+SPREAD = 0.02
 #: Steps above this part of the shortest relaxation time are refused for paths.
 LONGEST = 0.5
 #: Largest change of the logarithm of a smooth schedule within one leg.
@@ -219,21 +221,26 @@ def fastest_rate(problem: Problem) -> float:
 
 
 def _paths(problem: Problem, step: float | None) -> Plan:
-    rate = fastest_rate(problem)
+    rate, longest = fastest_rate(problem), _spreading_time(problem)
     if step is None:
-        if not rate > 0:
-            msg = "there is no drift to choose a step by: give a step"
-            raise CaseError(msg, key="ensemble.step")
-        step = SHARE / rate
+        step = min(SHARE / rate, longest) if rate > 0 else longest
     elif step * rate > LONGEST:
+        chosen = min(SHARE / rate, longest)
         msg = (
             f"a step of {step:g} is too long for paths: the drift relaxes within {1 / rate:.3g}; "
-            f"take at most {LONGEST / rate:.3g}, or leave it out for {SHARE / rate:.3g}"
+            f"take at most {LONGEST / rate:.3g}, or leave it out for {chosen:.3g}"
         )
         raise CaseError(msg, key="ensemble.step")
-    part = f"{step * rate:.2g} of the shortest relaxation time" if rate > 0 else "no drift"
+    part = f"{step * rate:.2g} of the shortest relaxation time" if rate > 0 else "without drift"
     reading = problem.noise.reading
     return Plan(problem, "sde", step, 0.0, f"paths ({reading}), step {part}")
+
+
+def _spreading_time(problem: Problem) -> float:
+    """Time in which noise spreads over a small part of the shortest axis."""
+    shortest = min(axis.max - axis.min for axis in problem.grid.axes)
+    noise = np.trace(problem.fields().diffusion, axis1=-2, axis2=-1).max() / problem.grid.dim
+    return float((SPREAD * shortest) ** 2 / (2 * noise))
 
 
 def _descent(problem: Problem, step: float | None) -> Plan:

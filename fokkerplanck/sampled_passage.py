@@ -63,7 +63,7 @@ class SampledPassage:
     step : float
         Time of a step.
     step_error, step_error_deviation : float or None
-        Change of the mean from a run with steps of twice the length: about the error that the step
+        Mean of a run with steps of twice the length less `mean`: about the error that the step
         makes, to first order; and its standard deviation. None for descent.
     dynamics : str
         ``"sde"`` or ``"sgd"``.
@@ -192,7 +192,7 @@ def sample_passage(
         other = Arrivals.of(ensemble, starts, end, limit // 2 + 1, stream(seed, 2), 2)
         if other.times.size:
             coarse, coarse_error = other.mean()
-            shift, deviation = mean - coarse, float(np.hypot(error, coarse_error))
+            shift, deviation = coarse - mean, float(np.hypot(error, coarse_error))
     ends = found.times.size + found.lost
     notes = [ensemble.plan.note]
     if found.censored:
