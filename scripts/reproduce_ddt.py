@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import log, pi, sqrt
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from reproduce_axes import POINT, log_axis
 from reproduce_claims import Claim, line
 
 import fokkerplanck as fp
@@ -28,16 +28,8 @@ __all__ = ["FIGURES"]
 KAPPA = {"ito": 1.0, "stratonovich": 0.5, "hanggi-klimontovich": 0.0}
 NAMES = {"ito": "Itô", "stratonovich": "Stratonovich", "hanggi-klimontovich": "Hänggi–Kl."}
 MARKS = dict(zip(KAPPA, "os^", strict=True))
-POINT = {"ms": 4.0, "mew": 0.8, "ls": "none"}
 #: climb of the quartic well: s = 4/9 up to the inflection at H = 2, the rest at |H| = 1
 QUARTIC_CLIMB = 7 / 36
-
-
-def _log_axis(ax: Axes, ticks: Sequence[float]) -> None:
-    """Logarithmic abscissa with these numbers on it."""
-    ax.set_xscale("log")
-    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _log_rate(landscape: Landscape, noise: fp.noise.Noise, grid: fp.Grid, well: int = 0) -> float:
@@ -115,7 +107,7 @@ def _power_law(ax: Axes) -> list[Claim]:
     ax.plot(
         scales, np.log(scales / scales[3]), color="0.35", lw=0.8, zorder=0, label=r"$\propto k$"
     )
-    _log_axis(ax, (0.25, 0.5, 1, 2, 4, 8))
+    log_axis(ax, (0.25, 0.5, 1, 2, 4, 8))
     ax.set_xlabel("Hessian scale $k$")
     ax.set_ylabel(r"$\ln \gamma(k) - \ln \gamma(k_0)$")
     ax.legend(loc="upper left")
@@ -138,7 +130,7 @@ def readings() -> tuple[Figure, list[Claim]]:
             limit = 2 * ratios[-1] - ratios[-2]  # corrections are of first order in eb
             about = f"{case.__doc__.split(':')[0]}: time / published law, {NAMES[reading]}, eb to 0"
             claims.append(Claim(about, limit, due, 0.01, source="C7"))
-        _log_axis(ax, (5, 10, 20, 50, 100))
+        log_axis(ax, (5, 10, 20, 50, 100))
         ax.set_xlabel(r"climb $\Phi_{ab}$")
         ax.set_ylim(0.0, 1.2)
         ax.set_title(case.__doc__.split(":")[0])
@@ -149,7 +141,7 @@ def readings() -> tuple[Figure, list[Claim]]:
 
 
 def _smooth(eb: float, reading: str) -> tuple[float, FrozenEscape]:
-    """Quartic well: logarithm of the time from one minimum to the other, and its law."""
+    """Quartic well: find the logarithm of the time from one minimum to the other, and its law."""
     landscape, grid = _quartic(1.0)
     c = inflection(lambda x: 3 * x * x - 1, -1.0, 0.0)
     s = switch_fraction(0.0, (c * c - 1) ** 2 / 4, 0.25)
@@ -158,7 +150,7 @@ def _smooth(eb: float, reading: str) -> tuple[float, FrozenEscape]:
 
 
 def _parabolas(eb: float, reading: str) -> tuple[float, FrozenEscape]:
-    """Matched parabolas: logarithm of the time out of the sharp well, and its law."""
+    """Matched parabolas: find the logarithm of the time out of the sharp well, and its law."""
     return _sharp_well(4.0, eb / 2, reading)
 
 
@@ -213,7 +205,7 @@ def sharpness() -> tuple[Figure, list[Claim]]:
     claims.append(Claim("power of H_a, white noise, D = 0.0125", slope, -0.5, 0.01, source="C4"))
     due = [log(white_flatness_ratio(float(h), float(curvatures[2]))) for h in curvatures]
     right.plot(curvatures, due, color="0.35", lw=0.8, zorder=0, label=r"$\propto H_a^{-1/2}$")
-    _log_axis(right, (0.5, 1, 2, 4, 8))
+    log_axis(right, (0.5, 1, 2, 4, 8))
     right.set_xlabel("$H_a$")
     right.set_ylabel(r"$\ln\tau(H_a) - \ln\tau(H_0)$")
     right.legend(loc="upper right", title="white noise")
@@ -257,7 +249,7 @@ def literal_hessian() -> tuple[Figure, list[Claim]]:
                 f"d ln time / d ln(1/floor), eb = {eb:g}", measured, slope / eb, 5e-3, source="C9"
             )
         )
-    ax.set_xscale("log")
+    log_axis(ax, (1, 10, 100))
     ax.set_xlabel(r"$1/\epsilon$")
     ax.set_ylabel(r"$\ln\tau$")
     ax.legend(loc="upper left", title=r"$D = \frac{\eta}{2B}\sqrt{H^2 + \epsilon^2}$, Itô")
@@ -369,7 +361,7 @@ def _corner(noise: fp.noise.Noise) -> float:
     """Logarithm of the time out of the shallowest corner in the plane."""
     grid = fp.Grid.plane((-4.4, 4.4, 192), (-4.4, 4.4, 192))
     found = fp.rate_matrix(fp.Problem(grid, fp.landscapes.styblinski_tang(2), noise))
-    corner = [k for k, w in enumerate(found.wells) if (w.position > 0).all()][0]
+    corner = next(k for k, w in enumerate(found.wells) if (w.position > 0).all())
     return -float(np.logaddexp.reduce(found.log10_rates[corner] * log(10)))
 
 
@@ -379,6 +371,53 @@ def _edge(noise: fp.noise.Noise) -> float:
     return -_log_rate(fp.landscapes.styblinski_tang(1), noise, grid, 1)
 
 
+def descent() -> tuple[Figure, list[Claim]]:
+    """Escape time of descent itself against its learning rate, at the same D: it obeys Ito."""
+    figure = Figure((3.4, 2.7), layout="constrained")
+    ax = figure.subplots()
+    landscape = fp.landscapes.piecewise_quadratic(
+        1, curvature=(4.0, 4.0), saddle_curvature=1.0, barrier=(1.0, 1.0)
+    )
+    low, joint = landscape.minima[0], landscape.joints[1]
+    grid, target = fp.Grid.line(-4.5, 4.5, 512), fp.sets.HalfPlane((1.0,), joint)
+    text = f"where(abs(x) > {joint!r}, 1.0, 0.25)"  # eb |H| at eb = 1/4
+    exact = {}
+    for colour, reading in zip(WELLS, KAPPA, strict=False):
+        problem = fp.Problem(grid, landscape, fp.noise.tensor(text, reading=reading))
+        exact[reading] = fp.mean_first_passage(problem, [low], target).mean
+        ax.axhline(exact[reading], color=colour, lw=0.9, label=f"{NAMES[reading]}, solved")
+    rates = np.array([0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005])
+    times, errors = [], []
+    for rate in rates:
+        sgd = fp.SGD(float(rate), 1)
+        problem = fp.Problem(grid, landscape, fp.noise.tensor(text), sgd=sgd)
+        found = fp.sample_passage(problem, [low], target, walkers=4000, dynamics="sgd")
+        times.append(found.mean)
+        errors.append(found.standard_error)
+    ax.errorbar(rates, times, errors, fmt="o", color="k", ms=3.5, lw=0.8, label="descent")
+    log_axis(ax, (0.0005, 0.002, 0.01, 0.05))
+    ax.set_ylim(0, 190)
+    ax.set_xlabel(r"learning rate $\eta$, at $\eta/2B$ fixed")
+    ax.set_ylabel(r"mean escape time $\tau$")
+    ax.legend(loc="center right", bbox_to_anchor=(1.0, 0.7))
+    # what is left is the step: the noise switches, and arrivals count, at steps only
+    least = float(times[-1])
+    claims = [
+        Claim(
+            "descent, eta = 0.0005 / Ito",
+            least / exact["ito"],
+            1.0,
+            0.03,
+            errors[-1] / exact["ito"],
+            "C7",
+        )
+    ]
+    other = exact["stratonovich"]
+    due, error = exact["ito"] / other, errors[-1] / other
+    claims.append(Claim("the same / Stratonovich (not 1)", least / other, due, 0.03, error, "C7"))
+    return figure, claims
+
+
 FIGURES: dict[str, Callable[[], tuple[Figure, list[Claim]]]] = {
     "three_families": three_families,
     "readings": readings,
@@ -386,4 +425,5 @@ FIGURES: dict[str, Callable[[], tuple[Figure, list[Claim]]]] = {
     "literal_hessian": literal_hessian,
     "loss_noise": loss_noise,
     "styblinski_tang": styblinski_tang,
+    "descent": descent,
 }

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from math import log, sqrt
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from reproduce_axes import POINT, log_axis
 from reproduce_claims import Claim, line
 
 import fokkerplanck as fp
@@ -21,7 +23,6 @@ from fokkerplanck.theory.varying_noise import basin_log_ratio
 
 __all__ = ["FIGURES"]
 
-POINT = {"ms": 4.0, "mew": 0.8, "ls": "none"}
 #: two minima of equal loss, the left one sharper by e^2
 SHARP_AND_FLAT = "(x**2 - 1)**2 * exp(-x) / 4"
 
@@ -31,11 +32,11 @@ def equal_ratio() -> tuple[Figure, list[Claim]]:
     figure = Figure((WIDTH, 2.7), layout="constrained")
     claims, solved = [], []
     grid = fp.Grid.line(-2.2, 2.2, 110)
-    start, times, walkers = [1.0], [2.0, 10.0, 50.0], 200_000
+    start, times, walkers = [1.0], [2.0, 10.0, 50.0], 50_000
     axes = figure.subplots(1, 3, sharey=True)
-    for colour, (eta, batch) in zip(WELLS, ((0.01, 1), (0.08, 8), (0.64, 64)), strict=False):
+    for colour, (eta, batch) in zip(WELLS, ((0.0025, 1), (0.01, 4), (0.64, 256)), strict=False):
         sgd = fp.SGD(eta, batch)
-        noise = fp.noise.covariance(20.0, sgd=sgd)
+        noise = fp.noise.covariance(80.0, sgd=sgd)
         problem = fp.Problem(grid, fp.landscapes.tilted(), noise, sgd=sgd)
         initial = fp.initial.gaussian(grid, start, [0.1])
         solved.append(fp.evolve(problem, initial, times).density)
@@ -43,18 +44,20 @@ def equal_ratio() -> tuple[Figure, list[Claim]]:
         x = grid.axes[0].centres
         for ax, p, q, t in zip(axes, solved[-1], found.density, found.times, strict=True):
             ax.plot(x[::3], q[::3], "o", color=colour, mfc="none", ms=2.5, mew=0.6, zorder=2)
-            ax.set_title(f"$t = {t:g}$: {t / eta:.0f} steps" if colour == WELLS[0] else "")
             if colour == WELLS[0]:
+                ax.set_title(f"$t = {t:g}$")
                 ax.plot(x, p, color="0.35", lw=1.0, zorder=1)
         gap = float(np.abs(found.density[-1] - solved[-1][-1]).sum() * grid.volume)
         expected = float(found.sampling_error[-1])
-        if eta <= 0.02:
+        if eta < 0.1:
             about = f"L1(descent, equation) / sampling error, eta = {eta:g}, t = {times[-1]:g}"
-            claims.append(Claim(about, gap / expected, 1.0, 0.5, source="F1"))
+            claims.append(Claim(about, gap / expected, 1.0, 0.2, source="F1"))
         axes[0].plot([], [], "o", color=colour, mfc="none", label=f"$\\eta = {eta:g}, B = {batch}$")
     for density in solved[1:]:
         same = float(np.abs(density - solved[0]).max())
-        claims.append(Claim("1 + largest difference of densities", 1 + same, 1.0, 1e-12, source="F1"))
+        claims.append(
+            Claim("1 + largest difference of densities", 1 + same, 1.0, 1e-12, source="F1")
+        )
     for k, ax in enumerate(axes):
         letter(ax, k)
         ax.set_xlabel("$x$")
@@ -64,7 +67,7 @@ def equal_ratio() -> tuple[Figure, list[Claim]]:
 
 
 def expected_loss() -> tuple[Figure, list[Claim]]:
-    """Excess loss in a parabola of two coordinates against eta/B: F2 and its discrete correction."""
+    """Excess loss in a parabola against eta/B: F2 and its discrete correction."""
     figure = Figure((3.4, 2.7), layout="constrained")
     ax = figure.subplots()
     hessian = np.array([[2.0, 0.5], [0.5, 1.0]])
@@ -86,9 +89,13 @@ def expected_loss() -> tuple[Figure, list[Claim]]:
         ax.plot(rates / batch, measured, "o", color=colour, mfc="none", **POINT)
     ratio = np.array([0.001, 0.3])
     continuous = [continuous_excess_loss(hessian, hessian, r) for r in ratio]
-    ax.plot(ratio, continuous, color="0.35", ls="--", lw=0.9, label=r"$\frac{\eta}{4B}\,\mathrm{tr}\,H$")
+    ax.plot(
+        ratio, continuous, color="0.35", ls="--", lw=0.9, label=r"$\frac{\eta}{4B}\,\mathrm{tr}\,H$"
+    )
     eta, batch = 0.2, 16
-    pair = [f(hessian, hessian / batch, eta) for f in (discrete_excess_loss, continuous_excess_loss)]
+    pair = [
+        f(hessian, hessian / batch, eta) for f in (discrete_excess_loss, continuous_excess_loss)
+    ]
     claims.append(Claim("F2, exact discrete", pair[0], 0.0115418118466899, 1e-12, source="F2"))
     claims.append(Claim("F2, continuous", pair[1], 0.009375, 1e-12, source="F2"))
     ax.set_xscale("log")
@@ -122,7 +129,10 @@ def basin_ratio() -> tuple[Figure, list[Claim]]:
     claims = []
     ratios = np.geomspace(0.01, 0.3, 12)
     grid = fp.Grid.line(-2.4, 2.4, 512)
-    curvatures, losses = (2.2866204069763, 1.68275764781665), (-0.352386073800036, -0.152639441773785)
+    curvatures, losses = (
+        (2.2866204069763, 1.68275764781665),
+        (-0.352386073800036, -0.152639441773785),
+    )
     logs, laws = [], []
     for ratio in ratios:
         noise = fp.noise.covariance(1.0, sgd=fp.SGD(float(ratio), 1))
@@ -137,14 +147,22 @@ def basin_ratio() -> tuple[Figure, list[Claim]]:
     left.legend(loc="upper left", title="$C = I$, deep (A) and shallow (B)")
     slope = line(1 / ratios[:5], logs[:5])[0]
     claims.append(Claim("slope over B/eta", slope, 2 * (losses[1] - losses[0]), 1e-3, source="F3"))
-    claims.append(Claim("p_A/p_B over Laplace, eta/B = 0.01", float(np.exp(logs[0] - laws[0])), 1.0, 0.01, source="F3"))
+    claims.append(
+        Claim(
+            "p_A/p_B over Laplace, eta/B = 0.01",
+            float(np.exp(logs[0] - laws[0])),
+            1.0,
+            0.01,
+            source="F3",
+        )
+    )
     claims += _sharp_share(right)
     for k, ax in enumerate((left, right)):
         letter(ax, k)
     return figure, claims
 
 
-def _sharp_share(ax) -> list[Claim]:  # noqa: ANN001
+def _sharp_share(ax: Axes) -> list[Claim]:
     grid = fp.Grid.line(-2.2, 3.4, 512)
     landscape = fp.landscapes.from_expression(SHARP_AND_FLAT, 1)
     strengths = np.geomspace(0.02, 0.3, 9)
@@ -153,7 +171,9 @@ def _sharp_share(ax) -> list[Claim]:  # noqa: ANN001
     kinds: dict[str, Callable[[float], fp.noise.Noise]] = {
         "white, $D = \\eta \\bar H/2B$": lambda r: fp.noise.white(r / 2 * mean),
         "frozen $|H|$": lambda r: fp.noise.hessian(r, 1),
-        "$\\sqrt{H^2 + \\epsilon^2}$, $\\epsilon = 1$": lambda r: fp.noise.hessian(r, 1, model="absolute", floor=1.0),
+        "$\\sqrt{H^2 + \\epsilon^2}$, $\\epsilon = 1$": lambda r: fp.noise.hessian(
+            r, 1, model="absolute", floor=1.0
+        ),
         "$2(L + 0.1)H^*$": lambda r: fp.noise.loss(c=r * mean, offset=0.1),
     }
     claims = []
@@ -165,10 +185,22 @@ def _sharp_share(ax) -> list[Claim]:  # noqa: ANN001
             law = [next(t for t in f.theories if t.name == "density-diffusion") for f in found]
             due = [log(t.occupation[0] / t.occupation[1]) for t in law]
             ax.plot(strengths, due, color="0.35", ls="--", lw=0.9, label="its theory, C7")
-            claims.append(Claim("ln(p_sharp/p_flat), frozen, eta/B = 0.02", y[0], due[0], 0.02, source="F4, C7"))
+            claims.append(
+                Claim(
+                    "ln(p_sharp/p_flat), frozen, eta/B = 0.02", y[0], due[0], 0.02, source="F4, C7"
+                )
+            )
         if name.startswith("white"):
-            claims.append(Claim("p_sharp/p_flat, white, eta/B = 0.02", float(np.exp(y[0])), sqrt(flat / sharp), 0.1, source="F3, Laplace"))
-    ax.set_xscale("log")
+            claims.append(
+                Claim(
+                    "p_sharp/p_flat, white, eta/B = 0.02",
+                    float(np.exp(y[0])),
+                    sqrt(flat / sharp),
+                    0.1,
+                    source="F3, Laplace",
+                )
+            )
+    log_axis(ax, (0.02, 0.05, 0.1, 0.2))
     ax.set_xlabel(r"$\eta/B$")
     ax.set_ylabel(r"$\ln(p_{\mathrm{sharp}}/p_{\mathrm{flat}})$")
     ax.legend(loc="lower right", title="equal losses")
@@ -176,7 +208,7 @@ def _sharp_share(ax) -> list[Claim]:  # noqa: ANN001
 
 
 def annealing() -> tuple[Figure, list[Claim]]:
-    """What is left in the shallow well after annealing, against the time that it takes."""
+    """Draw what annealing leaves in the shallow well, against the time that it takes."""
     figure = Figure((WIDTH, 2.7), layout="constrained")
     left, right = figure.subplots(1, 2)
     grid = fp.Grid.line(-2.4, 2.4, 512)
@@ -189,7 +221,14 @@ def annealing() -> tuple[Figure, list[Claim]]:
     left.plot(durations, found.occupation[:, 1], "o", color=WELLS[0], label="solved", **POINT)
     left.plot(durations, found.chain[:, 1], color="0.35", lw=0.9, label="chain of two wells")
     last = found.occupation[-1, 1] * (durations / durations[-1]) ** -found.exponent
-    left.plot(durations[8:], last[8:], color=WELLS[1], ls="--", lw=0.9, label=r"$\tau^{-\Delta L/\Delta E}$")
+    left.plot(
+        durations[8:],
+        last[8:],
+        color=WELLS[1],
+        ls="--",
+        lw=0.9,
+        label=r"$\tau^{-\Delta L/\Delta E}$",
+    )
     left.set_xscale("log")
     left.set_yscale("log")
     left.set_xlabel(r"duration $\tau$")
@@ -198,11 +237,38 @@ def annealing() -> tuple[Figure, list[Claim]]:
     depth = (0.352386073800036 - 0.152639441773785) / (0.00502551557382098 + 0.152639441773785)
     claims = [Claim("exponent from rates", found.exponent, depth, 2e-3, source="Huse and Fisher")]
     late = found.chain[8:, 1] / found.occupation[8:, 1]
-    claims.append(Claim("chain / solved, tau >= 1e5, worst", float(late[np.abs(late - 1).argmax()]), 1.0, 0.03, source="two wells"))
+    claims.append(
+        Claim(
+            "chain / solved, tau >= 1e5, worst",
+            float(late[np.abs(late - 1).argmax()]),
+            1.0,
+            0.03,
+            source="two wells",
+        )
+    )
     growth, decay = found.steps_of_growth, found.steps_of_decay
-    right.plot(growth, found.occupation[:, 1], "o-", color=WELLS[0], lw=0.8, label="batch grows", ms=3.5)
-    right.plot(decay, found.occupation[:, 1], "s-", color=WELLS[1], lw=0.8, label="learning rate decays", ms=3.5, mfc="none")
-    claims.append(Claim("steps of decay / steps of growth", float(decay[0] / growth[0]), 19 / log(20), 1e-9, source="mean of 1/factor"))
+    right.plot(
+        growth, found.occupation[:, 1], "o-", color=WELLS[0], lw=0.8, label="batch grows", ms=3.5
+    )
+    right.plot(
+        decay,
+        found.occupation[:, 1],
+        "s-",
+        color=WELLS[1],
+        lw=0.8,
+        label="learning rate decays",
+        ms=3.5,
+        mfc="none",
+    )
+    claims.append(
+        Claim(
+            "steps of decay / steps of growth",
+            float(decay[0] / growth[0]),
+            19 / log(20),
+            1e-9,
+            source="mean of 1/factor",
+        )
+    )
     right.set_xscale("log")
     right.set_yscale("log")
     right.set_xlabel("steps")
