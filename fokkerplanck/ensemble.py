@@ -51,8 +51,11 @@ class Ensemble:
         """Make the walk with a step and a factor on D; its noise is that of the seed."""
         from fokkerplanck.solvers.ensemble import Walk
 
+        fields = self.fields
+        if self.plan.dynamics == "sde":
+            fields = fields.for_step(step, factor)
         return Walk(
-            tables=self.fields.tables(factor),
+            tables=fields.tables(factor),
             step=step,
             kappa=self.plan.kappa if self.problem.grid.dim == 1 else 1.0,
             walls=self.problem.grid.walls,

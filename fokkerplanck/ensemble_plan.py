@@ -21,8 +21,9 @@ __all__ = ["DYNAMICS", "ROUNDING", "Leg", "Plan", "fastest_rate"]
 Array = NDArray[np.float64]
 #: What walkers do: paths of the stochastic equation, or the steps of descent themselves.
 DYNAMICS = ("sde", "sgd")
-#: Default step of paths, as a part of the shortest relaxation time at most.
-SHARE = 0.01
+#: Default step of paths, as a part of the shortest relaxation time at most: of weak order two,
+#: where the noise is the same everywhere, and of order one.
+SHARE, SHORT = 0.02, 0.01
 #: Largest standard deviation of its noise, as a part of the shortest axis.
 SPREAD = 0.02
 #: Steps above this part of the shortest relaxation time are refused for paths.
@@ -222,10 +223,12 @@ def fastest_rate(problem: Problem) -> float:
 
 def _paths(problem: Problem, step: float | None) -> Plan:
     rate, longest = fastest_rate(problem), _spreading_time(problem)
+    noise = problem.fields().diffusion.reshape(-1, problem.grid.dim**2)
+    order, share = ("one", SHORT) if np.ptp(noise, axis=0).any() else ("two", SHARE)
     if step is None:
-        step = min(SHARE / rate, longest) if rate > 0 else longest
+        step = min(share / rate, longest) if rate > 0 else longest
     elif step * rate > LONGEST:
-        chosen = min(SHARE / rate, longest)
+        chosen = min(share / rate, longest)
         msg = (
             f"a step of {step:g} is too long for paths: the drift relaxes within {1 / rate:.3g}; "
             f"take at most {LONGEST / rate:.3g}, or leave it out for {chosen:.3g}"
@@ -233,7 +236,7 @@ def _paths(problem: Problem, step: float | None) -> Plan:
         raise CaseError(msg, key="ensemble.step")
     part = f"{step * rate:.2g} of the shortest relaxation time" if rate > 0 else "without drift"
     reading = problem.noise.reading
-    return Plan(problem, "sde", step, 0.0, f"paths ({reading}), step {part}")
+    return Plan(problem, "sde", step, 0.0, f"paths ({reading}) of weak order {order}, step {part}")
 
 
 def _spreading_time(problem: Problem) -> float:

@@ -155,11 +155,12 @@ def sample_densities(
     walkers, seed : int
         The same seed gives the same result whatever the number of threads.
     step : float, optional
-        Time of a step; a hundredth of the shortest relaxation time if left out. For descent that
+        Time of a step; a small part of the shortest relaxation time if left out. For descent that
         of an iteration, which the problem's hyper-parameters know.
     dynamics : str
-        ``"sde"``: Euler's steps of the stochastic equation in the problem's reading; ``"sgd"``:
-        the steps of descent themselves, with gradient noise of covariance 2 D / step.
+        ``"sde"``: steps of the stochastic equation in the problem's reading, of weak order two
+        where D is constant (see `EnsembleFields.for_step`) and one elsewhere; ``"sgd"``: the steps
+        of descent themselves, with gradient noise of covariance 2 D / step.
     confidence : float
         Level of the intervals.
 

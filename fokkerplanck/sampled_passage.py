@@ -64,7 +64,8 @@ class SampledPassage:
         Time of a step.
     step_error, step_error_deviation : float or None
         Mean of a run with steps of twice the length less `mean`: about the error that the step
-        makes, to first order; and its standard deviation. None for descent.
+        makes, or three times that where D is constant; and its standard deviation. None for
+        descent.
     dynamics : str
         ``"sde"`` or ``"sgd"``.
     seed : int
@@ -142,7 +143,7 @@ def sample_passage(
     walkers, seed : int
         The same seed gives the same result whatever the number of threads.
     step : float, optional
-        Time of a step; a hundredth of the shortest relaxation time if left out. For descent that
+        Time of a step; a small part of the shortest relaxation time if left out. For descent that
         of an iteration, which the problem's hyper-parameters know.
     dynamics : str
         ``"sde"``: paths of the stochastic equation, which may meet the target between two steps (a

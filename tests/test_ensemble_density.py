@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
 import fokkerplanck as fp
+from fokkerplanck.ensemble_fields import ensemble_fields
 from fokkerplanck.ensemble_plan import Plan
 from fokkerplanck.ensemble_start import NormalStart, positions_in, positions_of
 from fokkerplanck.sampling import chi_squared, expected_distances, moments_with_errors, wilson
@@ -125,6 +127,27 @@ def test_descent_with_one_ratio_of_learning_rate_and_batch_has_one_density():
         )
         volume = QUARTIC.grid.volume
         assert chi_squared(found.density[0] * volume, solved * volume, (20_000, None)).p > 1e-3
+
+
+def test_paths_under_constant_noise_are_of_weak_order_two():
+    """Moments of one step against those of dx = -H x dt: error of the stationary law ~ h^2."""
+    tensor = np.array([[0.3, 0.1], [0.1, 0.2]])
+    grid = fp.Grid.plane((-1.0, 1.0, 16), (-1.0, 1.0, 16))
+    problem = fp.Problem(grid, BOWL, fp.noise.tensor(tensor))
+    fields = ensemble_fields(problem, 1.0)
+    exact = solve_continuous_lyapunov(H, 2 * tensor)
+
+    def error(step):
+        made = fields.for_step(step)
+        slope = np.stack([made.drift[-1, 32], made.drift[32, -1]], axis=-1)
+        noise = made.diffusion[32, 32]
+        found = solve_discrete_lyapunov(np.eye(2) + step * slope, 2 * step * noise)
+        return np.abs(found - exact).max()
+
+    errors = [error(step) for step in (0.04, 0.02, 0.01)]
+    orders = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert orders == pytest.approx(2.0, abs=0.1)
+    assert errors[-1] < 2e-5
 
 
 def test_walkers_start_where_they_should():
