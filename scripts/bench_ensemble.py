@@ -176,9 +176,9 @@ def drift_of_peers(dim: int) -> Callable[[Any], Any]:
 
     def drift(x: Any) -> Any:
         if dim == 1:
-            return x - x**3
+            return x - x * x * x
         a, b = x[..., 0], x[..., 1]
-        return jnp.stack([a - a**3 - COUPLING * b, -b - COUPLING * a], axis=-1)
+        return jnp.stack([a - a * a * a - COUPLING * b, -b - COUPLING * a], axis=-1)
 
     return drift
 
@@ -207,14 +207,18 @@ def diffrax_euler(dim: int) -> Callable[[int], Any]:
     import diffrax
     import jax
     import jax.numpy as jnp
+    import lineax
 
     drift, noise = drift_of_peers(dim), float((2 * D) ** 0.5)
 
+    shape = () if dim == 1 else (dim,)  # a scalar spares diffrax a product of matrices
+    amplitude = noise if dim == 1 else lineax.DiagonalLinearOperator(jnp.full(dim, noise))
+
     def one(key: Any) -> Any:
-        path = diffrax.UnsafeBrownianPath(shape=(dim,), key=key)
+        path = diffrax.UnsafeBrownianPath(shape=shape, key=key)
         terms = diffrax.MultiTerm(
             diffrax.ODETerm(lambda t, x, args: drift(x)),
-            diffrax.ControlTerm(lambda t, x, args: noise * jnp.eye(dim), path),
+            diffrax.ControlTerm(lambda t, x, args: amplitude, path),
         )
         solution = diffrax.diffeqsolve(
             terms,
@@ -222,7 +226,7 @@ def diffrax_euler(dim: int) -> Callable[[int], Any]:
             t0=0.0,
             t1=STEPS * DT,
             dt0=DT,
-            y0=jnp.zeros(dim),
+            y0=jnp.zeros(shape),
             max_steps=STEPS + 2,
             adjoint=diffrax.ForwardMode(),
         )
