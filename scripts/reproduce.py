@@ -1,10 +1,11 @@
 """Make the figures of a work on SGD anew: measured points, theory's lines, and a table of slopes.
 
-    python scripts/reproduce.py ddt|three-factors [-o FOLDER] [--only NAME]
+    python scripts/reproduce.py ddt|three-factors [-o FOLDER] [--only NAME] [--pages]
 
 ``ddt`` is density diffusion theory (Xie, Sato and Sugiyama, ICLR 2021), ``three-factors`` the three
 factors influencing minima in SGD (Jastrzebski et al., 2017). Each figure comes as PNG and PDF; all
-that is said of them in numbers goes to FOLDER/claims.md and claims.json.
+that is said of them in numbers goes to FOLDER/claims.md and claims.json. ``--pages`` also puts small
+pictures where the pages of the cases show them, cases/WORK/figures.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import reproduce_ddt
 import reproduce_three_factors
 from matplotlib.figure import Figure
+from PIL import Image
 from reproduce_claims import Claim, markdown
 
 from fokkerplanck.plot.style import styled
@@ -27,6 +29,9 @@ WORKS: dict[str, dict[str, Callable[[], tuple[Figure, list[Claim]]]]] = {
     "ddt": reproduce_ddt.FIGURES,
     "three-factors": reproduce_three_factors.FIGURES,
 }
+CASES = Path(__file__).parents[1] / "cases"
+#: size of the pictures on the pages, and their colours
+SMALL, COLOURS = 0.65, 64
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("-o", "--output", type=Path, help="folder; otherwise reproduced/WORK")
     parser.add_argument("--only", help="the figures with this in their name")
+    parser.add_argument("--pages", action="store_true", help="also pictures for cases/WORK")
     given = parser.parse_args(arguments)
     folder: Path = given.output or Path("reproduced") / given.work
     figures = {n: f for n, f in WORKS[given.work].items() if not given.only or given.only in n}
@@ -48,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             figure, claims[name] = draw()
             for suffix in ("png", "pdf"):
                 figure.savefig(folder / f"{name}.{suffix}", dpi=200)
+        if given.pages:
+            _reduce(folder / f"{name}.png", CASES / given.work.replace("-", "_") / "figures")
         print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     text = markdown(claims)
     (folder / "claims.md").write_text(text, encoding="utf-8")
@@ -55,6 +63,16 @@ def main(arguments: list[str] | None = None) -> int:
     (folder / "claims.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(text)
     return int(not all(claim.holds for rows in claims.values() for claim in rows))
+
+
+def _reduce(picture: Path, folder: Path) -> None:
+    """Make a small copy of a picture, in few colours."""
+    folder.mkdir(exist_ok=True)
+    with Image.open(picture) as image:
+        size = (round(image.width * SMALL), round(image.height * SMALL))
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    few = small.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
+    few.save(folder / picture.name, optimize=True)
 
 
 if __name__ == "__main__":
