@@ -4,8 +4,8 @@
 
 ``ddt`` is density diffusion theory (Xie, Sato and Sugiyama, ICLR 2021), ``three-factors`` the three
 factors influencing minima in SGD (Jastrzebski et al., 2017). Each figure comes as PNG and PDF; all
-that is said of them in numbers goes to FOLDER/claims.md and claims.json. ``--pages`` also puts small
-pictures where the pages of the cases show them, cases/WORK/figures.
+that is said of them in numbers goes to FOLDER/claims.md and claims.json. ``--pages`` also puts
+small pictures where the pages of the cases show them, cases/WORK/figures.
 """
 
 from __future__ import annotations

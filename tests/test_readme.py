@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fokkerplanck.case import load_case
+from fokkerplanck.case import load_case, parse_case
 from fokkerplanck.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,10 @@ COMMANDS = sorted(
         for line in re.findall(r"\bfokkerplanck ([a-z]+\b[^\n&]*)", text)
     }
 )
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "cases/gallery/README.md"]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(ROOT / "cases" / name / "README.md" for name in ("gallery", "ddt", "three_factors")),
+]
 
 
 @cache
@@ -70,6 +73,23 @@ def test_case_is_valid(tmp_path):
     file.write_text(block("toml"), encoding="utf-8")
     case = load_case(file)
     assert case.title in TEXT
+
+
+def test_tables_of_sgd_are_valid():
+    rest = """
+[grid]
+x = { min = -2.4, max = 2.4, cells = 64 }
+[landscape]
+kind = "quartic"
+[[passage]]
+name = "right"
+from = { centre = [-1.0] }
+to = { basin = [1.0] }
+method = "ensemble"
+"""
+    case = parse_case(rest + block("ini"))
+    assert case.sgd is not None
+    assert case.selection is not None
 
 
 @pytest.mark.parametrize("line", COMMANDS)
