@@ -144,11 +144,8 @@ def _selection(found: Mapping[str, Any]) -> Table:
         made.add_row(*row)
     if len(found["wells"]) > WELLS:
         made.add_row(f"... {len(found['wells']) - WELLS} more")
-    for name, theory in theories.items():
-        if theory["note"]:
-            made.caption = "\n".join(
-                [*filter(None, [made.caption and str(made.caption)]), f"{name}: {theory['note']}"]
-            )
+    notes = [f"{name}: {theory['note']}" for name, theory in theories.items() if theory["note"]]
+    made.caption = "\n".join(notes) or None
     made.caption_justify = "left"
     return made
 

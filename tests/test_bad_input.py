@@ -310,13 +310,6 @@ BROKEN = [
     sgd("negative decay", HESSIAN, RATES + "\nweight_decay = -1", "sgd.weight_decay", ">= 0"),
     sgd("unknown key of sgd", HESSIAN, RATES + "\nlr = 1", "sgd.lr", "unknown key", "momentum"),
     sgd("steps that diverge", HESSIAN, RATES.replace("0.1", "1.0"), "sgd.learning_rate", "below 1"),
-    sgd(
-        "steps that diverge under the old keys",
-        HESSIAN + "\nlearning_rate = 1.0\nbatch_size = 8",
-        "",
-        "noise.learning_rate",
-        "diverges",
-    ),
     sgd("loss that vanishes", 'kind = "loss"', RATES, "noise.offset", "x = -1", "above 0"),
     sgd("no covariance", 'kind = "covariance"', RATES, "noise.covariance", "holds no covariance"),
     sgd(

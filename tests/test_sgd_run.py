@@ -116,6 +116,18 @@ def test_steps_that_diverge_are_refused(beta):
     assert error.value.key == "sgd.learning_rate"
 
 
+def test_steps_that_diverge_are_no_descent_where_only_the_noise_has_a_rate():
+    text = CASE.replace("[noise]\n", "[noise]\nlearning_rate = 1.5\nbatch_size = 8\n")
+    text = text[: text.index("[sgd]")] + text[text.index("[noise]") :]
+    case = parse_case(text[: text.index("[initial]")] + "[stationary]")
+    found = run_case(case).json()["sgd"]
+    assert not found["valid"]
+    assert "the diffusion stands for no descent" in found["note"]
+    well = found["wells"][0]  # curvature 2 times 1.5
+    assert well["discrete_excess_loss"] is None
+    assert well["continuous_excess_loss"] == pytest.approx(1.5 * 2 / 4 / 8, rel=1e-12)
+
+
 def test_without_hyper_parameters_or_wells():
     grid, white = Grid.line(-1.0, 1.0, 16), noise.white(0.1)
     assert sgd_json(Problem(grid, landscapes.quartic(), white)) is None
