@@ -75,9 +75,7 @@ class PlaneTarget:
         return len(self.shapes)
 
     @classmethod
-    def disc(
-        cls, centre: Sequence[float], radius: float, *, outside: bool = False
-    ) -> PlaneTarget:
+    def disc(cls, centre: Sequence[float], radius: float, *, outside: bool = False) -> PlaneTarget:
         """Points within `radius` of the centre, or all others."""
         return cls._of(DISC, *centre, radius, -1.0 if outside else 1.0)
 
