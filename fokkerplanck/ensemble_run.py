@@ -112,6 +112,10 @@ class SampledEvolution:
             error = binomial_error(share, n) / grid.volume
             yield Snapshot(step.time, share.ravel(), density, None, scalars, error)
 
+    def moments(self, k: int) -> dict[str, Array]:
+        """Mean and covariance of the positions themselves, free of the width of the cells."""
+        return {"mean": self.found[k].mean, "covariance": self.found[k].covariance}
+
     def json(self) -> dict[str, Any]:
         """Part ``evolve.ensemble`` of the JSON object of a run."""
         n, confidence, found = self.walkers, self.table.confidence, self.found

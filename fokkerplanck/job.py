@@ -166,8 +166,10 @@ class Job:
                         "version or machine?); begin anew with --force"
                     )
                     raise CaseError(msg)
+                self.record.correct(k, walkers.moments(k))
                 continue
             self.record.add(snapshot.time, snapshot.density, snapshot.scalars)
+            self.record.correct(k, walkers.moments(k))
             self.mass = snapshot.mass
             sink.append(snapshot)
             if progress is not None:

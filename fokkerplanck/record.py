@@ -71,6 +71,11 @@ class Record:
         self.scalars.append(scalars)
         self.times.append(time)
 
+    def correct(self, k: int, better: Mapping[str, Array]) -> None:
+        """Replace observables of snapshot k that are known better than from its cells."""
+        for name, value in better.items():
+            self.observed[name][k] = value.tolist()
+
     @property
     def mass_error(self) -> float | None:
         """Largest ``|mass - 1|``; where walls absorb, the largest growth of mass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from fokkerplanck.plot import figure_of
 from fokkerplanck.report import print_run
 from fokkerplanck.run import Interrupted, run_case
 from fokkerplanck.store import read
+
+CASES = Path(__file__).parents[1] / "cases"
 
 WALKERS = """
 title = "Walkers in two wells"
@@ -217,3 +220,11 @@ def test_defaults_serve_without_a_table():
     assert bare.ensemble is None
     assert parse_case(bare.text) == bare
     assert 'method = "auto"' not in bare.text
+
+
+def test_moments_are_those_of_the_positions_not_of_the_cells(tmp_path):
+    text = (CASES / "three_factors" / "descent_in_a_bowl.toml").read_text(encoding="utf-8")
+    case = parse_case(text.replace("cells = 80", "cells = 7").replace("200_000", "1000"))
+    found = case.run(tmp_path / "a.h5").json()["evolve"]
+    np.testing.assert_array_equal(found["mean"], found["ensemble"]["mean"])
+    np.testing.assert_array_equal(found["covariance"], found["ensemble"]["covariance"])
