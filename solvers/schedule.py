@@ -200,11 +200,13 @@ class _Pieces:
         while now < end:
             left = end - now
             step = left if step > 0.9 * left else step
-            allowed = max((tolerance - spent) * step / left, NOISE * amount)
+            # beside the estimate, the exponentials of both parts take up to INNER of it each
+            share = (tolerance - spent) * step / left / (1.0 + 2.0 * INNER)
+            allowed = max(share, NOISE * amount)
             part, estimate = self._compared(done.mass, now, step, allowed)
             if part is not None and estimate <= allowed:
                 done = done.then(replace(part, error=part.error + estimate))
-                spent += estimate
+                spent += part.error + estimate
                 now = end if step == left else now + step
             elif step < SMALLEST * (end - begin):
                 msg = f"the schedule changes too fast at t = {now:.6g} for steps of {step:.1e}"
@@ -231,14 +233,17 @@ class _Pieces:
         return first.then(second), difference / 3.0
 
     def _magnus(self, mass: Array, time: float, step: float, tolerance: float) -> Advance | None:
-        """One step of order four; None if it would need negative rates."""
+        """One step of order four; None if it needs negative rates, or rounding is in the way."""
         early, late = self._at(time + EARLY * step), self._at(time + LATE * step)
         sooner, later = combine(MAJOR, early, MINOR, late), combine(MINOR, early, MAJOR, late)
         for q in (sooner, later):
             if min(float(r.min(initial=0.0)) for r in (q.forward, q.backward, q.absorption)) < 0.0:
                 return None
-        done = self._propagator(sooner).advance(mass, step, 0.5 * tolerance)
-        return done.then(self._propagator(later).advance(done.mass, step, 0.5 * tolerance))
+        try:
+            done = self._propagator(sooner).advance(mass, step, 0.5 * tolerance)
+            return done.then(self._propagator(later).advance(done.mass, step, 0.5 * tolerance))
+        except NumericalError:  # rounding grows with the step, and shorter ones have less of it
+            return None
 
     def _propagator(self, generator: Generator, fields: Fields | None = None) -> Propagator:
         self.conservative = self.conservative and generator.conservative

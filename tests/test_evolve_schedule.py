@@ -65,6 +65,29 @@ def test_smooth_schedule_meets_its_tolerance():
         assert step.mass.sum() == pytest.approx(1.0, abs=1e-11)
 
 
+@pytest.mark.parametrize(("speed", "end", "tolerance"), [(1.0, 30.0, 1e-8), (5.0, 2.0, 1e-9)])
+def test_exponentials_inside_of_the_steps_take_their_part_of_the_tolerance(speed, end, tolerance):
+    x, h = centres(-2.4, 2.4, 12)
+    start = gaussian_cells(-2.4, 2.4, 12, -1.0, 0.3)
+
+    def at(time):
+        return chain(x**2 / 2, h, 0.1 * (1 + 0.5 * np.sin(speed * time)))
+
+    options = {"piecewise_constant": False, "tolerance": tolerance, "method": "tridiagonal"}
+    (last,) = evolve_scheduled(at, start, [end], **options)
+    assert last.error <= tolerance
+
+
+def test_a_step_in_which_rounding_is_too_much_is_not_taken():
+    x, h = centres(-2.4, 2.4, 128)
+    start = gaussian_cells(-2.4, 2.4, 128, -0.5, 0.1)
+    at = lambda t: chain(x**2 / 2, h, 0.05 / (1 + t))  # noqa: E731
+    piece = _Pieces(at, np.empty(0), False, "tridiagonal", None)
+    assert piece._magnus(start, 2.0, 2.0, 1e-10) is not None
+    assert piece._magnus(start, 2.0, 2.0, 2e-12) is None
+    assert piece._magnus(start, 1.0, 0.2, 2e-12) is not None
+
+
 def test_pieces_are_exact_and_cut_where_the_factor_jumps():
     x, h = centres(-2.0, 2.0, 40)
     hot, cold = chain(x**2 / 2, h, 0.5), chain(x**2 / 2, h, 0.05)
