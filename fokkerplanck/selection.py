@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from fokkerplanck.solvers.small_chain import SmallChain
 from fokkerplanck.steady_state import stationary
 from fokkerplanck.theory.eyring_kramers import over_paths
 from fokkerplanck.theory.sgd_path import along_path
-from fokkerplanck.theory.wells import Wells, find_wells
+from fokkerplanck.theory.wells import Wells, degenerate, find_wells
 from fokkerplanck.well_rates import rate_matrix
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ __all__ = ["Selection", "Theory", "select_minima"]
 
 Array = NDArray[np.float64]
 LN10 = np.log(10.0)
+#: logarithms of determinants that differ by less are equal
+EQUAL = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,10 +112,13 @@ class Selection:
 
     @property
     def log10_dwell_ratio(self) -> float | None:
-        """Dwell time of the flattest well over that of the sharpest, as decimal logarithm."""
-        if self.log10_dwell is None:
-            return None
+        """Dwell time of the flattest well over that of the sharpest, as decimal logarithm.
+
+        None where walls absorb, or where all wells are equally sharp.
+        """
         flat, sharp = int(self.sharpness.argmin()), int(self.sharpness.argmax())
+        if self.log10_dwell is None or self.sharpness[flat] >= self.sharpness[sharp] - EQUAL:
+            return None
         return float(self.log10_dwell[flat] - self.log10_dwell[sharp])
 
     def json(self) -> dict[str, Any]:
@@ -180,7 +186,6 @@ def select_minima(problem: Problem) -> Selection:
         log10_dwell = -np.logaddexp.reduce(logs, axis=1) / LN10
     masses = observe.basin_masses(labels, len(minima), grid, density)
     exits = [-quasi_stationary(problem, m.position).log10_rate for m in minima]
-    wells = find_wells(problem.landscape, grid)
     return Selection(
         tuple(minima),
         np.array([float(np.linalg.slogdet(m.hessian)[1]) for m in minima]),
@@ -188,8 +193,30 @@ def select_minima(problem: Problem) -> Selection:
         masses / masses.sum(),
         log10_dwell,
         np.array(exits),
-        (_density_diffusion(problem, wells), _eyring_kramers(problem, wells)),
+        _theories(problem, find_wells(problem.landscape, grid)),
     )
+
+
+def _theories(problem: Problem, wells: Wells) -> tuple[Theory, ...]:
+    """Both theories, without numbers where there are no curvatures or ways to take them from."""
+    n, note = len(wells.minima), ""
+    if degenerate([*wells.minima, *(saddle for saddle, *_ in wells.ways)]):
+        note = "a minimum or saddle has a direction without curvature"
+    elif not _connected(n, [sides for _, *sides in wells.ways]):
+        note = "no saddle between the walls leads from some of the wells to the others"
+    if not note:
+        return _density_diffusion(problem, wells), _eyring_kramers(problem, wells)
+    unknown = np.full(n, np.nan)
+    names = ("density-diffusion", "eyring-kramers")
+    return tuple(Theory(name, unknown, unknown, float("nan"), note) for name in names)
+
+
+def _connected(count: int, ways: Sequence[Sequence[int]]) -> bool:
+    """Whether one can go from every well to every other."""
+    group = np.arange(count)
+    for a, b in ways:
+        group[group == group[a]] = group[b]
+    return bool((group == group[0]).all())
 
 
 def _mean_curvature(wells: Wells) -> float:
@@ -205,7 +232,7 @@ def _density_diffusion(problem: Problem, wells: Wells) -> Theory:
             notes.append("the noise is not frozen, so that times depend on its floor")
     else:
         eb = _mean_diffusion(problem, wells) / _mean_curvature(wells)
-        notes.append(f"the noise is {noise.kind}, not that of SGD")
+        notes.append(f"the noise is {noise.kind}, not frozen as the Hessian")
     n = len(wells.minima)
     logs, box = np.full((n, n), -np.inf), Box.around(problem.grid)
     for i, j in np.ndindex(n, n):
@@ -221,7 +248,9 @@ def _density_diffusion(problem: Problem, wells: Wells) -> Theory:
         notes.append("the drift is no gradient")
     if problem.landscape.bare is not problem.landscape:
         notes.append("weight decay changes the curvature of the drift, not that of the noise")
-    return _theory("density-diffusion", logs, eb, notes)
+    # a path's note may have several parts, of which others have some, too
+    parts = [part for note in notes for part in note.split("; ")]
+    return _theory("density-diffusion", logs, eb, parts)
 
 
 def _eyring_kramers(problem: Problem, wells: Wells) -> Theory:

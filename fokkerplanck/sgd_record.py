@@ -165,6 +165,11 @@ def _notes(
             "The noise is as given: learning rate and batch size only set the clock and the "
             "discrete steps."
         )
+    if sgd.dataset_size is not None and sgd.batch_size > sgd.dataset_size:
+        notes.append(
+            f"A batch of {sgd.batch_size:g} holds samples more than once, there are "
+            f"{sgd.dataset_size:g}."
+        )
     if sgd.weight_decay:
         notes.append("Weight decay acts on the drift only, the noise is that of the bare loss.")
     if sgd.momentum:

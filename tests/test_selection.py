@@ -9,7 +9,7 @@ import pytest
 import fokkerplanck as fp
 from fokkerplanck.errors import CaseError
 from fokkerplanck.schedule import Schedule
-from fokkerplanck.selection import select_minima
+from fokkerplanck.selection import _connected, select_minima
 
 #: minima of equal loss at -1 and 1, of curvatures 2 e and 2 / e
 LOSS = fp.landscapes.from_expression("(x**2 - 1)**2 * exp(-x) / 4", 1)
@@ -142,3 +142,31 @@ def test_case_asks_for_it(tmp_path, capsys):
     changed = CASE.replace("[selection]", "schedule = { times = [1], factor = [0.5] }\n[selection]")
     with pytest.raises(CaseError, match="selection"):
         parse_case(changed)
+
+
+def test_wells_of_equal_sharpness_have_no_ratio():
+    # the force makes one well deeper, which has nothing to do with their curvatures
+    found = select_minima(
+        fp.Problem(
+            fp.Grid.line(-2.0, 2.0, 64),
+            fp.landscapes.quartic(),
+            fp.noise.white(0.1),
+            fp.forces.expressions(["0.1"]),
+        )
+    )
+    assert np.ptp(found.log10_dwell) > 0.5
+    assert found.log10_dwell_ratio is None
+
+
+def test_theories_without_curvatures_have_no_numbers():
+    landscape = fp.landscapes.from_expression("(x**2 - 1)**4 / 4", 1)
+    found = select_minima(fp.Problem(fp.Grid.line(-2.0, 2.0, 64), landscape, fp.noise.white(0.2)))
+    assert found.occupation == pytest.approx([0.5, 0.5])
+    for law in found.theories:
+        assert "without curvature" in law.note
+        assert np.isnan(law.log10_dwell).all()
+
+
+def test_wells_without_a_saddle_between_them():
+    assert _connected(3, [(0, 1), (2, 1)])
+    assert not _connected(3, [(0, 1)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fokkerplanck import Grid, Problem, landscapes, noise
-from fokkerplanck.case import build, parse_case
+from fokkerplanck.case import build, load_case, parse_case
 from fokkerplanck.cli import main
 from fokkerplanck.errors import CaseError
 from fokkerplanck.run import run_case
@@ -242,3 +242,26 @@ def test_a_kept_ratio_may_have_a_stationary_density_and_passages():
         changed(
             ('"hessian"', RATES.replace("8/", "4*")), ("[[passage]]", "[stationary]\n[[passage]]")
         )
+
+
+def test_mistakes_in_schedules_name_file_and_key(tmp_path):
+    path = tmp_path / "case.toml"
+    path.write_text(
+        '[grid]\nx = { min = -2, max = 2, cells = 16 }\n[landscape]\nkind = "quartic"\n'
+        "[sgd]\nlearning_rate = 0.1\nbatch_size = 1\n"
+        '[noise]\nkind = "hessian"\nschedule = { learning_rate = "0.1*exp(t" }\n'
+        '[initial]\nkind = "uniform"\n[evolve]\ntimes = [1, 100]\nunit = "steps"\n'
+    )
+    with pytest.raises(CaseError, match="never closed") as found:
+        build.problem(load_case(path))
+    assert str(found.value).startswith(f"{path}: noise.schedule.learning_rate: ")
+    path.write_text(path.read_text().replace("exp(t", "exp(t)"))
+    with pytest.raises(CaseError, match="never comes to") as found:
+        build.times(load_case(path))
+    assert str(found.value).startswith(f"{path}: noise.schedule: ")
+
+
+def test_batches_larger_than_the_dataset_are_said():
+    sgd = SGD(0.01, 8, dataset_size=4)
+    problem = Problem(Grid.line(-2, 2, 16), landscapes.quartic(), noise.white(0.1), sgd=sgd)
+    assert "more than once" in sgd_json(problem)["note"]

@@ -136,6 +136,13 @@ def test_small_steps_are_the_diffusion_to_first_order(problem):
     assert gap(eta) / gap(eta / 2) == pytest.approx(2, rel=0.02)
 
 
+def test_steps_of_any_size_above_zero():
+    s, v, cross = heavy_ball(H2, H2, 1e-300, 0.5)
+    np.testing.assert_allclose(s, 1e-300 * np.eye(2), rtol=1e-12, atol=1e-314)
+    np.testing.assert_allclose(v, H2 / 0.75, rtol=1e-12)
+    np.testing.assert_allclose(np.diag(cross), np.diag(1e-300 / 2 * v), rtol=1e-12)
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(problems)
 def test_loss_of_heavy_ball_in_closed_form(problem):

@@ -119,7 +119,7 @@ def times(case: Case) -> Array:
         listed = np.asarray(space(given.start, given.stop, given.count))
     if unit == "time":
         return listed
-    with _located(case, "evolve.times"):
+    with _located(case, ""):
         sgd = settings(case)
         return listed if sgd is None else sgd.time(listed, unit)
 

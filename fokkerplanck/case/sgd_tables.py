@@ -107,9 +107,9 @@ def changes_in_time(case: Case) -> bool:
 
     try:
         made = settings(case)
+        return made is None or made.schedule is not None
     except CaseError:  # told when the problem is built
         return True
-    return made is None or made.schedule is not None
 
 
 def sgd_mistakes(case: Case) -> Iterator[Mistake]:

@@ -98,10 +98,10 @@ def heavy_ball(
 ) -> HeavyBall:
     """All second moments of the steps, in closed form.
 
-    Between modes i and j of H, with ``u = eta h_i`` and ``w = eta h_j``,
+    Between modes i and j of H, with ``u = h_i`` and ``w = h_j``,
 
-        S_ij = eta^2 (C/B)_ij (1 - beta^2)
-               / {(1 - beta)^2 [(1 + beta) (u + w) - u w] + beta (u - w)^2}
+        S_ij = eta (C/B)_ij (1 - beta^2)
+               / {(1 - beta)^2 [(1 + beta) (u + w) - eta u w] + eta beta (u - w)^2}
 
     from the two recursions of second order; nothing cancels. Parameters and errors as in
     `discrete_covariance`.
@@ -114,11 +114,11 @@ def heavy_ball(
             f"it is stable only below 2 (1 + momentum) = {2 * (1 + beta):g}"
         )
         raise CaseError(msg, key="sgd.learning_rate")
-    u, w = eta * h[:, None], eta * h
-    decay = (1 - beta) ** 2 * ((1 + beta) * (u + w) - u * w) + beta * (u - w) ** 2
-    s = eta**2 * (1 - beta) * (1 + beta) * c / decay
-    speed = s * (u + w) / ((1 + beta) * eta**2)
-    cross = s * (u - beta * w) / ((1 - beta) * (1 + beta) * eta)
+    u, w = h[:, None], h
+    decay = (1 - beta) ** 2 * ((1 + beta) * (u + w) - eta * u * w) + eta * beta * (u - w) ** 2
+    s = eta * (1 - beta) * (1 + beta) * c / decay
+    speed = s * (u + w) / ((1 + beta) * eta)
+    cross = s * (u - beta * w) / ((1 - beta) * (1 + beta))
     return HeavyBall(
         _rotated(s, vectors), _rotated(speed, vectors), np.asarray(vectors @ cross @ vectors.T)
     )
