@@ -53,7 +53,14 @@ def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "fokkerplanck.cli", "sweep", "well.toml", "--vary", VARY]
     arguments = ["-o", "sweep.h5", "--quiet", *more]
     with (folder / "stderr.txt").open("wb") as stderr:
-        return subprocess.Popen([*command, *arguments], cwd=folder, stderr=stderr)
+        return subprocess.Popen(
+            [*command, *arguments], cwd=folder, stderr=stderr, preexec_fn=_hear_interrupts
+        )
+
+
+def _hear_interrupts() -> None:
+    """Undo what a shell does to programs in its background, which inherit a deaf ear to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def saved(folder: Path) -> int:
