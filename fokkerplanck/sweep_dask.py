@@ -8,6 +8,7 @@ under the same path. When a worker dies, the scheduler gives its points to anoth
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Generator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -25,6 +26,8 @@ __all__ = ["solve_with_dask"]
 
 #: seconds to reach the scheduler
 PATIENCE = "15s"
+#: what an address of a scheduler looks like
+ADDRESS = r"([a-z]+://)?[^\s/]+:\d+"
 #: points handed to the scheduler ahead of time
 AHEAD = 2000
 
@@ -39,7 +42,7 @@ def solve_with_dask(
     Raises
     ------
     CaseError
-        When dask.distributed is not installed.
+        When dask.distributed is not installed, or the address is none.
     DataError
         When the scheduler cannot be reached or is lost, or its workers lack this package.
     """
@@ -98,6 +101,9 @@ def _outcome(future: Any, address: str) -> Outcome:
 
 
 def _connect(address: str) -> Any:
+    if not re.fullmatch(ADDRESS, address):
+        msg = f"expects tcp://HOST:PORT, the address that dask scheduler prints; got {address!r}"
+        raise CaseError(msg, key="--scheduler")
     try:
         from distributed import Client
     except ImportError:

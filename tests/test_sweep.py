@@ -14,6 +14,7 @@ import fokkerplanck as fp
 from fokkerplanck.cli import main
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.sweep import run_sweep
+from fokkerplanck.sweep_dask import solve_with_dask
 from fokkerplanck.sweep_data import Outcome
 from fokkerplanck.sweep_file import is_sweep, read_sweep, write_sweep
 from fokkerplanck.sweep_journal import Journal, read_journal
@@ -351,6 +352,12 @@ def test_command_fails_when_every_point_does(capsys):
 def test_command_refuses(arguments, message, capsys):
     assert command(*arguments) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["foo", "tcp://", "127.0.0.1", "tcp://a b:1"])
+def test_what_is_no_address_is_refused_at_once(address):
+    with pytest.raises(CaseError, match="expects tcp://HOST:PORT"):
+        next(solve_with_dask([], None, address))
 
 
 def test_info_tells_what_a_sweep_holds(capsys):
