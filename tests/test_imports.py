@@ -39,7 +39,9 @@ ROWS = [
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"}
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
-    | {"arrivals", "sampling", "sampled_density", "sampled_passage"},
+    | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
+    | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table"}
+    | {"confrontation", "confrontation_row"},
     {"theory"},
     {"barrier_sweep", "annealing", "selection"},
     {"layout", "store", "stored_escape"},
@@ -62,6 +64,7 @@ ROWS = [
         "job",
         "ensemble_run",
         "sampled_record",
+        "confrontation_report",
         "escape",
         "escape_record",
         "escape_report",
@@ -74,6 +77,7 @@ ROWS = [
         "describe",
         "run",
         "sweep",
+        "projection",
         "sweep_worker",
         "sweep_pool",
         "sweep_dask",
@@ -145,6 +149,7 @@ def test_solvers_know_arrays_only(path):
         ("import fokkerplanck.problem, fokkerplanck.initial", {"numba", "sympy", "matplotlib"}),
         ("import fokkerplanck.case", {"numba", "matplotlib", "sympy"}),
         ("import fokkerplanck.run", {"matplotlib", "sympy", "fipy"}),
+        ("import fokkerplanck.projection.directions", {"torch", "sklearn", "numba", "matplotlib"}),
     ],
 )
 def test_nothing_heavy_is_imported_early(code, heavy):

@@ -1,0 +1,72 @@
+"""From a trained network to a sampled landscape: the loss and its noise on a line or a plane.
+
+The networks need the extra ``[resnet]`` (torch, scikit-learn); directions and data sets do not.
+Names are imported on first use, so that importing this package imports none of that.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fokkerplanck.errors import CaseError
+
+if TYPE_CHECKING:
+    from fokkerplanck.projection.data import Dataset as Dataset
+    from fokkerplanck.projection.data import arrays as arrays
+    from fokkerplanck.projection.data import digits as digits
+    from fokkerplanck.projection.directions import Directions as Directions
+    from fokkerplanck.projection.directions import principal_components as principal_components
+    from fokkerplanck.projection.directions import (
+        random_filter_normalised as random_filter_normalised,
+    )
+    from fokkerplanck.projection.directions import through_minima as through_minima
+    from fokkerplanck.projection.networks import resnet as resnet
+    from fokkerplanck.projection.training import Training as Training
+    from fokkerplanck.projection.training import read_training as read_training
+    from fokkerplanck.projection.training import train as train
+    from fokkerplanck.projection.weights import Flat as Flat
+    from fokkerplanck.projection.weights import flatten as flatten
+    from fokkerplanck.projection.weights import with_weights as with_weights
+
+#: public name -> module that defines it
+_HOME = {
+    "Dataset": "data",
+    "arrays": "data",
+    "digits": "data",
+    "Directions": "directions",
+    "principal_components": "directions",
+    "random_filter_normalised": "directions",
+    "through_minima": "directions",
+    "resnet": "networks",
+    "Training": "training",
+    "read_training": "training",
+    "train": "training",
+    "Flat": "weights",
+    "flatten": "weights",
+    "with_weights": "weights",
+}
+#: modules of the extra
+EXTRA = ("torch", "sklearn")
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    try:
+        value = getattr(import_module(f"{__name__}.{home}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        msg = f"needs {error.name}, which is not installed: pip install 'fokkerplanck[resnet]'"
+        raise CaseError(msg) from error
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
