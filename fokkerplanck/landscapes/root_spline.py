@@ -38,6 +38,10 @@ class RootSpline:
     matrices : ndarray, shape (*lattice, dim, dim)
     floor : float
         Added to the diagonals.
+    source : str
+        Where they come from, for messages.
+    semidefinite : bool
+        Let eigenvalues that are zero to rounding pass.
 
     Raises
     ------
@@ -48,6 +52,8 @@ class RootSpline:
     axes: tuple[Array, ...]
     matrices: Array
     floor: float = 0.0
+    source: str = "arrays"
+    semidefinite: bool = False
 
     def __post_init__(self) -> None:
         _ = self._root  # refuses bad matrices now
@@ -71,7 +77,8 @@ class RootSpline:
             self._refuse(skew, "is not symmetric")
         whole = (given + mirrored) / 2 + self.floor * np.eye(given.shape[-1])
         values, vectors = np.linalg.eigh(whole)
-        bad = ~(values[..., 0] > ZERO * np.abs(values).max(axis=-1))
+        least = ZERO * np.abs(values).max(axis=-1)
+        bad = values[..., 0] < -least if self.semidefinite else ~(values[..., 0] > least)
         if bad.any():
             low = f"{values[..., 0].min():.6g}"
             self._refuse(
@@ -79,6 +86,7 @@ class RootSpline:
                 "is not positive definite",
                 f"; noise.floor is added to all eigenvalues, of which the smallest is {low} now",
             )
+        values = np.maximum(values, 0.0)
         return np.asarray((vectors * np.sqrt(values)[..., None, :]) @ np.swapaxes(vectors, -1, -2))
 
     @cached_property
@@ -102,7 +110,8 @@ class RootSpline:
             f"{n} = {axis[k]:.6g}" for n, axis, k in zip("xy", self.axes, index, strict=False)
         )
         matrix = self.matrices[index]
-        msg = f"the sampled covariance of gradients {what} at index {index} ({place}): "
+        msg = "" if self.source == "arrays" else f"{self.source}: "
+        msg += f"the sampled covariance of gradients {what} at index {index} ({place}): "
         msg += f"{matrix.tolist()}"
         msg += f" ({int(bad.sum())} of {bad.size} points){then}"
         raise CaseError(msg, key="noise.covariance")
