@@ -138,7 +138,7 @@ class Problem:
     def _static(self) -> Fields:
         points = self.grid.half_points()
         loss = _finite(self.landscape.loss(points), points, "loss", self.grid)
-        _check_periodic(loss, self.grid)
+        _check_periodic(loss, self.grid, decays=self.landscape.bare is not self.landscape)
         gradient = _finite(
             self.landscape.gradient(points), points, "gradient of the loss", self.grid
         )
@@ -192,12 +192,18 @@ def _finite(values: Array, points: Array, what: str, grid: Grid) -> Array:
     return values
 
 
-def _check_periodic(loss: Array, grid: Grid) -> None:
+def _check_periodic(loss: Array, grid: Grid, *, decays: bool) -> None:
     span = float(np.ptp(loss))
     for k, axis in enumerate(grid.axes):
         if not axis.periodic:
             continue
         jump = np.abs(np.take(loss, -1, axis=k) - np.take(loss, 0, axis=k)).max()
+        if jump > PERIODIC_TOLERANCE * span and decays:
+            msg = (
+                f"weight decay pulls to the origin, but the axis {axis.name} is periodic: from "
+                f"{axis.min:g} to {axis.max:g} the loss with it jumps by {jump:.6g}; leave one out"
+            )
+            raise CaseError(msg, key="sgd.weight_decay")
         if jump > PERIODIC_TOLERANCE * span:
             msg = (
                 f"the axis is periodic, but the loss jumps by {jump:.6g} between {axis.name} = "

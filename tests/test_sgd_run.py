@@ -265,3 +265,12 @@ def test_batches_larger_than_the_dataset_are_said():
     sgd = SGD(0.01, 8, dataset_size=4)
     problem = Problem(Grid.line(-2, 2, 16), landscapes.quartic(), noise.white(0.1), sgd=sgd)
     assert "more than once" in sgd_json(problem)["note"]
+
+
+def test_weight_decay_is_not_periodic():
+    loss = landscapes.from_expression("cos(x)", 1)
+    grid = Grid.line(0, 2 * np.pi, 32, walls="periodic")
+    sgd = SGD(0.01, 8, weight_decay=0.1)
+    with pytest.raises(CaseError, match="pulls to the origin") as found:
+        Problem(grid, loss, noise.white(0.1), sgd=sgd).fields()
+    assert found.value.key == "sgd.weight_decay"
