@@ -145,7 +145,8 @@ class _Mover:
     def __init__(self, descent: TableDescent, target: Target | None, walkers: int) -> None:
         table, one = descent.table, descent.draw == "replacement"
         inverse = tuple(1.0 / h for h in table.spacing)
-        self.kernel, self.fields = k.plane_table_kernel, (table.lower, table.upper, inverse)
+        self.kernel: Any = k.plane_table_kernel
+        self.fields: tuple[Any, ...] = (table.lower, table.upper, inverse)
         self.ends: Any
         if table.dim == 1:
             self.kernel = k.line_table_kernel

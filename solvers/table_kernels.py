@@ -62,7 +62,7 @@ def _word(s, i):
 
 @_inline
 def _below(half, n):
-    """A whole number from 0 to n - 1 from 32 random bits, even up to n / 2^32."""
+    """Whole number from 0 to n - 1 from 32 random bits, even up to n / 2^32."""
     return int64((half * uint64(n)) >> uint64(32))
 
 
@@ -75,19 +75,17 @@ def _draw(s, i, chosen, batch, samples, mode, order, place):
     """
     low = uint64(0xFFFFFFFF)
     if mode == REPLACED:
-        b = int64(0)
-        while b < batch:
+        for b in range(0, batch, 2):
             word = _word(s, i)
             chosen[b] = _below(word >> uint64(32), samples)
             if b + 1 < batch:
                 chosen[b + 1] = _below(word & low, samples)
-            b += 2
         return
-    first = int64(0)
+    first = np.int64(0)
     if mode == EPOCHS:
-        first = int64(place[0])
+        first = np.int64(place[0])
         if first + batch > samples:
-            first = int64(0)
+            first = np.int64(0)
         place[0] = int32(first + batch)
     for b in range(batch):
         here = first + b
@@ -171,7 +169,7 @@ def _cell(x, lower, inverse, cells):
     """Cell of x, and the place in it from 0 to 1; nan counts as the lower end."""
     t = (x - lower) * inverse
     t = t if t > 0.0 else 0.0
-    k = int64(t if t < cells - 0.5 else cells - 0.5)
+    k = np.int64(t if t < cells - 0.5 else cells - 0.5)
     return k, t - k
 
 
@@ -189,9 +187,9 @@ def _weights(t):
 
 @_inline
 def _folded(x, low, high):
-    """Mirror image of x at the end it is beyond; at that end if the image is beyond the other."""
-    y = 2.0 * low - x if x < low else x
-    y = 2.0 * high - y if y > high else y
+    """Mirror image of x at the end it is beyond; the other end if the image is beyond that."""
+    y = 2.0 * high - x if x > high else x
+    y = 2.0 * low - x if x < low else y
     y = y if y > low else low
     return y if y < high else high
 

@@ -57,7 +57,7 @@ ROWS = [
         "compare_sampling",
         "plot",
     }
-    | {"sgd_record"}
+    | {"sgd_record", "surface_record"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
@@ -74,6 +74,7 @@ ROWS = [
         "progress",
         "report",
         "sgd_report",
+        "surface_report",
         "describe",
         "run",
         "sweep",
