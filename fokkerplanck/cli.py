@@ -325,11 +325,11 @@ def plot(
 @app.command()
 @guarded
 def info(
-    file: Annotated[Path | None, typer.Argument(help="A result.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A result, or a sampled landscape.")] = None,
     json: Json = False,
     cite: Annotated[bool, typer.Option("--cite", help="Papers behind the formulas.")] = False,
 ) -> None:
-    """Say what a result holds, and who computed it with what."""
+    """Say what a result, or a sampled landscape, holds, and who computed it with what."""
     if cite:
         from fokkerplanck.references import REFERENCES, as_text
 
@@ -345,6 +345,11 @@ def info(
 
     if is_sweep(file):
         _info_of_sweep(file, json=json)
+        return
+    from fokkerplanck.landscapes.surface_file import is_surface
+
+    if is_surface(file):
+        _info_of_surface(file, json=json)
         return
     with read(file) as stored:
         if json:
@@ -384,6 +389,18 @@ def _info_of_sweep(file: Path, *, json: bool) -> None:
         _print_json(describe_sweep(result, result.fit()))
     else:
         print_sweep_info(result, result.fit())
+
+
+def _info_of_surface(file: Path, *, json: bool) -> None:
+    from fokkerplanck.surface_record import surface_of_file
+
+    found = surface_of_file(file)
+    if json:
+        _print_json(found)
+    else:
+        from fokkerplanck.surface_report import print_surface
+
+        print_surface(found)
 
 
 def _plot_sweep(output: Path, cases: Sequence[Path], *, force: bool, json: bool) -> None:

@@ -22,6 +22,7 @@ from fokkerplanck.resume import checkpoint
 from fokkerplanck.sgd_record import noise_json, sgd_json
 from fokkerplanck.solvers.current import cell_current
 from fokkerplanck.store import StoredResult
+from fokkerplanck.surface_record import surface_json
 from fokkerplanck.writer import Snapshot
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ class Job:
             "grid": {"cells": list(self.problem.grid.shape)},
             "mass_error": self.record.mass_error,
             "minimum_density": self.record.minimum,
-            "landscape": wells(self.problem),
+            "landscape": self._landscape,
             "noise": noise_json(self.problem),
             "sgd": self.sgd,
             "evolve": self._evolved(),
@@ -220,6 +221,12 @@ class Job:
         result["expect"] = plain(expect.evaluate(case, self.problem, result))
         result["wall_seconds"] = time.perf_counter() - begin
         return result
+
+    @property
+    def _landscape(self) -> dict[str, Any]:
+        """Part "landscape" of the JSON object."""
+        found = wells(self.problem)
+        return found | surface_json(self.problem, found)
 
     def _evolved(self) -> dict[str, Any] | None:
         """Part "evolve" of the JSON object."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.steady_state import Stationary
 
-__all__ = ["Record", "plain", "wells"]
+__all__ = ["Record", "critical_json", "plain", "wells"]
 
 Array = NDArray[np.float64]
 #: per-snapshot observables: name -> (further dimensions, long name)
@@ -151,12 +151,13 @@ def wells(problem: Problem) -> dict[str, Any]:
 
     points = critical_points(problem.landscape, problem.grid)
     return {
-        "minima": [_critical(p) for p in points if p.kind == "minimum"],
-        "saddles": [_critical(p) for p in points if p.kind == "saddle"],
+        "minima": [critical_json(p) for p in points if p.kind == "minimum"],
+        "saddles": [critical_json(p) for p in points if p.kind == "saddle"],
     }
 
 
-def _critical(point: CriticalPoint) -> dict[str, Any]:
+def critical_json(point: CriticalPoint) -> dict[str, Any]:
+    """Critical point as a part of the JSON object."""
     return {
         "position": point.position.tolist(),
         "loss": point.loss,

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from fokkerplanck.escape_report import escape_tables
 from fokkerplanck.sgd_report import clock_text, noise_rows, sgd_table
+from fokkerplanck.surface_report import surface_rows
 from fokkerplanck.terminal import number, place, plain_table, short, table
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def print_run(result: Mapping[str, Any]) -> None:
     facts = plain_table()
     for name, value in [
         *noise_rows(result),
+        *surface_rows(result),
         *_grid_rows(result),
         *_evolve_rows(result),
         *_stationary_rows(result),
