@@ -16,6 +16,7 @@ from fokkerplanck.landscapes.critical import CriticalPoint, basin_labels
 from fokkerplanck.landscapes.newton import Box
 from fokkerplanck.metastability import quasi_stationary
 from fokkerplanck.noise import AbsoluteNoise, FrozenNoise, WhiteNoise
+from fokkerplanck.occupation import log_occupation_on_line
 from fokkerplanck.relaxation import spectrum
 from fokkerplanck.solvers.scaled import Scaled
 from fokkerplanck.solvers.small_chain import SmallChain
@@ -91,7 +92,8 @@ class Selection:
         "stationary", or "quasi-stationary" where walls absorb: the law of those that are left
         after a long time.
     occupation : ndarray, shape (wells,)
-        Probability in each basin of attraction under that law.
+        Probability in each basin of attraction under that law; by quadrature on a line without
+        absorbing walls, else as the cells have it.
     log10_dwell : ndarray, shape (wells,), or None
         Decimal logarithms of the mean times until another well is reached; None where walls
         absorb.
@@ -177,14 +179,19 @@ def select_minima(problem: Problem) -> Selection:
         msg = "the noise changes in time, and no law is kept; see fokkerplanck.anneal"
         raise CaseError(msg, key="noise.schedule")
     absorbing = any("absorbing" in pair for pair in grid.walls)
+    exact = None
     if absorbing:
         density = np.abs(spectrum(problem, 1).left[0])
         log10_dwell = None
     else:
         density = stationary(problem).density
+        exact = log_occupation_on_line(problem, minima)
         logs = rate_matrix(problem, [m.position for m in minima]).log10_rates * LN10
         log10_dwell = -np.logaddexp.reduce(logs, axis=1) / LN10
-    masses = observe.basin_masses(labels, len(minima), grid, density)
+    if exact is None:
+        masses = observe.basin_masses(labels, len(minima), grid, density)
+    else:
+        masses = np.exp(exact)
     exits = [-quasi_stationary(problem, m.position).log10_rate for m in minima]
     return Selection(
         tuple(minima),

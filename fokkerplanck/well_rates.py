@@ -41,9 +41,10 @@ class RateMatrix:
         Set around each that counts as being there; on a line the minimum itself.
     rates : ndarray, shape (n, n)
         ``rates[i, j]``: transitions per unit of time from well i to well j, no third core met in
-        between, over the probability to have come last from i. Diagonal 0.
+        between, over the probability to have come last from i. Diagonal 0, and on a line those
+        between wells that are not next to each other.
     log10_rates : ndarray, shape (n, n)
-        Decimal logarithms, -inf on the diagonal.
+        Decimal logarithms, -inf where the rates are 0.
     populations : ndarray, shape (n,)
         Stationary probability to have come last from each core.
     error : float
@@ -175,8 +176,9 @@ def _solved(problem: Problem, cores: Sequence[Ball], weight: str) -> tuple[Array
     n = len(cores)
     log_rates, error = np.full((n, n), -np.inf), chains[-1].error
     log_population = np.zeros(n)
+    next_to = _neighbours(problem, cores)
     for i, j in np.ndindex(n, n):
-        if i == j:
+        if not next_to[i, j]:
             continue
         parts = [flux_between(chain, i, j) for chain in chains]
         log_flux, doubt = extrapolated([p[0] for p in parts])
@@ -184,6 +186,20 @@ def _solved(problem: Problem, cores: Sequence[Ball], weight: str) -> tuple[Array
         log_rates[i, j] = log_flux - log_population[i]
         error = max(error, doubt, parts[-1][3])
     return log_rates, log_population, error
+
+
+def _neighbours(problem: Problem, cores: Sequence[Ball]) -> NDArray[np.bool_]:
+    """Which cores can be reached from which without meeting a third: on a line the next ones."""
+    n = len(cores)
+    reached = ~np.eye(n, dtype=np.bool_)
+    if problem.grid.dim > 1:
+        return reached
+    order = np.argsort([core.centre[0] for core in cores])
+    apart = np.abs(np.subtract.outer(np.argsort(order), np.argsort(order)))
+    reached &= apart == 1
+    if problem.grid.axes[0].periodic:
+        reached |= apart == n - 1
+    return reached
 
 
 def _chosen(

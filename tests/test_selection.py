@@ -170,3 +170,14 @@ def test_theories_without_curvatures_have_no_numbers():
 def test_wells_without_a_saddle_between_them():
     assert _connected(3, [(0, 1), (2, 1)])
     assert not _connected(3, [(0, 1)])
+
+
+def test_occupation_on_a_line_knows_no_cells():
+    # parabolas of curvatures 4 and 1, saddle -1, barriers 1, noise that jumps at the inflections
+    landscape = fp.landscapes.piecewise_quadratic()
+    grid = fp.Grid.line(-4.5, 5.5, 64)
+    found = select_minima(fp.Problem(grid, landscape, fp.noise.hessian(0.1, 1)))
+    assert found.occupation[0] == pytest.approx(0.01264256397594, rel=1e-11)
+    # wells of a tenth of a cell: masses are as dwell times
+    found = select_minima(fp.Problem(grid, landscape, fp.noise.hessian(0.01, 1)))
+    assert log10(found.occupation[0]) == pytest.approx(-found.log10_dwell_ratio, rel=1e-12)
