@@ -256,12 +256,17 @@ class InPlane:
         check_confidence(confidence)
         whole_number(walkers, "walkers", 2)
         mover = self._mover(learning_rate, batch_size, noise, draw, stream(seed, 1))
-        problem = self.problem(learning_rate, batch_size, cells=GUESS_CELLS[self.dim])
+        problem = self.problem(
+            *(learning_rate, batch_size),
+            replacement=draw == "replacement",
+            cells=GUESS_CELLS[self.dim],
+        )
         begin, sets = start_and_target(problem, start, target)
         if not sets:
             msg = "walkers of a table are mirrored at its edge: give a set as the target"
             raise CaseError(msg, key="to")
-        limit = most_steps or self._limit(problem, begin, sets[0], walkers, learning_rate)
+        cost = walkers * (batch_size if noise == "minibatch" else 1.0)
+        limit = most_steps or self._limit(problem, begin, sets[0], cost, learning_rate)
         whole_number(limit, "most_steps", 1)
         starts = positions_in(begin, sets[0], problem, walkers, np.random.default_rng([seed, 0]))
         return measured(
@@ -317,16 +322,15 @@ class InPlane:
         )
 
     def _limit(
-        self, problem: Problem, start: PointSet, end: PointSet, walkers: int, step: float
+        self, problem: Problem, start: PointSet, end: PointSet, cost: float, step: float
     ) -> int:
         """Choose after how many steps a walker is given up; refuse what would take too long."""
-        assert problem.sgd is not None
         guess = mean_first_passage(problem, start, end).mean / step
-        work = walkers * guess * max(problem.sgd.batch_size, 1.0)
+        work = cost * guess
         if work > MOST_WORK:
             msg = (
-                f"walkers would need about {guess:.2g} steps each to arrive: {walkers} of them some"
-                f" {work / PER_SECOND / 3600:.2g} hours. Take a larger learning rate, a smaller "
+                f"walkers would need about {guess:.2g} steps each to arrive: all of them some "
+                f"{work / PER_SECOND / 3600:.2g} hours. Take a larger learning rate, a smaller "
                 "batch, fewer walkers, or give most_steps to stop early"
             )
             raise NumericalError(msg)

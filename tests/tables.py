@@ -31,7 +31,7 @@ def quadratics(path, samples=5, points=9, seed=0, half=3.0):
     return write(path, (x,), loss, (a[:, None] * (x - b[:, None]))[..., None]), a, b
 
 
-def double_well(path, noise=0.8, samples=40, points=33):
+def double_well(path, noise=2.0, samples=40, points=33):
     """L = (x^2 - 1)^2 / 4 and samples whose tilts make the noise, stronger on the right."""
     x = np.linspace(-2, 2, points)
     tilt = np.random.default_rng(1).normal(size=samples)
