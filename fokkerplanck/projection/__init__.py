@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fokkerplanck.errors import CaseError
 
 if TYPE_CHECKING:
+    from fokkerplanck.projection.curvature import top_hessian as top_hessian
     from fokkerplanck.projection.data import Dataset as Dataset
     from fokkerplanck.projection.data import arrays as arrays
     from fokkerplanck.projection.data import digits as digits
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
         random_filter_normalised as random_filter_normalised,
     )
     from fokkerplanck.projection.directions import through_minima as through_minima
+    from fokkerplanck.projection.image_files import cifar10 as cifar10
+    from fokkerplanck.projection.image_files import mnist as mnist
     from fokkerplanck.projection.networks import resnet as resnet
     from fokkerplanck.projection.training import Training as Training
     from fokkerplanck.projection.training import read_training as read_training
@@ -38,6 +41,9 @@ _HOME = {
     "principal_components": "directions",
     "random_filter_normalised": "directions",
     "through_minima": "directions",
+    "top_hessian": "curvature",
+    "cifar10": "image_files",
+    "mnist": "image_files",
     "resnet": "networks",
     "Training": "training",
     "read_training": "training",

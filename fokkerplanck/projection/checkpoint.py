@@ -54,7 +54,7 @@ def load(path: Path) -> tuple[Arrays, dict[str, Any]]:
         When it cannot be read, is cut off, or is something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             found = {key: file[key] for key in file.files}
         settings = json.loads(str(found.pop("settings")))
         known = str(found.pop("format")) == FORMAT and all(key in found for key in NEEDED)

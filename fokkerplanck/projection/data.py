@@ -148,7 +148,7 @@ def arrays(path: str | Path) -> Dataset:
     """
     file = Path(path)
     try:
-        with np.load(file, allow_pickle=False) as found:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as found:
             keys = next((k for k in KEYS if set(k) <= set(found.keys())), None)
             if keys is None:
                 msg = f"{file}: needs the arrays x and y, has {', '.join(found) or 'none'}"

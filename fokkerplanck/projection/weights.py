@@ -39,7 +39,7 @@ def flatten(model: nn.Module) -> Array:
     weights = [p for p in evaluation_form(model).parameters() if p.requires_grad]
     if not weights:
         return np.empty(0)
-    vector = torch.cat([p.detach().to("cpu", torch.float64).reshape(-1) for p in weights])
+    vector = torch.cat([p.detach().cpu().reshape(-1) for p in weights])
     return np.asarray(vector.numpy())
 
 
@@ -59,18 +59,19 @@ def with_weights(model: nn.Module, weights: ArrayLike) -> nn.Module:
     with torch.no_grad():
         for parameter, values in zip(mine, torch.split(vector, sizes), strict=True):
             parameter.copy_(values.reshape(parameter.shape))
-    return changed
+    precision = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    return changed.to(dtype=precision)
 
 
 def evaluation_form(model: nn.Module) -> nn.Module:
-    """Copy of a network for evaluation, its batch norms as affine maps.
+    """Copy a network for evaluation, in double precision, its batch norms as affine maps.
 
     Raises
     ------
     CaseError
         For a batch norm without running averages: a sample's loss would depend on its batch.
     """
-    return _affine(deepcopy(model)).eval()
+    return _affine(deepcopy(model).double()).eval()
 
 
 class Flat:
@@ -97,7 +98,7 @@ class Flat:
     def __init__(
         self, model: nn.Module, loss: Loss = cross_entropies, device: str | torch.device = "cpu"
     ) -> None:
-        module = evaluation_form(model).to(device=device, dtype=torch.float64)
+        module = evaluation_form(model).to(device)
         trained = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
         if not trained:
             msg = "the network has no weights that ask for a gradient"
