@@ -30,6 +30,8 @@ __all__ = ["SampledDensities", "SampledStep", "sample_densities", "sampled_steps
 Array = NDArray[np.float64]
 #: Walkers of a density where no number is given.
 WALKERS = 100_000
+#: Steps of all walkers together that are refused, eight hours, and about how many make a second.
+MOST_WORK, PER_SECOND = 3e12, 1e8
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +228,7 @@ def sampled_steps(
     whole_number(walkers, "walkers", 2)
     when = _times(times)
     ensemble = Ensemble.of(problem, dynamics, step)
+    _check_work(walkers, float(when[-1]), ensemble.plan.step)
     grid = problem.grid
     starts = positions_of(initial, grid, walkers, np.random.default_rng([seed, 0]))
     legs = ensemble.plan.legs(when)
@@ -267,6 +270,18 @@ def _beyond_sampling(a: NDArray[np.int64], b: NDArray[np.int64], walkers: int) -
     there = both > 0
     square = ((a - b).ravel()[there] ** 2 / both[there] - 1.0) * 2.0 / walkers
     return float(np.sqrt(max(float(square.sum()), 0.0)))
+
+
+def _check_work(walkers: int, end: float, step: float) -> None:
+    """Refuse what would take days."""
+    work = walkers * end / step
+    if work > MOST_WORK:
+        msg = (
+            f"{walkers} walkers with steps of {step:.3g} up to t = {end:.4g} take some "
+            f"{work / PER_SECOND / 3600:.2g} hours; take fewer walkers, longer steps or shorter "
+            'times, or solve the Fokker-Planck equation instead (method = "auto")'
+        )
+        raise CaseError(msg, key="evolve.times")
 
 
 def _times(times: ArrayLike | Sequence[float]) -> Array:

@@ -202,6 +202,7 @@ def test_statistics_of_counts():
         ({"walkers": 1}, "walkers is a whole number"),
         ({"step": -1.0}, "positive"),
         ({"step": 0.9}, "too long for paths"),
+        ({"step": 1e-12}, "hours; take fewer walkers"),
         ({"dynamics": "gd"}, "one of sde, sgd"),
         ({"dynamics": "sgd"}, "learning_rate"),
         ({"confidence": 95}, "between 0 and 1"),
