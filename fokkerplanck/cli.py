@@ -268,7 +268,9 @@ def verify(
 @app.command()
 @guarded
 def plot(
-    result: Annotated[Path, typer.Argument(metavar="OUT.h5", help="A result.")],
+    result: Annotated[
+        Path, typer.Argument(metavar="OUT.h5", help="A result, or a sampled landscape.")
+    ],
     other: Annotated[Path | None, typer.Argument(help="Another one, to compare.")] = None,
     output: Annotated[
         Path | None,
@@ -282,7 +284,7 @@ def plot(
         str | None,
         typer.Option(
             "--what",
-            help="density, current, stationary; passage, committor, reactive, survival, "
+            help="density, current, stationary, landscape; passage, committor, reactive, survival, "
             "spectrum, rates, quasi-stationary; of a sweep lines or map.",
         ),
     ] = None,
@@ -295,7 +297,7 @@ def plot(
     scale: Scale = None,
     force: Force = False,
 ) -> None:
-    """Draw a result: densities, landscape and currents, a movie over time; or a sweep."""
+    """Draw a result: densities, currents, a movie over time; a sweep, a sampled landscape."""
     from fokkerplanck.plot import plot_comparison, plot_result
     from fokkerplanck.store import read
     from fokkerplanck.sweep_file import is_sweep, read_sweep
@@ -307,6 +309,12 @@ def plot(
         chosen: dict[str, Any] = {"against": against, "scale": scale, "what": what}
         names = quantity or ([f"passage.{passage}.log10_mean"] if passage else None)
         plot_sweep(read_sweep(result), path, quantities=names, dpi=dpi, force=force, **chosen)
+        typer.echo(path)
+        return
+    if other is None and _is_surface(result):
+        from fokkerplanck.plot.surface import plot_surface, relief_of_file
+
+        plot_surface(relief_of_file(result), path, dpi=dpi, force=force)
         typer.echo(path)
         return
     with read(result) as a:
@@ -346,9 +354,7 @@ def info(
     if is_sweep(file):
         _info_of_sweep(file, json=json)
         return
-    from fokkerplanck.landscapes.surface_file import is_surface
-
-    if is_surface(file):
+    if _is_surface(file):
         _info_of_surface(file, json=json)
         return
     with read(file) as stored:
@@ -389,6 +395,12 @@ def _info_of_sweep(file: Path, *, json: bool) -> None:
         _print_json(describe_sweep(result, result.fit()))
     else:
         print_sweep_info(result, result.fit())
+
+
+def _is_surface(file: Path) -> bool:
+    from fokkerplanck.landscapes.surface_file import is_surface
+
+    return is_surface(file)
 
 
 def _info_of_surface(file: Path, *, json: bool) -> None:

@@ -142,8 +142,10 @@ def _about(
     level = max(saddles, default=None)
     errors = surface.interpolation_error(np.inf if level is None else level)
     check, scores = disagreement(surface), surface.prediction_errors
-    barrier = min(saddles) - min(minima) if saddles and minima else None
     loss = errors["loss"]
+    heights = [s - min(minima) for s in saddles] if minima else []
+    real = [h for h in heights if loss is None or h > loss.relevant]
+    barrier = min(real, default=None)
     relative = None if loss is None or not barrier else loss.relevant / barrier
     return {
         "file": surface.source,
@@ -153,11 +155,13 @@ def _about(
         "method": surface.interpolation,
         "prediction_errors": None if scores is None else list(scores),
         "level": level,
+        "barrier": barrier,
+        "doubtful_saddles": len(heights) - len(real),
         **{name: _plain(found) for name, found in errors.items()},
         "relative_to_barrier": relative,
         "gradient_disagreement": None if check is None else check.json(),
         "covariance_problem": surface.covariance_problem,
-        "noise": _noise(surface, wells, bare, floor),
+        "noise": _noise(surface, wells, bare, floor, 0.0 if loss is None else loss.relevant),
     }
 
 
@@ -166,7 +170,11 @@ def _plain(found: Estimate | None) -> dict[str, Any] | None:
 
 
 def _noise(
-    surface: SampledLandscape, wells: Mapping[str, Any], bare: Landscape, floor: float
+    surface: SampledLandscape,
+    wells: Mapping[str, Any],
+    bare: Landscape,
+    floor: float,
+    resolved: float,
 ) -> dict[str, Any] | None:
     """Size of the gradient noise at the minima, beside that at the lowest saddle."""
     if surface.covariance_samples is None or surface.covariance_problem is not None:
@@ -175,7 +183,9 @@ def _noise(
     told: dict[str, Any] = {"smallest_eigenvalue": smallest, "minima": []}
     if not wells["saddles"]:
         return told
-    saddle = min(wells["saddles"], key=lambda p: p["loss"])
+    bottom = min((p["loss"] for p in wells["minima"]), default=-np.inf)
+    passes = [p for p in wells["saddles"] if p["loss"] - bottom > resolved] or wells["saddles"]
+    saddle = min(passes, key=lambda p: p["loss"])
     try:
         at_saddle = _trace(bare, saddle["position"], floor)
         for p in wells["minima"]:
@@ -226,7 +236,12 @@ def _cautions(found: Mapping[str, Any], *, measured: bool) -> list[str]:
 
 
 def _coarse(found: Mapping[str, Any], loss: Mapping[str, Any]) -> list[str]:
-    parts = []
+    told, parts = [], []
+    if count := found["doubtful_saddles"]:
+        told.append(
+            f"{count} of the saddles lie no higher above the lowest minimum than the loss is off "
+            f"between the samples ({loss['relevant']:.2g}): those wells may not be there"
+        )
     for key, most, of in (
         ("relative_to_barrier", OF_BARRIER, "the lowest barrier"),
         ("relative_to_noise", OF_NOISE, "the noise"),
@@ -234,11 +249,12 @@ def _coarse(found: Mapping[str, Any], loss: Mapping[str, Any]) -> list[str]:
         if (value := found.get(key)) is not None and value > most:
             parts.append(f"{value:.2g} of {of}")
     if not parts:
-        return []
+        return told
     upper = " at most" if loss["order"] is None else ""
     return [
+        *told,
         f"between the samples the loss is off by {loss['relevant']:.2g}{upper}, "
-        f"{' and '.join(parts)}: sample more densely"
+        f"{' and '.join(parts)}: sample more densely",
     ]
 
 

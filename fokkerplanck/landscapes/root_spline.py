@@ -5,6 +5,12 @@ entries themselves this never gives a negative eigenvalue; against those of loga
 factors it is as accurate as the entries (fourth order) also where an eigenvalue is small: on 33^2
 points of a turning tensor with ratio 100 the errors are 5e-5 (entries), 7e-5 (roots), 1e-4
 (logarithms), 6e-3 (linear), 2e-1 (Cholesky).
+
+Measured on the plane through three minima of a ReLU perceptron that fits its 300 samples (the
+noise at the minima is 1e-3 of that between them), 25^2 samples: root mean square error over the
+plane 4.9e-2 (roots), 5.4e-2 (entries), 6.3e-2 (linear logarithms), 1.5e-1 (logarithms); around the
+minima 86 % of the entries' matrices are not positive, and the roots are off by 1.2 of the small
+noise there in the median: noise that all but vanishes needs denser samples, whatever the spline.
 """
 
 from __future__ import annotations

@@ -93,16 +93,21 @@ class SampledLandscape(Landscape):
                 out[..., i, j] = out[..., j, i] = self._evaluate(points, order)
         return out
 
-    def covariance(self, points: ArrayLike, floor: float = 0.0) -> Array:
-        """See `Landscape.covariance`; in between by splines of the square roots."""
+    def covariance(
+        self, points: ArrayLike, floor: float = 0.0, *, semidefinite: bool = False
+    ) -> Array:
+        """See `Landscape.covariance`; in between by splines of the square roots.
+
+        With `semidefinite` samples may have eigenvalues that are zero.
+        """
         if self.covariance_samples is None:
             msg = f"{self.source} has no dataset covariance(x, y, row, column): give "
             msg += "noise.covariance, or take another kind of noise"
             raise CaseError(msg, key="noise.covariance")
-        if floor not in self._roots:
-            args = (self.axes, self.covariance_samples, floor, self.source)
-            self._roots[floor] = RootSpline(*args)
-        return self._roots[floor](self._inside(as_points(points, self.dim)))
+        if (key := (floor, semidefinite)) not in self._roots:
+            args = (self.axes, self.covariance_samples, floor, self.source, semidefinite)
+            self._roots[key] = RootSpline(*args)
+        return self._roots[key](self._inside(as_points(points, self.dim)))
 
     @cached_property
     def interpolation(self) -> str:
@@ -204,8 +209,8 @@ class SampledLandscape(Landscape):
         return np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1)
 
     @cached_property
-    def _roots(self) -> dict[float, RootSpline]:
-        """Interpolated covariances by their floor."""
+    def _roots(self) -> dict[tuple[float, bool], RootSpline]:
+        """Interpolated covariances by their floor, and whether zeros may pass."""
         return {}
 
     @cached_property

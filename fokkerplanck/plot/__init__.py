@@ -65,10 +65,10 @@ def plot_result(
     log : bool
         Logarithmic densities, down to 1e-6 of the peak.
     what : str, optional
-        Only this: ``"density"``, ``"current"``, ``"stationary"``, or of escape ``"passage"``,
-        ``"committor"``, ``"reactive"``, ``"survival"``, ``"spectrum"``, ``"rates"``,
-        ``"quasi-stationary"``. Without it the figure shows what evolves, or if nothing does,
-        what the result has of escape.
+        Only this: ``"density"``, ``"current"``, ``"stationary"``, ``"landscape"`` (with its
+        noise), or of escape ``"passage"``, ``"committor"``, ``"reactive"``, ``"survival"``,
+        ``"spectrum"``, ``"rates"``, ``"quasi-stationary"``. Without it the figure shows what
+        evolves, or if nothing does, what the result has of escape.
     name : str, optional
         Only the passage of this name.
     dpi : int, optional
@@ -92,8 +92,9 @@ def plot_result(
     """
     path = check_output(output, force=force)
     if path.suffix.lower() in MOVIES:
-        if at is not None or what == "stationary" or what in ESCAPE:
-            shown = f"--what {what}" if what in ESCAPE else "--at and --what stationary"
+        if at is not None or what in ("stationary", "landscape") or what in ESCAPE:
+            still = what in ESCAPE or what == "landscape"
+            shown = f"--what {what}" if still else "--at and --what stationary"
             msg = f"a movie ({path.suffix}) shows all times: leave out {shown}"
             raise CaseError(msg, key="output")
         write_movie(result, path, log=log, what=what, dpi=dpi or MOVIE_DPI, progress=progress)
@@ -112,6 +113,10 @@ def figure_of(
     name: str | None = None,
 ) -> Figure:
     """Draw a result and give back the figure; options as in `plot_result`."""
+    if what == "landscape":
+        from fokkerplanck.plot.surface import relief_of_result, surface_figure
+
+        return surface_figure(relief_of_result(result))
     if name is not None and what is None:
         what = "passage"
     if what in ESCAPE or (what is None and at is None and is_about_escape(result)):

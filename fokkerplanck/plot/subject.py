@@ -22,7 +22,7 @@ __all__ = ["WHAT", "Subject", "gather", "index_near"]
 Array = NDArray[np.float64]
 
 #: what can be asked for; None shows what the result has
-WHAT = ("density", "current", "stationary")
+WHAT = ("density", "current", "stationary", "landscape")
 #: total variation below which two densities look the same
 SETTLED = 0.01
 #: a time that is asked for may be this far (relative) from the snapshot that is shown
