@@ -17,7 +17,7 @@ from fokkerplanck.case.ensemble_tables import EnsembleTable, settings
 from fokkerplanck.ensemble_plan import Plan
 from fokkerplanck.ensemble_start import NormalStart, Start
 from fokkerplanck.errors import CaseError
-from fokkerplanck.sampled_density import WALKERS, SampledStep, sampled_steps
+from fokkerplanck.sampled_density import WALKERS, SampledStep, check_work, sampled_steps
 from fokkerplanck.sampling import binomial_error, expected_distances, wilson
 from fokkerplanck.writer import Snapshot
 
@@ -75,6 +75,7 @@ class SampledEvolution:
         table, file = settings(case), str(case.path) if case.path else None
         try:
             plan = Plan.of(problem, table.dynamics, table.step)
+            check_work(table.walkers or WALKERS, float(times[-1]), plan.step)
             reached = [leg.end for leg in plan.legs(times) if leg.output]
         except CaseError as error:
             raise CaseError(error.message, file=error.file or file, key=error.key) from None

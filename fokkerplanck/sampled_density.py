@@ -25,7 +25,7 @@ from fokkerplanck.sampling import (
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
 
-__all__ = ["SampledDensities", "SampledStep", "sample_densities", "sampled_steps"]
+__all__ = ["SampledDensities", "SampledStep", "check_work", "sample_densities", "sampled_steps"]
 
 Array = NDArray[np.float64]
 #: Walkers of a density where no number is given.
@@ -228,7 +228,7 @@ def sampled_steps(
     whole_number(walkers, "walkers", 2)
     when = _times(times)
     ensemble = Ensemble.of(problem, dynamics, step)
-    _check_work(walkers, float(when[-1]), ensemble.plan.step)
+    check_work(walkers, float(when[-1]), ensemble.plan.step)
     grid = problem.grid
     starts = positions_of(initial, grid, walkers, np.random.default_rng([seed, 0]))
     legs = ensemble.plan.legs(when)
@@ -272,7 +272,7 @@ def _beyond_sampling(a: NDArray[np.int64], b: NDArray[np.int64], walkers: int) -
     return float(np.sqrt(max(float(square.sum()), 0.0)))
 
 
-def _check_work(walkers: int, end: float, step: float) -> None:
+def check_work(walkers: int, end: float, step: float) -> None:
     """Refuse what would take days."""
     work = walkers * end / step
     if work > MOST_WORK:
