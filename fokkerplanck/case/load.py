@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from fokkerplanck.case.canonical import dumps
 from fokkerplanck.case.checks import mistakes_in
@@ -19,7 +19,9 @@ from fokkerplanck.case.models import Case
 from fokkerplanck.case.overrides import apply_overrides, put_values
 from fokkerplanck.errors import CaseError, DataError
 
-__all__ = ["Variants", "load_case", "load_variants", "parse_case"]
+__all__ = ["Variants", "load_case", "load_table", "load_variants", "parse_case"]
+
+T = TypeVar("T", bound=BaseModel)
 
 LARGEST_FILE = 4 * 2**20
 DEEPEST_INCLUDE = 16
@@ -53,6 +55,32 @@ def load_case(path: str | Path, overrides: Sequence[str] = ()) -> Case:
     data = _read_with_includes(path, ())
     changed = apply_overrides(data, overrides, folder=path.parent, file=str(path))
     return _validated(data, path, dict.fromkeys(changed, "--set"))
+
+
+def load_table(
+    path: str | Path, kind: type[T], overrides: Sequence[str] = (), *, needs: str = "tables"
+) -> tuple[T, str]:
+    """Read a file that is no case, with the same messages: its tables, and its canonical text.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file; paths in it and in overrides start from its folder.
+    kind : type
+        Model of the whole file.
+    overrides : sequence of str
+        As in `load_case`.
+    needs : str
+        What a file needs at least, for the message on an empty one.
+    """
+    path = Path(path)
+    data = _parsed(_read_text(path), str(path), needs)
+    changed = apply_overrides(data, overrides, folder=path.parent, file=str(path))
+    try:
+        return kind.model_validate(_frozen(data)), dumps(data)
+    except ValidationError as error:
+        found = explain(error.errors(include_url=False), kind)
+        raise _case_error(found, path, dict.fromkeys(changed, "--set")) from None
 
 
 def load_variants(path: str | Path, overrides: Sequence[str] = ()) -> Variants:
@@ -186,9 +214,11 @@ def _read_text(path: Path) -> str:
         raise CaseError(msg, file=str(path)) from None
 
 
-def _parsed(text: str, file: str) -> dict[str, Any]:
+def _parsed(
+    text: str, file: str, needs: str = "a case needs at least [grid], [landscape] and [noise]"
+) -> dict[str, Any]:
     if not text.strip():
-        msg = "is empty; a case needs at least [grid], [landscape] and [noise]"
+        msg = f"is empty; {needs}"
         raise CaseError(msg, file=file)
     try:
         return tomllib.loads(text)
