@@ -228,10 +228,12 @@ def test_mnist_and_cifar_as_their_authors_give_them(tmp_path):
 
 def test_networks_without_the_extra_say_what_is_missing():
     script = (
-        "import sys; sys.modules['torch'] = None\n"
+        "import sys; sys.modules |= {'torch': None, 'sklearn': None}\n"
         "import fokkerplanck.projection as p\n"
-        "try: p.resnet\n"
-        "except Exception as error: print(type(error).__name__, error)"
+        "for use in (lambda: p.resnet, lambda: p.digits()):\n"
+        "    try: use()\n"
+        "    except Exception as error: print(type(error).__name__, error)"
     )
     out = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    assert out.stdout.startswith("CaseError needs torch, which is not installed")
+    for line, name in zip(out.stdout.splitlines(), ("torch", "sklearn"), strict=True):
+        assert line.startswith(f"CaseError needs {name}, which is not installed: pip install")

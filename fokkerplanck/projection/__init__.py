@@ -9,9 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fokkerplanck.errors import CaseError
+from fokkerplanck.projection.extra import needs_extra
 
 if TYPE_CHECKING:
+    from fokkerplanck.projection.command import run_project as run_project
     from fokkerplanck.projection.curvature import top_hessian as top_hessian
     from fokkerplanck.projection.data import Dataset as Dataset
     from fokkerplanck.projection.data import arrays as arrays
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fokkerplanck.projection.image_files import cifar10 as cifar10
     from fokkerplanck.projection.image_files import mnist as mnist
     from fokkerplanck.projection.networks import resnet as resnet
+    from fokkerplanck.projection.sample import project as project
     from fokkerplanck.projection.training import Training as Training
     from fokkerplanck.projection.training import read_training as read_training
     from fokkerplanck.projection.training import train as train
@@ -42,6 +44,8 @@ _HOME = {
     "random_filter_normalised": "directions",
     "through_minima": "directions",
     "top_hessian": "curvature",
+    "project": "sample",
+    "run_project": "command",
     "cifar10": "image_files",
     "mnist": "image_files",
     "resnet": "networks",
@@ -52,8 +56,6 @@ _HOME = {
     "flatten": "weights",
     "with_weights": "weights",
 }
-#: modules of the extra
-EXTRA = ("torch", "sklearn")
 
 __all__ = [*_HOME]
 
@@ -63,13 +65,8 @@ def __getattr__(name: str) -> Any:
     if home is None:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    try:
+    with needs_extra():
         value = getattr(import_module(f"{__name__}.{home}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
-            raise
-        msg = f"needs {error.name}, which is not installed: pip install 'fokkerplanck[resnet]'"
-        raise CaseError(msg) from error
     globals()[name] = value
     return value
 

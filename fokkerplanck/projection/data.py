@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, DataError
+from fokkerplanck.projection.extra import needs_extra
 
 __all__ = ["Dataset", "arrays", "batches", "digits", "images"]
 
@@ -111,7 +112,8 @@ def digits(label_noise: float = 0.0, seed: int = 0) -> Dataset:
     seed : int
         Of the samples and labels drawn.
     """
-    from sklearn.datasets import load_digits
+    with needs_extra():
+        from sklearn.datasets import load_digits
 
     if not 0 <= label_noise <= 1:
         msg = f"label_noise is a share between 0 and 1, got {label_noise}"
