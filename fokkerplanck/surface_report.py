@@ -59,10 +59,10 @@ def print_surface(about: Mapping[str, Any]) -> None:
 
 
 def _head(about: Mapping[str, Any]) -> list[tuple[str, str]]:
-    rows = [("file", about["file"]), ("samples", _samples(about))]
+    rows = [("file", about["file"])]
     given = about["attributes"]
     share = _share(given) or "not recorded: whether the plane represents the path is unknown"
-    rows.append(("share of the path", share))
+    rows += [("share of the path", share), ("samples", _samples(about))]
     rows += [(name, _text(given[name])) for name in FIRST[1:] if name in given]
     if about["range"]:
         rows.append(("loss", f"from {about['range'][0]:.6g} to {about['range'][1]:.6g}"))

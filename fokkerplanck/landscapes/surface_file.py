@@ -25,7 +25,11 @@ EXTRA = ("gradient", "covariance", "hessian")
 #: coordinates are distances between weights, losses are in nats: neither has a unit
 UNITS = ("", "1", "dimensionless", "nat", "nats")
 #: attributes that say how a file is built, not where it comes from
-STRUCTURE = ("Conventions", "_NCProperties", "format", "format_version")
+STRUCTURE = ("Conventions", "_NCProperties", "axes", "format", "format_version")
+#: value of the attribute ``format`` of a projection while it goes on
+UNFINISHED = "fokkerplanck plane, unfinished"
+#: state of a point of it that is known and finite
+DONE = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +98,9 @@ def is_surface(path: str | PathLike[str]) -> bool:
 
     try:
         with h5py.File(path, "r") as file:
-            if "format" in file.attrs and "fokkerplanck" in str(file.attrs["format"]):
-                return "x" in file and "loss" in file and "diffusion" not in file
-            return "xcoordinates" in file or ("x" in file and "loss" in file)
+            if file.attrs.get("format") == UNFINISHED or "xcoordinates" in file:
+                return True
+            return "x" in file and "loss" in file and "diffusion" not in file
     except OSError:
         return False
 
@@ -140,6 +144,8 @@ def read_surface(path: str | PathLike[str], fewest: int, *, complete: bool = Tru
 
 
 def _surface(file: Any, complete: bool) -> Surface:
+    if file.attrs.get("format") == UNFINISHED:
+        return _unfinished(file, complete)
     if "xcoordinates" in file:
         return _tool_surface(file, complete)
     names = ["x", "y"] if "y" in file else ["x"]
@@ -153,6 +159,26 @@ def _surface(file: Any, complete: bool) -> Surface:
     extra = {n: _array(file, n) if n in file else None for n in EXTRA}
     axes, attributes = tuple(_array(file, n) for n in names), _attributes(file)
     return Surface(axes, _array(file, "loss"), **extra, attributes=attributes)
+
+
+def _unfinished(file: Any, complete: bool) -> Surface:
+    """Points of a projection that are done; the others are nan."""
+    points, state = file["points"], file["points/state"][...]
+    done = state == DONE
+    if complete:
+        msg = (
+            f"an unfinished projection: {int(done.sum())} of {done.size} points are done; go on "
+            "with project --resume (info and plot show what there is)"
+        )
+        raise DataError(msg)
+    axes = tuple(np.array(a, dtype=np.float64) for a in json.loads(file["header"][()])["points"])
+    shape, parts = tuple(len(axis) for axis in axes), {}
+    for name in ("loss", *EXTRA):
+        if name in points:
+            values = _array(points, name)
+            values[~done] = np.nan
+            parts[name] = values.reshape(*shape, *values.shape[1:])
+    return Surface(axes, **parts, attributes={"points_done": int(done.sum())})
 
 
 def _attributes(file: Any) -> dict[str, Any]:

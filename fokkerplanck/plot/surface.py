@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import EllipseCollection
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import BoundaryNorm, Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -261,7 +261,7 @@ def _loss_bar(figure: Figure, ax: Axes, levels: Array) -> None:
     bar.set_label("loss $L$")
 
 
-def _shades(levels: Array) -> tuple[BoundaryNorm, ListedColormap]:
+def _shades(levels: Array) -> tuple[BoundaryNorm, Colormap]:
     """Shades of grey of `landscape_image`."""
     greys = [str(g) for g in np.linspace(0.99, 0.55, len(levels))]
     colours = ListedColormap(greys[:-1]).with_extremes(over=greys[-1], bad=MISSING)
