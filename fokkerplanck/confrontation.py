@@ -15,7 +15,8 @@ from fokkerplanck.passage import mean_first_passage
 from fokkerplanck.survival import Survival, first_passage_distribution
 
 if TYPE_CHECKING:
-    from fokkerplanck.in_plane import InPlane, InPlanePassage, Place, TableError
+    from fokkerplanck.in_plane import InPlane, Place, TableError
+    from fokkerplanck.in_plane_passage import InPlanePassage
 
 __all__ = ["Confrontation", "confrontation"]
 

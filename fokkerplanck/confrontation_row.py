@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fokkerplanck.in_plane import InPlanePassage
+from fokkerplanck.in_plane_passage import InPlanePassage
 from fokkerplanck.sampling import normal_quantile, z_score
 
 __all__ = ["Law", "Measured", "Prediction", "Ratio", "Row"]

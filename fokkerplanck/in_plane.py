@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
+from fokkerplanck.in_plane_passage import InPlanePassage, measured
 from fokkerplanck.in_plane_sample import InPlaneSample
 from fokkerplanck.in_plane_table import read_table
 from fokkerplanck.passage import mean_first_passage, start_and_target
-from fokkerplanck.sampled_passage import SampledPassage
 from fokkerplanck.sets import PointSet
 
 if TYPE_CHECKING:
@@ -69,35 +69,6 @@ class TableError:
     mean: float
     covariance: float
     drift: float
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class InPlanePassage(SampledPassage):
-    """First-passage times of walkers of in-plane SGD.
-
-    Parameters
-    ----------
-    noise, draw : str
-        What was done.
-    batch_size : float
-    touches : int or None
-        How often walkers were mirrored at the edge of the table; None if nobody counted.
-    """
-
-    noise: str
-    draw: str
-    batch_size: float
-    touches: int | None
-
-    @property
-    def mean_steps(self) -> float:
-        """Mean number of steps."""
-        return self.mean / self.step
-
-    @property
-    def steps_error(self) -> float:
-        """Standard error of the mean number of steps."""
-        return self.standard_error / self.step
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +221,6 @@ class InPlane:
         """
         from fokkerplanck.ensemble import stream, whole_number
         from fokkerplanck.ensemble_start import positions_in
-        from fokkerplanck.in_plane_passage import measured
         from fokkerplanck.sampling import check_confidence
 
         check_confidence(confidence)
@@ -340,7 +310,7 @@ class InPlane:
         self, learning_rate: float, batch_size: float, noise: str, draw: str, seed: int
     ) -> TableDescent | Walk:
         """Make the walk; raises `CaseError` for what is out of range."""
-        from fokkerplanck.solvers.table_descent import TableDescent
+        from fokkerplanck.in_plane_walk import minibatches, twin
 
         if noise not in NOISES or draw not in DRAWS:
             msg = f"noise is one of {', '.join(NOISES)} and draw one of {', '.join(DRAWS)}; got "
@@ -349,37 +319,10 @@ class InPlane:
         if noise == "gaussian" and draw == "epochs":
             msg = "Gaussian noise is independent from step to step: it knows no epochs"
             raise CaseError(msg, key="draw")
-        try:
-            if noise == "minibatch":
-                return TableDescent(self.table, learning_rate, batch_size, draw, seed)  # type: ignore[arg-type]
-            return self._twin(learning_rate, batch_size, draw, seed)
-        except ValueError as error:
-            raise CaseError(str(error)) from None
-
-    def _twin(self, learning_rate: float, batch_size: float, draw: str, seed: int) -> Walk:
-        """Descent with Gaussian noise; tables of its own, from splines through finer nodes."""
-        from fokkerplanck.sgd import diffusion_scale
-        from fokkerplanck.solvers.ensemble import Walk
-        from fokkerplanck.solvers.field_tables import (
-            LineTables,
-            PlaneTables,
-            line_tables,
-            plane_tables,
-        )
-
-        axes, mean, covariance = self._fine
+        if noise == "minibatch":
+            return minibatches(self.table, learning_rate, batch_size, draw, seed)
         size = self.samples if draw == "batches" else None
-        diffusion = diffusion_scale(learning_rate, batch_size, size, 0.0) * covariance
-        tables: LineTables | PlaneTables
-        if self.dim == 2:
-            tables = plane_tables(axes[0], axes[1], -mean, diffusion)
-        else:
-            from scipy.interpolate import CubicSpline
-
-            f, d = -mean[:, 0], diffusion[:, 0, 0]
-            slopes = [CubicSpline(axes[0], v)(axes[0], 1) for v in (f, d)]
-            tables = line_tables(axes[0], f, slopes[0], d, slopes[1])
-        return Walk(tables, learning_rate, seed=seed, discrete=True)
+        return twin(self._fine, learning_rate, batch_size, size, seed)
 
     @cached_property
     def _fine(self) -> tuple[tuple[Array, ...], Array, Array]:

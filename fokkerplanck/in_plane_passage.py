@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,15 +12,15 @@ from numpy.typing import NDArray
 from fokkerplanck.arrivals import Arrivals
 from fokkerplanck.ensemble_target import ARRIVED, WALKING, first_hits
 from fokkerplanck.errors import NumericalError
-from fokkerplanck.in_plane import InPlanePassage
-from fokkerplanck.solvers.ensemble import Walk
-from fokkerplanck.solvers.table_descent import TableDescent
+from fokkerplanck.sampled_passage import SampledPassage
 
 if TYPE_CHECKING:
     from fokkerplanck.grid import Grid
     from fokkerplanck.sets import PointSet
+    from fokkerplanck.solvers.ensemble import Walk
+    from fokkerplanck.solvers.table_descent import TableDescent
 
-__all__ = ["measured"]
+__all__ = ["InPlanePassage", "measured"]
 
 Array = NDArray[np.float64]
 HOW = {
@@ -27,6 +28,35 @@ HOW = {
     "batches": "no sample twice in a batch",
     "epochs": "no sample twice in an epoch",
 }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class InPlanePassage(SampledPassage):
+    """First-passage times of walkers of in-plane SGD.
+
+    Parameters
+    ----------
+    noise, draw : str
+        What was done.
+    batch_size : float
+    touches : int or None
+        How often walkers were mirrored at the edge of the table; None if nobody counted.
+    """
+
+    noise: str
+    draw: str
+    batch_size: float
+    touches: int | None
+
+    @property
+    def mean_steps(self) -> float:
+        """Mean number of steps."""
+        return self.mean / self.step
+
+    @property
+    def steps_error(self) -> float:
+        """Standard error of the mean number of steps."""
+        return self.standard_error / self.step
 
 
 def measured(
@@ -56,7 +86,7 @@ def measured(
     step, confidence = numbers
     # a descent on a table has the first hits of a walk
     steps, fate = first_hits(
-        cast(Walk, mover), starts, end, grid, limit, bridge=False, progress=progress
+        cast("Walk", mover), starts, end, grid, limit, bridge=False, progress=progress
     )
     arrived = fate == ARRIVED
     found = Arrivals(steps[arrived] * step, np.zeros(0), int((fate == WALKING).sum()), limit * step)
@@ -65,7 +95,7 @@ def measured(
         msg += "steps: nothing is known of the time; allow more steps (most_steps), or take a "
         raise NumericalError(msg + "larger learning rate or a smaller batch")
     mean, error = found.mean()
-    touches = mover.touches if isinstance(mover, TableDescent) else None
+    touches = getattr(mover, "touches", None)
     return InPlanePassage(
         mean=mean,
         standard_error=error,

@@ -31,7 +31,7 @@ def found(tmp_path_factory):
     strong = double_well(tmp_path_factory.mktemp("strong") / "line.h5", noise=8.0)
     told = []
     line = InPlane.load(strong)
-    made = confrontation(line, [(0.0125, 1), (0.025, 2)], -1.0, BEYOND, 2000, progress=told.append)
+    made = confrontation(line, [(0.0125, 1), (0.025, 2)], -1.0, BEYOND, 800, progress=told.append)
     assert told == sorted(told)
     return made
 
@@ -57,7 +57,7 @@ def test_small_steps_confirm_ito(found):
 
 def test_the_same_seed_gives_the_same_rows(found):
     line = InPlane.load(found.source)
-    again = confrontation(line, [{"learning_rate": 0.0125, "batch_size": 1}], -1.0, BEYOND, 2000)
+    again = confrontation(line, [{"learning_rate": 0.0125, "batch_size": 1}], -1.0, BEYOND, 800)
     assert again.rows[0].to_dict() == found.rows[0].to_dict()
 
 

@@ -40,7 +40,7 @@ ROWS = [
     | {"refinement"}
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
     | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
-    | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table"}
+    | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation", "confrontation_row"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection"},

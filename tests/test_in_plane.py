@@ -76,12 +76,12 @@ def test_small_steps_are_the_fokker_planck_equation(tmp_path, well):
 
 def test_passages_in_the_plane(plane):
     target = sets.Ball([1.0, 0.0], 0.4)
-    exact = mean_first_passage(plane.problem(0.1, 1), [-1.0, 0.0], target)
-    real = plane.escape([-1.0, 0.0], target, 0.1, 1, walkers=1500)
-    twin = plane.escape([-1.0, 0.0], target, 0.1, 1, walkers=1500, noise="gaussian")
+    exact = mean_first_passage(plane.problem(0.2, 1), [-1.0, 0.0], target)
+    real = plane.escape([-1.0, 0.0], target, 0.2, 1, walkers=600)
+    twin = plane.escape([-1.0, 0.0], target, 0.2, 1, walkers=600, noise="gaussian")
     for found in (real, twin):
         assert abs(found.mean / exact.mean - 1) < 4 * found.standard_error / found.mean + 0.2
-    again = plane.escape([-1.0, 0.0], target, 0.1, 1, walkers=1500)
+    again = plane.escape([-1.0, 0.0], target, 0.2, 1, walkers=600)
     np.testing.assert_array_equal(real.times, again.times)
 
 
