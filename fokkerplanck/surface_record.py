@@ -31,6 +31,10 @@ FAINT = 0.01
 SHARE = 0.9
 #: cells along an axis for critical points of a file that has no grid
 FEWEST_CELLS, MOST_CELLS = 48, 128
+TINY = float(np.finfo(np.float64).tiny)
+#: attributes of the file that a result repeats
+KEPT: tuple[str, ...] = ("share", "network", "data", "directions", "layout", "coordinates")
+KEPT += ("anchors", "anchor_names")
 
 
 def surface_of(landscape: Landscape) -> SampledLandscape | None:
@@ -66,7 +70,7 @@ def surface_json(problem: Problem, wells: Mapping[str, Any]) -> dict[str, Any]:
     if error is not None and places:
         d = problem.noise.at(problem.landscape, problem.grid, np.array(places))
         size = np.trace(d, axis1=-2, axis2=-1) / problem.grid.dim
-        found["relative_to_noise"] = error["relevant"] / float(np.exp(np.log(size).mean()))
+        found["relative_to_noise"] = error["relevant"] / float(np.exp(np.log(size + TINY).mean()))
     found["floor"] = floor if measured else None
     found["cautions"] = _cautions(found, measured=measured)
     return {"interpolation": found}
@@ -149,7 +153,7 @@ def _about(
     relative = None if loss is None or not barrier else loss.relevant / barrier
     return {
         "file": surface.source,
-        "attributes": dict(surface.attributes),
+        "attributes": {k: v for k, v in surface.attributes.items() if k in KEPT},
         "samples": list(surface.values.shape),
         "box": [[float(a[0]), float(a[-1])] for a in surface.axes],
         "method": surface.interpolation,
