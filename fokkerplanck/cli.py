@@ -1,4 +1,4 @@
-"""The command line: ``fokkerplanck run | sweep | compare | verify | plot | info | new``.
+"""The command line: ``fokkerplanck run | sweep | project | compare | verify | plot | info | new``.
 
 Exit status: 0 done; 2 bad input; 3 numerical failure; 4 a comparison or verification failed;
 130 interrupted. Whatever is not the answer goes to stderr.
@@ -190,6 +190,44 @@ def sweep(
         first = next(iter(result.messages.values()))
         typer.echo(f"error: no point was solved; the first says: {first}", err=True)
         raise typer.Exit(NOTHING)
+
+
+@app.command()
+@guarded
+def project(
+    config: Annotated[Path, typer.Argument(help="What to project, TOML.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Plane; otherwise CONFIG.h5 in the current folder."),
+    ] = None,
+    set_: Set = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished one.")] = False,
+    force: Force = False,
+    allow_nan: Annotated[
+        bool, typer.Option("--allow-nan", help="Finish with NaN where the loss is not finite.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample the loss of networks and its gradient noise on a line or plane of weights."""
+    from fokkerplanck.projection.config import load_config
+    from fokkerplanck.run import check_output
+
+    tables, text = load_config(config, set_ or ())
+    path = output or Path(f"{config.stem}.h5")
+    check_output(path, config)
+    from fokkerplanck.projection import run_project
+    from fokkerplanck.projection.progress import ProjectionProgress
+
+    options = {"resume": resume, "force": force, "allow_nan": allow_nan}
+    with ProjectionProgress(quiet=quiet or json) as progress:
+        found = run_project(tables, text, config, path, progress=progress, **options)
+    if json:
+        _print_json(found)
+    elif not quiet:
+        from fokkerplanck.projection.report import print_projection
+
+        print_projection(found)
 
 
 @app.command()

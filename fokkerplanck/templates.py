@@ -284,6 +284,40 @@ kind = "uniform"
 times = [1.0, 10.0, 50.0, 60.0, 100.0, 150.0]
 """
 
+PROJECT = """\
+# The loss of three trained networks, and its gradient noise, on the plane through them:
+#   fokkerplanck project plane.toml -o plane.h5
+# It needs the extra [resnet] (torch, scikit-learn); what reads plane.h5 does not.
+title = "Three networks on digits"
+
+[data]
+kind = "digits"                 # 1797 images of 8x8; or "arrays" (file), "mnist", "cifar10" (folder)
+label_noise = 0.2               # share of labels drawn anew: minima keep their noise
+seed = 0
+
+[network]                       # a residual network of depth 8, 14, 20, ...
+depth = 8
+width = 4
+norm = "group"                  # "batch": with its running averages
+activation = "silu"             # "relu" as published; "softplus"
+
+[train]                         # or weights = ["a.npz", "b.npz", "c.npz"]
+networks = 3                    # each from a seed of its own: 0, 1, 2; or seeds = [...]
+learning_rate = 0.1
+batch_size = 32
+epochs = 20
+
+[directions]                    # orthonormal: distances in the plane are those of weights
+kind = "minima"                 # "pca" of a training, "random", "hessian" (with dim = 1 or 2)
+
+[sample]                        # cells: points along an axis, both ends included
+x = { cells = 25 }              # with min and max, or
+y = { cells = 25 }              # about the networks
+margin = 0.25                   # beyond them, relative to the widest range
+hessian = true                  # takes four times as long as all the rest
+table = true                    # gradients of each sample, for descent in the plane
+"""
+
 #: kind -> (one line, text)
 TEMPLATES: dict[str, tuple[str, str]] = {
     "double-well": ("two wells on a line, white noise", DOUBLE_WELL),
@@ -296,10 +330,15 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "sgd": ("stochastic gradient descent: noise from the Hessian, time in steps", SGD),
 }
 
+#: files that are no cases, in the same way
+OTHERS: dict[str, tuple[str, str]] = {
+    "project": ("for `project`: a plane through trained networks", PROJECT),
+}
+
 
 def listing() -> str:
     """Return the kinds, a line each."""
-    return "\n".join(f"{kind:20s} {about}" for kind, (about, _) in TEMPLATES.items())
+    return "\n".join(f"{kind:20s} {about}" for kind, (about, _) in _known().items())
 
 
 def template(kind: str) -> str:
@@ -310,12 +349,17 @@ def template(kind: str) -> str:
     CaseError
         For an unknown kind: lists the known ones.
     """
-    if kind not in TEMPLATES:
-        close = difflib.get_close_matches(kind, TEMPLATES, n=1)
+    known = _known()
+    if kind not in known:
+        close = difflib.get_close_matches(kind, known, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else "."
-        msg = f'no template "{kind}"{hint} Known: {", ".join(TEMPLATES)}'
+        msg = f'no template "{kind}"{hint} Known: {", ".join(known)}'
         raise CaseError(msg)
-    return TEMPLATES[kind][1]
+    return known[kind][1]
+
+
+def _known() -> dict[str, tuple[str, str]]:
+    return TEMPLATES | OTHERS
 
 
 def write_template(kind: str, path: Path, *, force: bool = False) -> None:

@@ -26,7 +26,7 @@ from fokkerplanck.projection.samples import Samples
 from fokkerplanck.projection.weights import Flat, Loss, with_weights
 from fokkerplanck.store import part_path
 
-__all__ = ["ProjectionInterrupted", "project"]
+__all__ = ["ProjectionInterrupted", "project", "refuse_existing"]
 
 Array = NDArray[np.float64]
 #: called with the points done, all points, and those that are not finite
@@ -212,11 +212,24 @@ def _refuse_holes(part: PartFile, *, allow_nan: bool) -> None:
 
 def _finished(path: Path, header: Header, *, resume: bool, force: bool) -> bool:
     """Whether there is nothing to do; refuses to replace what exists."""
-    if resume and not part_path(path).exists() and same(path, header):
+    over = path.exists() and not part_path(path).exists()
+    if resume and over and same(path, header):
         return True
+    refuse_existing(path, resume=resume and not over, force=force)
+    return False
+
+
+def refuse_existing(path: Path, *, resume: bool, force: bool) -> None:
+    """Refuse to replace a file, or to begin where one is unfinished.
+
+    Raises
+    ------
+    DataError
+        When there is one, or no folder for it.
+    """
     if force:
-        return False
-    if path.exists():
+        return
+    if path.exists() and not resume:
         msg = f"{path}: exists already; --force replaces it"
         raise DataError(msg)
     if not path.parent.is_dir():
@@ -228,7 +241,6 @@ def _finished(path: Path, header: Header, *, resume: bool, force: bool) -> bool:
             "anew"
         )
         raise DataError(msg)
-    return False
 
 
 def _check(flat: Flat, directions: Directions, batch: int) -> None:
