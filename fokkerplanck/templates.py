@@ -291,7 +291,7 @@ PROJECT = """\
 title = "Three networks on digits"
 
 [data]
-kind = "digits"                 # 1797 images of 8x8; or "arrays" (file), "mnist", "cifar10" (folder)
+kind = "digits"                 # 1797 images; or "arrays" (file), "mnist", "cifar10" (folder)
 label_noise = 0.2               # share of labels drawn anew: minima keep their noise
 seed = 0
 
