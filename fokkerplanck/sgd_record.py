@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.noise import FrozenNoise
 
 if TYPE_CHECKING:
     from fokkerplanck.landscapes.critical import CriticalPoint
@@ -169,6 +170,13 @@ def _notes(
         notes.append(
             f"A batch of {sgd.batch_size:g} holds samples more than once, there are "
             f"{sgd.dataset_size:g}."
+        )
+    if isinstance(problem.noise, FrozenNoise) or problem.noise.breaks(
+        problem.landscape, problem.grid
+    ).size:
+        notes.append(
+            "The noise jumps: where steps of descent cross a jump they differ from their diffusion "
+            "by the square root of the learning rate, not by the learning rate."
         )
     if sgd.weight_decay:
         notes.append("Weight decay acts on the drift only, the noise is that of the bare loss.")

@@ -188,8 +188,8 @@ def descent_in_a_bowl() -> Values:
 
 
 def descent_escape() -> Values:
-    c = 3**-0.5
-    line = frozen(quartic, [(-1, 0.1), (-c, 0.1), (c, 0.05), (1, 0.1), (2.4, 0.1)], -2.4)
+    points = (-3.6, -1.0, 1.0, 3.6)
+    line = split(points, quartic, lambda x: 0.05 * np.hypot(3 * x**2 - 1, 1.0))
     time = line.passage(-1.0, 1.0)
     return {
         "passage.diffusion.mean": time,

@@ -239,3 +239,8 @@ def test_escape_time_with_absolute_noise(floor, reading, exact):
     model = noise.hessian(0.1, 1, model="absolute", floor=floor, reading=reading)
     time = mean_exit_time(Problem(grid, WELLS, model), -1.0, 1.0)
     assert time == pytest.approx(exact, rel=2e-3)
+
+
+def test_schedule_that_is_a_text_is_refused():
+    with pytest.raises(CaseError, match="Schedule.expression"):
+        noise.white(0.2, schedule="exp(-t)")
