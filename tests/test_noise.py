@@ -242,5 +242,5 @@ def test_escape_time_with_absolute_noise(floor, reading, exact):
 
 
 def test_schedule_that_is_a_text_is_refused():
-    with pytest.raises(CaseError, match="Schedule.expression"):
+    with pytest.raises(CaseError, match=r"Schedule\.expression"):
         noise.white(0.2, schedule="exp(-t)")

@@ -46,10 +46,11 @@ class Noise(ABC):
         if self.reading not in KAPPA:
             msg = f"the reading is one of {', '.join(KAPPA)}, got {self.reading!r}"
             raise CaseError(msg, key="noise.reading")
-        if self.schedule is not None and not isinstance(self.schedule, Schedule):
+        given: object = self.schedule
+        if given is not None and not isinstance(given, Schedule):
             msg = (
-                f"a schedule is a Schedule, such as Schedule.expression({str(self.schedule)!r:.60}) "
-                f"of fokkerplanck.schedule, got {type(self.schedule).__name__}"
+                f"a schedule is a Schedule, such as Schedule.expression({str(given)!r:.60}) "
+                f"of fokkerplanck.schedule, got {type(given).__name__}"
             )
             raise CaseError(msg, key="noise.schedule")
 
