@@ -169,8 +169,10 @@ class PartFile:
         self.path, self.header = part_path(path), header
         with _writing(self.path):
             if not (resume and self.path.exists()):
+                _refuse_locked(self.path)
                 self._begin()
             self._file: Any = h5py.File(self.path, "r+")
+        self._identity = self.path.stat().st_ino
         try:
             self._check()
             self._rows = {name: self._file["points"][name] for name in header.rows}
@@ -205,6 +207,7 @@ class PartFile:
     def add(self, k: int, values: Mapping[str, Any], *, finite: bool) -> None:
         """Keep a point; when this returns it survives a kill."""
         with uninterrupted(), _writing(self.path):
+            self._check_ours()
             for name, data in self._rows.items():
                 data[k] = values[name]
             self._flush()
@@ -242,6 +245,12 @@ class PartFile:
             msg = f"{self.path}: is no unfinished projection ({error}); --force begins anew"
             raise DataError(msg) from None
         _check_same(found, json.loads(self.header.text), self.path)
+
+    def _check_ours(self) -> None:
+        """Stop when another projection was begun with the same name and took its place."""
+        if not (self.path.exists() and self.path.stat().st_ino == self._identity):
+            msg = f"{self.path}: was removed or replaced while this projection went on"
+            raise DataError(msg)
 
     def _flush(self) -> None:
         self._file.flush()
@@ -414,6 +423,16 @@ def _writing(path: Path) -> Any:
         what = os.strerror(number) if number else str(error)
         msg = f"{path}: cannot be read or written ({what})"
         raise DataError(msg) from error
+
+
+def _refuse_locked(path: Path) -> None:
+    """Raise what `h5py` does when another process is writing a file."""
+    try:
+        h5py.File(path, "r+").close()
+    except BlockingIOError:
+        raise
+    except OSError:  # none, or a damaged one
+        return
 
 
 def _sync(path: Path) -> None:
