@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fokkerplanck.landscapes.sampled import SampledLandscape
     from fokkerplanck.problem import Problem
 
-__all__ = ["box_grid", "surface_json", "surface_of", "surface_of_file"]
+__all__ = ["box_grid", "path_share", "surface_json", "surface_of", "surface_of_file"]
 
 Array = NDArray[np.float64]
 #: errors of the loss above these parts of the barrier and of the noise are worth a caution
@@ -34,7 +34,9 @@ FEWEST_CELLS, MOST_CELLS = 48, 128
 TINY = float(np.finfo(np.float64).tiny)
 #: attributes of the file that a result repeats
 KEPT: tuple[str, ...] = ("share", "network", "data", "directions", "layout", "coordinates")
-KEPT += ("anchors", "anchor_names")
+KEPT += ("anchors", "anchor_names", "trajectory_shares")
+#: directions that hold their anchors whatever these are: no share of a path
+THROUGH = "minima"
 
 
 def surface_of(landscape: Landscape) -> SampledLandscape | None:
@@ -122,6 +124,21 @@ def surface_of_file(path: str | Path) -> dict[str, Any]:
     found["hessian_disagreement"] = _hessians(surface)
     found["cautions"] = _cautions(found, measured=True)
     return base | {"interpolation": found}
+
+
+def path_share(about: Mapping[str, Any]) -> float | None:
+    """Part of the squared displacement of training that the line or plane holds; None: unknown.
+
+    The smallest, where several trainings are recorded. The share of anchors says nothing: a plane
+    through three minima always holds all of them.
+    """
+    shares = about.get("trajectory_shares")
+    if isinstance(shares, list) and shares:
+        return float(min(shares))
+    share = about.get("share")
+    if about.get("directions") == THROUGH or not isinstance(share, float | int):
+        return None
+    return float(share)
 
 
 def box_grid(surface: SampledLandscape, cells: int | None = None) -> Grid:
@@ -218,8 +235,8 @@ def _cautions(found: Mapping[str, Any], *, measured: bool) -> list[str]:
     """Say what a reader must know before numbers are believed."""
     told = []
     about = found["attributes"]
-    share = about.get("share")
-    if isinstance(share, float | int) and share < SHARE:
+    share = path_share(about)
+    if share is not None and share < SHARE:
         told.append(
             f"the line or plane holds {100 * share:.2g} % of the squared displacement of the "
             "weights: what happens outside of it is not described"

@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from fokkerplanck.surface_record import path_share
 from fokkerplanck.terminal import number, place, plain_table, short, table
 
 __all__ = ["print_surface", "surface_rows"]
 
 #: attributes shown before all others
-FIRST = ("share", "network", "data", "directions")
+FIRST = ("share", "trajectory_shares", "network", "data", "directions")
 #: lists longer than this are shortened
 LONGEST = 400
 #: most points listed one by one
@@ -61,9 +62,11 @@ def print_surface(about: Mapping[str, Any]) -> None:
 def _head(about: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [("file", about["file"])]
     given = about["attributes"]
-    share = _share(given) or "not recorded: whether the plane represents the path is unknown"
+    share = _share(given) or "not recorded: whether it represents the path is unknown"
+    if "share" in given and path_share(given) is None:
+        share += " (the minima it runs through lie in it by construction)"
     rows += [("share of the path", share), ("samples", _samples(about))]
-    rows += [(name, _text(given[name])) for name in FIRST[1:] if name in given]
+    rows += [(name, _text(given[name])) for name in FIRST[2:] if name in given]
     if about["range"]:
         rows.append(("loss", f"from {about['range'][0]:.6g} to {about['range'][1]:.6g}"))
     rows.append(("besides", ", ".join(about["datasets"]) or "nothing: no noise is known"))
@@ -71,9 +74,12 @@ def _head(about: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _share(given: Mapping[str, Any]) -> str:
-    share = given.get("share")
-    if not isinstance(share, float | int):
-        return "" if share is None else str(share)
+    share = path_share(given)
+    if share is None:
+        return ""
+    if len(shares := given.get("trajectory_shares", ())) > 1:
+        each = ", ".join(f"{100 * s:.3g}" for s in shares)
+        return f"{each} % of the squared displacement of each training lie in it"
     return f"{100 * share:.3g} % of the squared displacement lies in it"
 
 

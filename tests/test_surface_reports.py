@@ -18,11 +18,16 @@ from fokkerplanck.plot import figure_of
 from fokkerplanck.plot.surface import noise_ellipses, relief_of_file, surface_figure
 from fokkerplanck.run import run_case
 from fokkerplanck.store import read
-from fokkerplanck.surface_record import box_grid, surface_of, surface_of_file
+from fokkerplanck.surface_record import box_grid, path_share, surface_of, surface_of_file
 from tests.plot_results import is_png
 
 WELLS = landscapes.quartic(2, coupling=0.3)
-ABOUT = {"network": "resnet8", "data": "digits", "directions": "minima", "share": 0.43}
+ABOUT = {
+    "network": "resnet8",
+    "data": "digits",
+    "directions": "principal components",
+    "share": 0.43,
+}
 CASE = """
 title = "Sampled"
 [grid]
@@ -149,11 +154,18 @@ def test_info_of_a_surface_of_the_tool(tmp_path: Path, capsys) -> None:
         file["dir_file"] = "weights_xnorm=filter.h5"
     assert status("info", str(tmp_path / "t.h5")) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "not recorded: whether the plane represents the path is unknown" in text
+    assert "not recorded: whether it represents the path is unknown" in text
     assert "multiples of the tool's directions" in text
     assert "weights_xnorm=filter.h5" in text
     found = surface_of_file(tmp_path / "t.h5")
     assert found["minima"][0]["curvatures"] == pytest.approx([2.0, 4.0])  # x along x
+
+
+def test_a_plane_through_minima_says_nothing_by_holding_them() -> None:
+    assert path_share({"directions": "minima", "share": 1.0}) is None
+    assert path_share({"directions": "principal components", "share": 0.7}) == 0.7
+    about = {"directions": "minima", "share": 1.0, "trajectory_shares": [0.3, 0.2]}
+    assert path_share(about) == 0.2
 
 
 def test_what_is_done_of_a_projection_is_shown(tmp_path: Path, capsys) -> None:

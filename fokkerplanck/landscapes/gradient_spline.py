@@ -11,12 +11,19 @@ Müller-Brown / 100     1.2e-03   1.8e-04   4.8e-06       9.8e-07
 softplus of a cubic    3.2e-03   3.7e-03   8.4e-05       1.7e-05
 network with tanh      6.1e-07   1.6e-07   4.2e-09       .
 network with ReLU      8.7e-05   1.1e-04   7.1e-05       .
+ResNet, SiLU, 13 x 13  1.1e-02   1.5e-02   5.7e-03       .
+ResNet, ReLU, 13 x 13  1.1e-02   1.4e-02   7.3e-03       .
 =====================  ========  ========  ============  ======================
 
+The last two have 4934 weights trained on 8 x 8 digits, on the plane through three minima that are
+34 apart, losses from 0.2 to 3.8.
+
 Values alone: a quintic spline gains where the samples resolve the loss well, and loses where they
-do not and on ReLU networks, so `SampledLandscape` takes the cubic one. Gradients gain a factor of
-10 to 250. Measured Hessians would gain 3 to 5 more, but that of a ReLU network at a point is not
-the second derivative of its loss on the scale of the samples (kinks carry the rest): not used.
+do not, as on all planes with ReLU and on both ResNets, so `SampledLandscape` takes the cubic one.
+Gradients gain a factor of 40 to 1000 where the samples resolve the loss, and 1.2 to 2 on ResNets
+and ReLU networks. Measured Hessians would gain 3 to 5 more on smooth losses, but that of a ReLU
+network at a point is not the second derivative of its loss on the scale of the samples (kinks
+carry the rest), and they are what is dearest to compute: not used, only compared.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from fokkerplanck.plot.output import PICTURES, PRINT_DPI, check_output, save
 from fokkerplanck.plot.plane import frame, landscape_image, loss_levels, shape_ratio
 from fokkerplanck.plot.style import WELLS, letter, number, plain, shortened, styled
 from fokkerplanck.plot.wells import Wells, find_wells
+from fokkerplanck.surface_record import path_share
 
 if TYPE_CHECKING:
     from fokkerplanck.landscapes.sampled import SampledLandscape
@@ -272,16 +273,19 @@ def _mark_anchors(relief: Relief, ax: Axes) -> None:
     halo = [withStroke(linewidth=2.0, foreground="white")]
     for place, name in zip(relief.anchors, relief.names, strict=False):
         ax.plot(*place, "+", color="black", markersize=8, markeredgewidth=1.0, zorder=7)
-        ax.annotate(
+        right = place[0] > relief.grid.axes[0].min + 0.6 * np.ptp(relief.grid.axes[0].edges)
+        label = ax.annotate(
             plain(shortened(name, 16)),
             place,
-            xytext=(5, 5),
+            xytext=(-5 if right else 5, 5),
+            ha="right" if right else "left",
             textcoords="offset points",
             path_effects=halo,
             fontsize=8.0,
             zorder=8,
             annotation_clip=True,
         )
+        label.set_in_layout(False)
 
 
 def _line(relief: Relief) -> Figure:
@@ -357,9 +361,9 @@ def _anchors(about: Mapping[str, Any], dim: int) -> tuple[Array, list[str]]:
 
 
 def _heading(about: Mapping[str, Any]) -> str:
-    share, parts = about.get("share"), []
+    share, parts = path_share(about), []
     if isinstance(network := about.get("network"), str):
         parts.append(shortened(network, HEADING // 2))
-    if isinstance(share, float | int):
+    if share is not None:
         parts.append(f"{100 * share:.3g} % of the path")
     return ", ".join(parts)
