@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,7 @@ def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
     status = str(stored.attrs["status"])
     if (n := stored.times.size) < (planned := stored.attrs["planned"]):
         status += f" ({n} of {planned} snapshots; go on with run --resume)"
+    surface = surface_rows(json.loads(stored.summary)) if stored.summary else []
     return [
         ("file", str(stored.path)),
         ("title", stored.title),
@@ -222,6 +224,7 @@ def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
         ("grid", "\n".join(axes)),
         ("times", _times([float(t) for t in stored.times])),
         ("noise", str(stored.file["diffusion"].attrs.get("noise_assumption", "not recorded"))),
+        *surface,
         *((name.replace("_", " "), str(value)) for name, value in made.items() if value != ""),
         ("versions", ", ".join(f"{name} {v}" for name, v in versions.items())),
     ]

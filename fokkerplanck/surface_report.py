@@ -28,7 +28,7 @@ METHODS = {
 
 def surface_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and text of each line that ``run`` prints on a sampled landscape."""
-    found = (result["landscape"] or {}).get("interpolation")
+    found = (result.get("landscape") or {}).get("interpolation")
     if found is None:
         return []
     rows = [("landscape", _samples(found)), ("interpolation", _method(found))]

@@ -100,6 +100,8 @@ def test_a_run_says_how_far_its_samples_go(tmp_path: Path, capsys) -> None:
     assert "17 x 19 samples on [-1.8, 1.8] x [-1.4, 1.4]" in text
     assert "quintic spline" in text
     assert "caution" in text
+    assert status("info", str(tmp_path / "out.h5")) == 0
+    assert "17 x 19 samples" in capsys.readouterr().out
 
 
 def test_coarse_samples_are_called_coarse(tmp_path: Path) -> None:
