@@ -12,7 +12,8 @@ at once, and nested forward mode :math:`\partial_a \partial_b l_s`. Then, over n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +22,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import jvp, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.projection.samples import Samples
 from fokkerplanck.projection.weights import Flat
 
-__all__ = ["Point", "Sampler"]
+__all__ = ["Point", "Sampler", "differentiable"]
 
 Array = NDArray[np.float64]
 #: bytes of a number
@@ -179,6 +181,18 @@ class Sampler:
             for hook in hooks:
                 hook.remove()
         return max(sizes)
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Let attention be computed by operations that have derivatives of all orders."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _along_at_once(
