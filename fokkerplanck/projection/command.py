@@ -238,7 +238,7 @@ def _trained(
 
     try:
         training = train(
-            _model(config, data, seed),
+            _model(config, data, seed if table.initial_seed is None else table.initial_seed),
             data,
             learning_rate=table.learning_rate,
             batch_size=table.batch_size,

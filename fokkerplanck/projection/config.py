@@ -76,6 +76,9 @@ class TrainTable(Table):
     seeds: tuple[Seed, ...] | None = Field(
         default=None, min_length=1, max_length=3, description="a list of integers, one per network"
     )
+    initial_seed: Seed | None = Field(
+        default=None, description="an integer: the same initial weights for all networks"
+    )
     learning_rate: Positive | None = None
     batch_size: Count | None = None
     epochs: Count | None = None
