@@ -254,6 +254,29 @@ def test_points_that_are_not_finite_are_kept_and_named(tmp_path: Path, trained: 
         assert np.isnan(file["loss"][...]).all()
 
 
+def test_an_interruption_says_how_to_go_on(tmp_path: Path, trained: Any) -> None:
+    from fokkerplanck.projection import through_minima
+
+    model, data, weights = trained
+    directions, path = through_minima(weights[:2]), tmp_path / "line.h5"
+
+    def interrupt(done: int, count: int, holes: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match=r"2 of 4 points are in .*line\.h5\.part"):
+        sample(model, data, directions, path, hessian=False, progress=interrupt)
+    with pytest.raises(DataError, match="--resume goes on"):
+        sample(model, data, directions, path, hessian=False)
+    sample(model, data, directions, path, hessian=False, resume=True)
+    before = path.read_bytes()
+    sample(model, data, directions, path, hessian=False, resume=True)  # nothing to do
+    with pytest.raises(DataError, match="exists already"):
+        sample(model, data, directions, path, hessian=True, resume=True)
+    sample(model, data, directions, path, hessian=False, force=True)
+    assert path.read_bytes() == before
+
+
 def test_arguments_that_do_not_fit(tmp_path: Path, trained: Any) -> None:
     from fokkerplanck.projection import Directions, through_minima
 
@@ -268,6 +291,7 @@ def test_arguments_that_do_not_fit(tmp_path: Path, trained: Any) -> None:
         ({"extent": [(0, 1), (1, 1)]}, "min < max"),
         ({"networks": weights[:2]}, "3 anchors"),
         ({"batch": 0}, "positive number"),
+        ({"device": "gpu7"}, "device 'gpu7' cannot be used"),
         ({"loss": lambda o, y: o.mean()}, "for each sample"),
     ]:
         with pytest.raises(CaseError, match=message):
@@ -314,6 +338,15 @@ def test_the_command_goes_on_after_a_kill_to_the_same_bytes(tmp_path: Path) -> N
     assert resumed.returncode == 0
     assert (tmp_path / "plane.h5").read_bytes() == wanted
     assert not part.exists()
+
+    begin, end = CONFIG.index("networks ="), CONFIG.index("[directions]")
+    names = ", ".join(f'"plane_network{k}.npz"' for k in range(3))
+    (tmp_path / "again.toml").write_text(f"{CONFIG[:begin]}weights = [{names}]\n{CONFIG[end:]}")
+    again = command(tmp_path, "again.toml", "-q", "--set", "sample.hessian=false")
+    assert again.communicate(timeout=300) == ("", "")
+    with h5py.File(tmp_path / "plane.h5") as one, h5py.File(tmp_path / "again.h5") as other:
+        for name in ("x", "y", "loss", "gradient", "covariance", "table/gradient"):
+            np.testing.assert_allclose(one[name][...], other[name][...], rtol=1e-12, atol=1e-14)
 
 
 def points_done(part: Path) -> int:

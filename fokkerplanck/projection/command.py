@@ -36,6 +36,7 @@ from fokkerplanck.projection.directions import (
 )
 from fokkerplanck.projection.image_files import cifar10, mnist
 from fokkerplanck.projection.networks import resnet
+from fokkerplanck.projection.points import check_device
 from fokkerplanck.projection.progress import ProjectionProgress
 from fokkerplanck.projection.sample import project, refuse_existing
 from fokkerplanck.projection.training import train
@@ -84,6 +85,7 @@ def run_project(
     progress : ProjectionProgress, optional
     """
     begin = time.monotonic()
+    check_device(config.sample.device)
     refuse_existing(output, resume=resume, force=force)
     data = _data(config, source.parent)
     model = _model(config, data)

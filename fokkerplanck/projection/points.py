@@ -28,11 +28,13 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.projection.samples import Samples
 from fokkerplanck.projection.weights import Flat
 
-__all__ = ["Point", "Sampler", "differentiable"]
+__all__ = ["Point", "Sampler", "check_device", "differentiable"]
 
 Array = NDArray[np.float64]
 #: bytes of a number
 WIDTH = 8
+#: arrays of the size of a layer that a step of differentiation holds, as measured
+OPERANDS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,10 @@ class Sampler:
         data = sum(t.nbytes for t in (self.samples.inputs, self.samples.labels))
         rows = min(self.batch, len(self.samples))
         return (
-            data + weights + rows * copies * self._largest_layer() + len(self.samples) * dim * WIDTH
+            data
+            + weights
+            + rows * copies * OPERANDS * self._largest_layer()
+            + len(self.samples) * dim * WIDTH
         )
 
     def losses(self, weights: Array) -> Array:
@@ -116,7 +121,14 @@ class Sampler:
     def point(self, weights: Array) -> Point:
         """Evaluate everything at a vector of weights, shape (P,)."""
         theta = self.flat.tensor(weights)
-        found = [self._batch(theta, x, y) for x, y in self.samples.batches(self.batch)]
+        try:
+            found = [self._batch(theta, x, y) for x, y in self.samples.batches(self.batch)]
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
+            size = f"about {self.nbytes / 2**20:.0f} MiB"
+            msg = f"not enough memory for {self.batch} samples at a time ({size}): lower it"
+            raise CaseError(msg, key="batch") from error
         losses, slopes = (np.concatenate([part[k] for part in found], axis=-1) for k in (0, 1))
         gradient = slopes.mean(axis=1)
         away = slopes - gradient[:, None]
@@ -181,6 +193,21 @@ class Sampler:
             for hook in hooks:
                 hook.remove()
         return max(sizes)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there, or has no double precision.
+
+    Raises
+    ------
+    CaseError
+    """
+    try:
+        torch.zeros(1, dtype=torch.float64, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        first = str(error).splitlines()[0]
+        msg = f"device {device!r} cannot be used with double precision: {first}"
+        raise CaseError(msg, key="device") from None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from fokkerplanck.projection.data import Dataset
 from fokkerplanck.projection.deterministic import deterministic
 from fokkerplanck.projection.directions import Directions
 from fokkerplanck.projection.plane_file import Header, PartFile, places, same, write_plane
-from fokkerplanck.projection.points import Sampler, differentiable
+from fokkerplanck.projection.points import Sampler, check_device, differentiable
 from fokkerplanck.projection.samples import Samples
 from fokkerplanck.projection.weights import Flat, Loss, with_weights
 from fokkerplanck.store import part_path
@@ -147,6 +147,7 @@ def project(
         When losses at anchors and those of the networks differ.
     """
     path = Path(output)
+    check_device(device)
     with deterministic(threads, device), differentiable():
         flat = Flat(model, loss, device=device)
         samples = Samples.of(data)
