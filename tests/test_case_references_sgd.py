@@ -7,9 +7,12 @@ from itertools import pairwise
 from math import exp, log10
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy.integrate import cumulative_simpson
+from scipy.interpolate import CubicSpline
+from scipy.optimize import minimize_scalar
 
 from fokkerplanck.case import load_case
 
@@ -198,6 +201,38 @@ def descent_escape() -> Values:
     }
 
 
+RATE, FIRST, SECOND = 2.5, -0.134, 9.192
+
+
+def between_networks(constant: float | None = None) -> tuple[Line, float]:
+    """The line through two networks under measured noise, or the same everywhere; its saddle."""
+    with h5py.File(CASES / "resnet" / "line.h5") as file:
+        x, loss, c = (file[name][...].ravel() for name in ("x", "loss", "covariance"))
+    slope = CubicSpline(x, loss).derivative()
+    variance = CubicSpline(x, c if constant is None else np.full_like(c, constant))
+    top = float(minimize_scalar(lambda u: -CubicSpline(x, loss)(u), (4.0, 4.5, 5.0)).x)
+    points = (-2.7, FIRST, top, SECOND, 11.7)
+    return split(points, lambda u: -slope(u), lambda u: RATE / 2 * variance(u)), top
+
+
+def line_escape() -> Values:
+    line, top = between_networks()
+    return {
+        "passage.first to second.mean_steps": line.passage(FIRST, SECOND) / RATE,
+        "passage.second to first.mean_steps": line.passage(SECOND, FIRST) / RATE,
+        "stationary.basin_masses.0": line.share(top),
+    }
+
+
+def line_isotropic() -> Values:
+    line, top = between_networks(0.0479)
+    return {
+        "passage.first to second.mean_steps": line.passage(FIRST, SECOND) / RATE,
+        "stationary.basin_masses.0": line.share(top),
+        "selection.occupation.0": line.share(top),
+    }
+
+
 EXACT = (
     absolute_floor,
     batch_growth,
@@ -205,6 +240,8 @@ EXACT = (
     descent_in_a_bowl,
     frozen_escape,
     gradient_noise,
+    line_escape,
+    line_isotropic,
     loss_noise,
     sharp_and_flat_wells,
     styblinski_tang,

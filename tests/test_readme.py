@@ -28,7 +28,7 @@ COMMANDS = sorted(
 )
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
-    *(ROOT / "cases" / name / "README.md" for name in ("gallery", "ddt", "three_factors")),
+    *(ROOT / "cases" / name / "README.md" for name in ("gallery", "ddt", "three_factors", "resnet")),
 ]
 
 
