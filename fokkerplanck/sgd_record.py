@@ -171,9 +171,10 @@ def _notes(
             f"A batch of {sgd.batch_size:g} holds samples more than once, there are "
             f"{sgd.dataset_size:g}."
         )
-    if isinstance(problem.noise, FrozenNoise) or problem.noise.breaks(
-        problem.landscape, problem.grid
-    ).size:
+    if (
+        isinstance(problem.noise, FrozenNoise)
+        or problem.noise.breaks(problem.landscape, problem.grid).size
+    ):
         notes.append(
             "The noise jumps: where steps of descent cross a jump they differ from their diffusion "
             "by the square root of the learning rate, not by the learning rate."

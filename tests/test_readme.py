@@ -28,7 +28,10 @@ COMMANDS = sorted(
 )
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
-    *(ROOT / "cases" / name / "README.md" for name in ("gallery", "ddt", "three_factors", "resnet")),
+    *(
+        ROOT / "cases" / name / "README.md"
+        for name in ("gallery", "ddt", "three_factors", "resnet")
+    ),
 ]
 
 
