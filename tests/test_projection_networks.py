@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from fokkerplanck.errors import CaseError, DataError, NumericalError
+
+pytest.importorskip("torch", exc_type=ImportError)
+pytest.importorskip("sklearn", exc_type=ImportError)
+
 from fokkerplanck.projection import (
     Dataset,
     Flat,
