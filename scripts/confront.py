@@ -1,6 +1,6 @@
 """SGD of a real network on a sampled line or plane, beside Fokker-Planck: one table, one figure.
 
-    python scripts/confront.py LINE.h5 --from 0 --to 9 --rates 2,3,4 [--batch 1] [--walkers 1000]
+    python scripts/confront.py LINE.h5 --from 0 --to 9 --rates 2,3,4 [--radius 1] [--batch 1]
 
 LINE.h5 comes from ``fokkerplanck project`` with ``table = true``. Every measured time stands beside
 the prediction of the diffusion with the measured covariance, in three readings; beside those of
@@ -24,6 +24,7 @@ from fokkerplanck.confrontation import Confrontation, confrontation
 from fokkerplanck.confrontation_report import confrontation_table, reasons_table
 from fokkerplanck.in_plane import InPlane
 from fokkerplanck.plot.style import WELLS, letter, styled
+from fokkerplanck.sets import Ball
 
 READINGS = {"ito": "Itô", "stratonovich": "Stratonovich", "hanggi-klimontovich": "Hänggi–Kl."}
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("plane", type=Path, help="file of `fokkerplanck project`")
     parser.add_argument("--from", dest="start", required=True, help="point: 0 or 0,0")
     parser.add_argument("--to", dest="target", required=True, help="point: 9 or 9,0")
+    parser.add_argument("--radius", type=float, help="of the target, which is a point without")
     parser.add_argument("--rates", default="2,3,4", help="learning rates")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--walkers", type=int, default=1000)
@@ -41,7 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     plane = InPlane.load(given.plane)
     settings = [(float(rate), given.batch) for rate in given.rates.split(",")]
-    start, target = ([float(c) for c in text.split(",")] for text in (given.start, given.target))
+    start, point = ([float(c) for c in text.split(",")] for text in (given.start, given.target))
+    target = point if given.radius is None else Ball(point, given.radius)
     found = confrontation(plane, settings, start, target, walkers=given.walkers)
     console = Console(width=170)
     console.print(confrontation_table(found))
