@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -152,7 +153,7 @@ class AnchorModes:
         (Markov's inequality); modes of the anchors that are too fast for the series decay at
         least at 0.05 / relaxation.
         """
-        slowest = max(np.e, self._left_out) * self.reduction.relaxation
+        slowest = max(math.e, self._left_out) * self.reduction.relaxation
         return float(slowest * (np.log(1.0 / tolerance) + MARGIN))
 
     # ------------------------------------------------------------------
