@@ -71,7 +71,8 @@ def test_styblinski_and_tang_in_the_plane():
     plane = fp.Grid.plane((-4.4, 4.4, 96), (-4.4, 4.4, 96))
     found = selected(noise, fp.landscapes.styblinski_tang(2), plane)
     p, q = line.occupation
-    np.testing.assert_allclose(found.occupation, [p * p, p * q, q * p, q * q], rtol=1e-6)
+    # by quadrature on the line, from 96 cells a side in the plane
+    np.testing.assert_allclose(found.occupation, [p * p, p * q, q * p, q * q], rtol=3e-5)
     # the flattest corner is the shallowest, and is left first: flat is not all
     assert found.log10_dwell_ratio < 0
     law = theory(found, "eyring-kramers")
