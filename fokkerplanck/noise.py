@@ -181,6 +181,7 @@ def covariance(
     sgd: SGD | None = None,
     dataset_size: float | None = None,
     floor: float | None = None,
+    isotropic: bool = False,
     parameters: Mapping[str, float] | None = None,
     reading: str = "ito",
     schedule: Schedule | None = None,
@@ -194,6 +195,9 @@ def covariance(
         sampled file) when left out.
     floor : float, optional
         Positive number added to the diagonal of C; of a sampled one where it was measured.
+    isotropic : bool
+        Replace C at every point by the isotropic matrix of the same trace: the same noise in all,
+        none of its shape.
     learning_rate, batch_size, sgd, dataset_size
         As for `hessian`.
     parameters : mapping, optional
@@ -210,7 +214,12 @@ def covariance(
     _check_floor(floor)
     entries = None if C is None else _entries(C, parameters, "noise.covariance")
     return CovarianceNoise(
-        eb=eb, entries=entries, floor=floor or 0.0, reading=reading, schedule=schedule
+        eb=eb,
+        entries=entries,
+        floor=floor or 0.0,
+        isotropic=isotropic,
+        reading=reading,
+        schedule=schedule,
     )
 
 

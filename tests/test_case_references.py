@@ -14,6 +14,7 @@ from scipy.sparse import linalg as sparse_linalg
 
 from fokkerplanck.case import build, load_case
 from tests.capacity import three_wells
+from tests.elements import between_three_networks, descent_of_a_training
 from tests.test_case_references_sgd import EXACT as EXACT_SGD
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -441,7 +442,8 @@ def escape_disc_2d(n: int = 160) -> Values:
 
 def expected(name: str) -> list[tuple[str, float]]:
     """Numbers, not predictions, that a case expects."""
-    case = load_case(CASES / f"{name}.toml")
+    (path,) = CASES.rglob(f"{name}.toml")
+    case = load_case(path)
     return [(e.quantity, e.value) for e in case.expect if e.value is not None]
 
 
@@ -491,6 +493,31 @@ def test_expected_times_between_three_wells() -> None:
         assert value == pytest.approx(values[quantity], rel=5e-7), quantity
 
 
+def plane_escape() -> Values:
+    return between_three_networks(CASES / "resnet" / "plane.h5")
+
+
+def plane_isotropic() -> Values:
+    return between_three_networks(CASES / "resnet" / "plane.h5", even=0.0313)
+
+
+def trajectory_descent() -> Values:
+    return descent_of_a_training(CASES / "resnet" / "trajectory.h5")
+
+
+NETWORKS = (plane_escape, plane_isotropic, trajectory_descent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exact", NETWORKS, ids=lambda f: f.__name__)
+def test_expected_numbers_on_planes_of_networks(exact: Callable[[], Values]) -> None:
+    values = exact()
+    given = dict(expected(exact.__name__))
+    assert {q for q in given if q in values} == set(given)
+    for quantity, value in given.items():
+        assert value == pytest.approx(values[quantity], rel=1e-6), quantity
+
+
 @pytest.mark.slow
 def test_expected_means_of_the_double_well_in_the_plane() -> None:
     expectations = dict(expected("double_well_2d"))
@@ -506,6 +533,7 @@ def test_every_case_is_a_page_of_the_gallery(path: Path) -> None:
     assert case.title
     assert len(case.expect) >= 4
     known = (*EXACT, *EXACT_SGD, double_well_2d, escape_disc_2d, three_wells)
+    known = (*known, *NETWORKS)
     assert path.stem in {f.__name__ for f in known}
     if case.evolve:
         assert build.initial(case, build.problem(case)).min() >= 0

@@ -173,6 +173,20 @@ def test_covariance_noise_is_tensor_noise_times_eb():
         noise.covariance([[1.0, 0.1], [0.2, 1.0]], 0.1, 8).diffusion(bowl, PLANE)
 
 
+def test_isotropic_covariance_has_the_trace_and_no_shape():
+    bowl = landscapes.from_expression("x**2 + 2*y**2", dim=2)
+    rows = [["2 + x**2", "x/4"], ["x/4", "1 + y**2"]]
+    whole = noise.covariance(rows, 0.1, 8).diffusion(bowl, PLANE)
+    even = noise.covariance(rows, 0.1, 8, isotropic=True)
+    d = even.diffusion(bowl, PLANE)
+    np.testing.assert_allclose(np.trace(d, axis1=-2, axis2=-1), np.trace(whole, axis1=-2, axis2=-1))
+    np.testing.assert_array_equal(d[..., 0, 0], d[..., 1, 1])
+    assert not d[..., 0, 1].any()
+    assert "isotropic one of the same trace" in even.assumption
+    with pytest.raises(CaseError, match="not positive definite"):  # which the trace alone is
+        noise.covariance([[1, 2], [2, 1]], 0.1, 8, isotropic=True).diffusion(bowl, PLANE)
+
+
 def test_sampled_covariances_are_interpolated_to_fourth_order(tmp_path):
     points = np.random.default_rng(1).uniform(-0.9, 0.9, (500, 2))
     errors = []

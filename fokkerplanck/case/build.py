@@ -204,9 +204,8 @@ def _noise(case: Case, sgd: SGD | None) -> Noise:
     if table.kind == "loss":
         return noise.loss(hessian=table.hessian, offset=table.offset, **common)
     if table.kind == "covariance":
-        return noise.covariance(
-            table.covariance, floor=table.floor, parameters=table.parameters, **common
-        )
+        common |= {"floor": table.floor, "isotropic": bool(table.isotropic)}
+        return noise.covariance(table.covariance, parameters=table.parameters, **common)
     return noise.hessian(model=table.model, floor=table.floor, **common)
 
 

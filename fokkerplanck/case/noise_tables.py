@@ -138,6 +138,9 @@ class CovarianceNoise(_GradientNoise):
     )
     parameters: Parameters = Field(default_factory=dict)
     floor: Positive | None = Field(None, description="a number > 0")
+    isotropic: bool | None = Field(
+        None, description="true: C everywhere replaced by the isotropic one of the same trace"
+    )
 
 
 class LossNoise(_GradientNoise):

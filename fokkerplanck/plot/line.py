@@ -219,7 +219,9 @@ def well_masses(
     ax.set_ylim(-0.03, 1.03)
     ax.set_xlabel("time $t$")
     ax.set_ylabel("mass in well")
-    ax.legend(loc="best", title=None, ncols=1 if len(names) < 4 else 2)
+    # lines end all over: names stand on white, wherever they are put
+    ground = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 0.9}
+    ax.legend(loc="best", ncols=1 if len(names) < 4 else 2, **ground)
     return lines
 
 
