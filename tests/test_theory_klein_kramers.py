@@ -119,8 +119,9 @@ def test_actions_across_kinks_of_the_slope():
             low, high = sorted((0.0, orbit.turn))
             middle = float(np.sign(orbit.turn)) * (sqrt(3.0) * 2 / 3)
             minimum = float(np.sign(orbit.turn)) * sqrt(3.0)
+            floor = float(given.loss([[minimum]])[0])
 
-            def speed(x, given=given, floor=given.loss([[minimum]])[0]):
+            def speed(x, given=given, floor=floor):
                 depth = 1.0 - float(given.loss(np.array([float(x)])) - floor)
                 return mpmath.sqrt(2 * max(depth, 0))
 
