@@ -15,9 +15,9 @@ Borkovec, Rev. Mod. Phys. 62 (1990) 251.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import asinh, expm1, isfinite, log, pi, sqrt
+from math import asinh, expm1, inf, isfinite, log, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +27,7 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.theory.depopulation import log_depopulation
 from fokkerplanck.theory.eyring_kramers import Critical, EscapeRate, over_paths
 from fokkerplanck.theory.well_action import round_trip
-from fokkerplanck.theory.wells import degenerate
+from fokkerplanck.theory.wells import chain_log_time, degenerate
 
 if TYPE_CHECKING:
     from fokkerplanck.grid import Grid
@@ -78,6 +78,11 @@ class InertialEscape:
         """Energy ``d = g S / T`` that one round trip loses, on this side and beyond."""
         here, beyond = (self.friction * s / self.temperature for s in self.actions)
         return here, beyond
+
+    @property
+    def absorbed(self) -> InertialEscape:
+        """The same with nothing that comes back from beyond."""
+        return replace(self, actions=(self.actions[0], inf))
 
     @property
     def transition_state(self) -> EscapeRate:
@@ -185,6 +190,39 @@ class InertialWells:
             msg = f"no top lies between wells {start} and {end} alone; there are {known or 'none'}"
             raise CaseError(msg)
         return LAWS[law](self.escapes[start, end])
+
+    def log_rates(self, law: str = "melnikov-meshkov") -> Array:
+        """Natural logarithms of all rates between wells, -inf where no single top leads."""
+        count = len(self.minima)
+        logs = np.full((count, count), -np.inf)
+        for i, j in self.escapes:
+            if 0 <= j < count:
+                logs[i, j] = self.rate(i, j, law).log_rate
+        return logs
+
+    def passage(self, start: int, end: int, law: str = "melnikov-meshkov") -> EscapeRate:
+        """First passage from the bottom of one well to that of another, as one rate.
+
+        Its `log_time` is the logarithm of the mean time. Over the last top nothing comes back from
+        beyond: what has little friction passes the other bottom before it returns, so that ``A(d)``
+        alone counts there. Wells between are those of a chain.
+
+        Raises
+        ------
+        CaseError
+            For wells that are not there or the same, or a law that is not in `LAWS`.
+        """
+        count = len(self.minima)
+        if not (0 <= start < count and 0 <= end < count and start != end):
+            msg = f"a passage is between two of the wells 0 to {count - 1}, got {start} and {end}"
+            raise CaseError(msg)
+        step, logs = 1 if end > start else -1, self.log_rates(law)
+        way = [self.rate(k, k + step, law) for k in range(start, end, step)]
+        last = end - step
+        way[-1] = LAWS[law](self.escapes[last, end].absorbed)
+        logs[last, end] = way[-1].log_rate
+        whole = over_paths(way)
+        return EscapeRate(-chain_log_time(logs, start, [end]), whole.barrier, whole.caveat)
 
     def relaxation(self, law: str = "melnikov-meshkov") -> EscapeRate:
         """Slowest relaxation rate of two wells, the sum of both rates.

@@ -143,7 +143,7 @@ class OrnsteinUhlenbeck:
 
     def mean(self, time: float, initial: ArrayLike) -> Array:
         """Mean at `time` of a law that starts with mean `initial`, shape (n,)."""
-        return self.means([time], initial)[0]
+        return np.asarray(self.means([time], initial)[0])
 
     def means(self, times: ArrayLike, initial: ArrayLike) -> Array:
         """Means at all `times`, shape (times, n)."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,9 +106,10 @@ class TimeReversal:
 
     def irreversible_current(self, points: ArrayLike) -> Array:
         """``J_irr`` at points (..., n), measured from the centre."""
-        return self._current(-np.linalg.solve(self.covariance, self.imbalance.T).T, points)
+        velocity = np.asarray(-np.linalg.solve(self.covariance, self.imbalance.T).T)
+        return self._current(velocity, points)
 
-    def _current(self, velocity: Array, points: ArrayLike) -> Array:
+    def _current(self, velocity: NDArray[Any], points: ArrayLike) -> Array:
         y = np.asarray(points, dtype=np.float64)
         density = gaussian_density(y, np.zeros(len(self.parities)), self.covariance)
         return np.asarray(y @ velocity.T * density[..., None])

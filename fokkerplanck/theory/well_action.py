@@ -81,7 +81,7 @@ def round_trip(
     start, height = _x(top), top.loss
     beyond = sorted((p for p in points if side * (_x(p) - start) > 0), key=lambda p: side * _x(p))
     wall, count = walls[0 if side < 0 else 1], 0
-    places = [(_x(p), p.kind, p.loss) for p in beyond]
+    places = [(_x(p), str(p.kind), p.loss) for p in beyond]
     places.append((wall, "wall", _loss(landscape, wall)))
     same = SAME * (height - min(loss for *_, loss in places))
     before = start
