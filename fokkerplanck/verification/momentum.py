@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fokkerplanck import landscapes
 from fokkerplanck.grid import Grid
 from fokkerplanck.regression import RegressionSGD
+from fokkerplanck.solvers.threads import one_blas_thread
 from fokkerplanck.theory.anomalous_diffusion import AnomalousDiffusion
 from fokkerplanck.theory.depopulation import log_depopulation
 from fokkerplanck.theory.klein_kramers import inertial_wells
@@ -186,6 +187,7 @@ def _linear() -> Iterator[Row]:
     yield deviation("120 variables, covariance at t = 1.3", _large(120), 1e-11, "exponential")
 
 
+@one_blas_thread
 def _large(n: int) -> float:
     """Error of the covariance of n variables, half of them without noise."""
     from scipy.linalg import expm
