@@ -86,8 +86,8 @@ REFERENCES: dict[str, str] = {
     ),
     "tails of SGD": (
         "H. Kesten, Random difference equations and renewal theory for products of random "
-        "matrices, Acta Math. 131, 207 (1973); M. Gurbuzbalaban, U. Simsekli and L. Zhu, The heavy-tail "
-        "phenomenon in SGD, ICML 2021, arXiv:2006.04740"
+        "matrices, Acta Math. 131, 207 (1973); M. Gurbuzbalaban, U. Simsekli and L. Zhu, The "
+        "heavy-tail phenomenon in SGD, ICML 2021, arXiv:2006.04740"
     ),
     "stochastic gradient descent as diffusion": (
         "S. Mandt, M. D. Hoffman and D. M. Blei, Stochastic gradient descent as approximate "

@@ -50,14 +50,14 @@ def streams(seed, count):
 
 
 def test_normals_are_normal_and_walkers_differ():
-    out = np.empty((2, 40_000))
+    out = np.empty((2, 20_000))
     s = streams(3, 2)
     k.normals_kernel(s, out)
     z = out.ravel()
     assert abs(z.mean()) < 4 / np.sqrt(z.size)
     assert abs((z**2).mean() - 1) < 4 * np.sqrt(2 / z.size)
     assert abs((z**4).mean() - 3) < 4 * np.sqrt(96 / z.size)
-    assert abs(np.corrcoef(out)[0, 1]) < 0.02
+    assert abs(np.corrcoef(out)[0, 1]) < 0.03
     assert (streams(3, 2)[0] == streams(3, 1)[0]).all()
     assert not (streams(4, 1)[0] == streams(3, 1)[0]).any()
 
@@ -174,7 +174,7 @@ def test_multiplicative_noise_of_one_coordinate():
     assert covariance[0, 0] - 0.3 / (4 * 1.7) > 5 * error[0, 0]
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.2])
+@pytest.mark.parametrize("decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.2])
 def test_multiplicative_noise_with_momentum(decay):
     sgd = RegressionSGD.gaussian(H, 0.2, 6, 0.5, weight_decay=decay, optimum=[1.0, -2.0])
     agrees(last(sgd, 80, start=[0.8, -1.5], walkers=34_000), sgd.law())
@@ -235,7 +235,7 @@ def test_moments_on_the_way():
 def test_progress_is_told():
     told = []
     sgd = RegressionSGD.gaussian(np.ones(20), 0.01, 16)
-    list(sgd.sample(512, [100], 1, progress=told.append))
+    list(sgd.sample(512, [30], 1, progress=told.append))
     assert told
     assert told[-1] <= 1.0
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.sgd_settings import SGD
 from fokkerplanck.theory.discrete_steps import after_steps
 from fokkerplanck.theory.heavy_ball_steps import HeavyBallSteps
 from fokkerplanck.theory.limiting_dynamics import (
@@ -276,6 +277,15 @@ def test_units_of_a_particle():
     assert one.position_variances[0] == pytest.approx(units.temperature / 2.0)
     slow = continuous_covariance([[2.0]], [[0.8 / BATCH]], ETA, BETA).item()
     assert slow == pytest.approx(units.temperature / 2.0)
+
+
+def test_settings_of_a_case():
+    sgd = SGD(ETA, 32, 200, replacement=False, momentum=BETA, weight_decay=0.5)
+    found = LimitingDynamics.of([2.0], sgd)
+    share = (200 - 32) / 199
+    assert found.position_variances[0] == pytest.approx(0.0125 * share, rel=1e-13)
+    with pytest.raises(CaseError, match="that stay"):
+        LimitingDynamics.of([2.0], SGD(ETA, 32, learning_rate_of_t="0.1/(1 + t)"))
 
 
 def test_hundreds_of_modes():

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,9 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.theory.heavy_ball_steps import HeavyBallSteps
 from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from fokkerplanck.theory.oscillator import oscillator, oscillator_lag
+
+if TYPE_CHECKING:
+    from fokkerplanck.sgd_settings import SGD
 
 __all__ = ["InertialUnits", "LimitingDynamics", "equipartition_loss", "inertial_units"]
 
@@ -144,6 +147,36 @@ class LimitingDynamics:
         given += (float(weight_decay), float(residual_variance), mu)
         for name, value in zip(self.__dataclass_fields__, given, strict=True):
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(
+        cls,
+        H: ArrayLike,
+        sgd: SGD,
+        *,
+        residual_variance: float = 1.0,
+        centre: ArrayLike | None = None,
+    ) -> LimitingDynamics:
+        """Take the settings of a case; batches without replacement count as larger ones.
+
+        Raises
+        ------
+        CaseError
+            For settings that change in time.
+        """
+        if sgd.learning_rate_of_t or sgd.batch_size_of_t:
+            msg = "the limiting dynamics need a learning rate and a batch size that stay"
+            raise CaseError(msg, key="sgd")
+        batch = sgd.learning_rate / (2 * sgd.eb * (1 - sgd.momentum))
+        return cls(
+            H,
+            sgd.learning_rate,
+            sgd.momentum,
+            batch,
+            weight_decay=sgd.weight_decay,
+            residual_variance=residual_variance,
+            centre=centre,
+        )
 
     # --- numbers and matrices ---------------------------------------------------------------------
 

@@ -113,8 +113,8 @@ def _limiting() -> Iterator[Row]:
     noise[2:, 2:] = MIXING
     mixed = OrnsteinUhlenbeck(process.rate, noise)
     made = mixed.under_reversal(found.parities).entropy_production
-    due = _by_spectrum(mixed)
-    yield Row("entropy production, C that mixes modes", made, due, 1e-9, "spectra of the positions")
+    text, against = "entropy production, C that mixes modes", "spectra of the positions"
+    yield Row(text, made, _by_spectrum(mixed), 1e-9, against)
 
 
 def _by_spectrum(process: OrnsteinUhlenbeck) -> float:
@@ -167,8 +167,8 @@ def _inertial() -> Iterator[Row]:
         ):
             rate = wells.relaxation(law)
             text = f"{name} / k, T = {t:g}, friction {g:g}"
-            more = {"valid": rate.valid, "note": rate.note}
-            yield Row(text, rate.rate / slowest, due, unit / due, "spectral", **more)
+            ratio, off = rate.rate / slowest, unit / due
+            yield Row(text, ratio, due, off, "spectral", valid=rate.valid, note=rate.note)
 
 
 def _linear() -> Iterator[Row]:
@@ -221,8 +221,8 @@ def _oscillation() -> Iterator[Row]:
     for h, name in ((0.02, "overdamped"), (found.threshold, "critical"), (2.0, "oscillating")):
         mode = LimitingDynamics([h], ETA, BETA, BATCH)
         x, v = mode.mean(t, [1.0], [0.3])
-        due = mode.process.means(t, [1.0, 0.3])
-        off = float(np.abs(np.hstack([x, v]) - due).max())
+        paths = mode.process.means(t, [1.0, 0.3])
+        off = float(np.abs(np.hstack([x, v]) - paths).max())
         yield deviation(f"mean paths, {name}", off, 1e-12, "exponential of the matrix")
 
 
