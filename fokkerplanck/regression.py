@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.ensemble import whole_number
-from fokkerplanck.errors import CaseError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.sampling import moments_with_errors
 
 if TYPE_CHECKING:
@@ -283,6 +283,8 @@ class RegressionSGD:
         ------
         CaseError
             On numbers that are not whole or do not increase, or other shapes.
+        NumericalError
+            When walkers run away.
         """
         from fokkerplanck.solvers.crew import available_threads, work
         from fokkerplanck.solvers.regression_kernels import streams_kernel
@@ -320,6 +322,10 @@ class RegressionSGD:
             if n > now:
                 work([task(p, n) for p in parts], threads or available_threads(), look)
             now = n
+            if not (np.isfinite(x).all() and np.isfinite(v).all()):
+                msg = f"walkers are beyond all numbers after {n} steps: the steps diverge, as they "
+                msg += "do from learning_rate * curvature = 2 (1 + momentum) on at the latest"
+                raise NumericalError(msg)
             yield Snapshot(n, self._origin + x @ self._frame.T, v @ self._frame.T)
 
     def _begin(self, given: ArrayLike | None, walkers: int, usual: Array) -> Array:

@@ -7,7 +7,7 @@ import pytest
 
 from fokkerplanck import landscapes, noise
 from fokkerplanck.ensemble import Ensemble
-from fokkerplanck.errors import CaseError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.problem import Problem
 from fokkerplanck.regression import RegressionSGD, displacement
@@ -238,6 +238,12 @@ def test_progress_is_told():
     list(sgd.sample(512, [30], 1, progress=told.append))
     assert told
     assert told[-1] <= 1.0
+
+
+def test_steps_that_diverge_are_refused():
+    wild = RegressionSGD.additive([30.0], [[1.0]], 0.1)
+    with pytest.raises(NumericalError, match="diverge"):
+        last(wild, 3000, walkers=3)
 
 
 @pytest.mark.parametrize(

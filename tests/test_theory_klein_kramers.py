@@ -15,12 +15,8 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.theory.depopulation import depopulation, log_depopulation
 from fokkerplanck.theory.eyring_kramers import eyring_kramers
-from fokkerplanck.theory.klein_kramers import (
-    LAWS,
-    InertialEscape,
-    inertial_wells,
-    langer_with_momentum,
-)
+from fokkerplanck.theory.inertial_langer import langer_rates, langer_with_momentum
+from fokkerplanck.theory.klein_kramers import LAWS, InertialEscape, inertial_wells
 from fokkerplanck.theory.well_action import round_trip
 
 LINE = Grid.line(-2.4, 2.4, 512)
@@ -274,3 +270,64 @@ def test_langer_in_the_plane():
 def test_langer_refuses(minimum, saddle, friction, words):
     with pytest.raises(CaseError, match=words):
         langer_with_momentum(minimum, saddle, 0.1, friction)
+
+
+def test_langer_rates_of_a_landscape():
+    """Two wells in a plane whose second coordinate follows the first, as on a line at c = 0."""
+    text = "(x**2 - 1)**2 / 4 + (y - c * x)**2 / 2"
+    plane = Grid.plane((-2, 2, 64), (-2, 2, 64))
+    apart = landscapes.from_expression(text, 2, {"c": 0.0})
+    found = langer_rates(apart, plane, 0.7, 0.04)
+    line = inertial_wells(landscapes.quartic(), LINE, 0.7, 0.04)
+    due = line.rate(0, 1, "kramers-grote-hynes").log_rate
+    assert set(found) == {(0, 1), (1, 0)}
+    for rate in found.values():
+        assert rate.log_rate == pytest.approx(due, rel=1e-12)
+        assert rate.valid
+    coupled = langer_rates(landscapes.from_expression(text, 2, {"c": 1.0}), plane, 0.7, 0.04)
+    assert coupled[0, 1].rate < found[0, 1].rate
+    with pytest.raises(CaseError, match="temperature"):
+        langer_rates(apart, plane, 0.7, 0.0)
+
+
+def first_passages(friction, temperature, walkers, step, seed):
+    """Times from the bottom of one well of the quartic to that of the other, by small steps.
+
+    Half a kick, half a drift, friction and noise exactly, half a drift, half a kick.
+    """
+    rng = np.random.default_rng(seed)
+    x, v = -np.ones(walkers), np.sqrt(temperature) * rng.normal(size=walkers)
+    fade = exp(-friction * step)
+    noise = sqrt(temperature * (1 - fade * fade))
+    times, now, pull = [], 0.0, np.zeros(walkers)
+    while x.size:
+        v -= 0.5 * step * pull
+        x += 0.5 * step * v
+        v = fade * v + noise * rng.normal(size=x.size)
+        x += 0.5 * step * v
+        pull = x * (x * x - 1)
+        v -= 0.5 * step * pull
+        now += step
+        there = x >= 1
+        if there.any():
+            times += [now] * int(there.sum())
+            x, v, pull = x[~there], v[~there], pull[~there]
+    return np.array(times)
+
+
+@pytest.mark.slow
+def test_first_passage_is_sooner_than_the_change_of_wells():
+    """At weak friction what arrives at the other bottom may come back, and often does.
+
+    Relative to the slowest rate, which is exact, the time is ``A(d) / A(2 d)`` of that of a jump.
+    """
+    friction, t, slowest = 0.1, 0.05, 1.49194e-3
+    times = first_passages(friction, t, 2500, 0.05, 7)
+    ratio, error = times.mean() * slowest / 2, times.std() / 50 * slowest / 2
+    d = friction * 4 / 3 / t
+    due = depopulation(d) / depopulation(2 * d)
+    assert abs(ratio - due) < 3 * error + 0.02  # what is left at a barrier of 5 temperatures
+    assert ratio < 1 - 5 * error
+    wells = inertial_wells(landscapes.quartic(), LINE, friction, t)
+    law = wells.passage(0, 1).time * wells.relaxation().rate / 2
+    assert law == pytest.approx(due, rel=1e-12)

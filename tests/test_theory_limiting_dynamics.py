@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import Grid
 from fokkerplanck.sgd_settings import SGD
 from fokkerplanck.theory.discrete_steps import after_steps
 from fokkerplanck.theory.heavy_ball_steps import HeavyBallSteps
@@ -286,6 +287,21 @@ def test_settings_of_a_case():
     assert found.position_variances[0] == pytest.approx(0.0125 * share, rel=1e-13)
     with pytest.raises(CaseError, match="that stay"):
         LimitingDynamics.of([2.0], SGD(ETA, 32, learning_rate_of_t="0.1/(1 + t)"))
+
+
+def test_one_mode_of_many_on_a_grid():
+    """What a solver in position and velocity is compared with: one mode out of hundreds."""
+    found = LimitingDynamics(np.linspace(0.1, 2.0, 150), ETA, BETA, BATCH)
+    k = 70
+    law = found.process.marginal([k, 150 + k])
+    grid = Grid.plane((-0.9, 0.9, 80), (-4.0, 4.0, 80))
+    p = law.cells(grid)
+    assert grid.integrate(p) == pytest.approx(1.0, abs=1e-7)
+    x, v = grid.points()[..., 0], grid.points()[..., 1]
+    assert grid.integrate(p * x * v) == pytest.approx(0.0, abs=1e-12)
+    assert grid.integrate(p * v * v) == pytest.approx(
+        found.velocity_variances[k] + grid.spacing[1] ** 2 / 12, rel=1e-6
+    )
 
 
 def test_hundreds_of_modes():

@@ -5,12 +5,12 @@ One module per subject: `ornstein_uhlenbeck` (linear processes of any size, with
 normal laws), `boltzmann` (known stationary densities), `ring` (driven currents); of escape,
 `kramers` (a line), `eyring_kramers` (any dimension), `density_diffusion` (noise that is the
 Hessian), `quasipotential` (without detailed balance) and `passage_forms` (linear drift and
-simpler), with inertia `klein_kramers`; of SGD, `three_factors` (stationary laws, continuous and
-discrete), `discrete_steps`, `sgd_escape`, `sgd_path`, `sgd_across` (escape in any dimension),
-`varying_noise` (any noise that varies, in any reading), `annealing` and `equal_ratio`; with
-momentum, `limiting_dynamics`, `heavy_ball_steps`, `regression_noise`, `tail_index` and
-`anomalous_diffusion`. `passage_quadrature` and `relaxation_quadrature` are exact on a line with any
-drift and noise; `predictions` has what cases may name.
+simpler), with inertia `klein_kramers` and `inertial_langer`; of SGD, `three_factors` (stationary
+laws, continuous and discrete), `discrete_steps`, `sgd_escape`, `sgd_path`, `sgd_across` (escape in
+any dimension), `varying_noise` (any noise that varies, in any reading), `annealing` and
+`equal_ratio`; with momentum, `limiting_dynamics`, `heavy_ball_steps`, `regression_noise`,
+`tail_index` and `anomalous_diffusion`. `passage_quadrature` and `relaxation_quadrature` are exact
+on a line with any drift and noise; `predictions` has what cases may name.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from fokkerplanck.theory.equal_ratio import Equivalence, equivalent
 from fokkerplanck.theory.eyring_kramers import EscapeRate, eyring_kramers, langer, over_paths
 from fokkerplanck.theory.gaussian import gaussian_cells, gaussian_density
 from fokkerplanck.theory.heavy_ball_steps import HeavyBallSteps
+from fokkerplanck.theory.inertial_langer import langer_rates, langer_with_momentum
 from fokkerplanck.theory.inertial_predictions import INERTIAL
 from fokkerplanck.theory.klein_kramers import (
     InertialEscape,
     InertialWells,
     inertial_wells,
-    langer_with_momentum,
 )
 from fokkerplanck.theory.kramers import (
     TwoWells,
@@ -151,6 +151,7 @@ __all__ = [
     "kramers_log_time",
     "kramers_time",
     "langer",
+    "langer_rates",
     "langer_with_momentum",
     "laplace_masses",
     "line_committor",
