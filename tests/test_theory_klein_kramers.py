@@ -213,6 +213,17 @@ def test_caveats_of_wells_in_a_row():
         found.rate(0, 1, "arrhenius")
 
 
+def test_wells_that_leak_behind_say_so():
+    """The outer top of the right well is the lower one: an orbit at the inner top never turns."""
+    leaky = landscapes.from_expression("x**2 * (1 - x**2)**2 - 0.12 * x**4 - 0.4 * x")
+    found = inertial_wells(leaky, Grid.line(-1.2, 1.2, 256), 0.1, 0.01)
+    for way, escape in found.escapes.items():
+        rates = [found.rate(*way, law) for law in LAWS]
+        assert not any(np.isnan(r.log_rate) for r in rates)
+        if not np.isfinite(escape.actions[0]):
+            assert "never turns" in rates[0].note
+
+
 @pytest.mark.parametrize("wrong", [{"friction": 0.0}, {"temperature": -1.0}, {"mass": inf}])
 def test_bad_numbers(wrong):
     numbers = {"friction": 1.0, "temperature": 0.1} | wrong

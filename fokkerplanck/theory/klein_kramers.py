@@ -110,9 +110,8 @@ class InertialEscape:
 
         With a well beyond of loss e, from which paths come back, ``d e / (d + e)`` in place of d.
         """
-        here, beyond = self.losses
-        share = here * beyond / (here + beyond) if isfinite(beyond) else here
-        return self._limit(self._log_attempts + log(share))
+        inverse = sum(1 / loss for loss in self.losses)
+        return self._limit(self._log_attempts - (log(inverse) if inverse else -inf))
 
     @property
     def melnikov_meshkov(self) -> EscapeRate:
@@ -309,7 +308,9 @@ def _points(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ...]:
 
 
 def _caveat(minima: list[int], action: float) -> str:
-    if minima[0] > 1 or not isfinite(action):
+    if not isfinite(action):
+        return "the orbit at the top never turns on the side of the start"
+    if minima[0] > 1:
         return "the orbit at the top visits another well on the side of the start"
     if minima[1] > 1:
         return "the orbit at the top visits more than one well beyond"
