@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.problem import Problem as Problem
+    from fokkerplanck.regression import RegressionSGD as RegressionSGD
     from fokkerplanck.relaxation import spectrum as spectrum
     from fokkerplanck.sampled_density import sample_densities as sample_densities
     from fokkerplanck.sampled_passage import sample_passage as sample_passage
@@ -72,6 +73,7 @@ _HOME = {
     "spectrum": "relaxation",
     "rate_matrix": "well_rates",
     "quasi_stationary": "metastability",
+    "RegressionSGD": "regression",
     "sample_densities": "sampled_density",
     "sample_passage": "sampled_passage",
     "select_minima": "selection",

@@ -90,6 +90,33 @@ class Ensemble:
                 if leg.output:
                     yield leg.end, x
 
+    def states(
+        self, starts: Array, steps: Sequence[int], seed: int
+    ) -> Iterator[tuple[int, Array, Array]]:
+        """Yield numbers of steps of descent with momentum, positions and velocities after them.
+
+        The clock of the problem is the overdamped one, ``t = eta k / (1 - beta)`` after k steps;
+        velocities are ``(x - x_before) / eta``.
+
+        Parameters
+        ----------
+        starts : ndarray, shape (walkers, dim)
+            At rest.
+        steps : sequence of int
+            Increasing, from 0 on.
+        seed : int
+
+        Raises
+        ------
+        CaseError
+            For other dynamics, or without momentum.
+        """
+        if self.plan.dynamics != "sgd" or not self.plan.momentum:
+            msg = 'velocities are those of dynamics "sgd" with a momentum'
+            raise CaseError(msg, key="ensemble.dynamics")
+        walk = self.walk(self.plan.step, 1.0, stream(seed, 1, 0))
+        yield from walk.states(starts, steps)
+
 
 def stream(seed: int, *which: int) -> int:
     """Return a seed for one of several independent parts of a run."""

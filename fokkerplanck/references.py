@@ -18,6 +18,14 @@ REFERENCES: dict[str, str] = {
         "H. A. Kramers, Brownian motion in a field of force and the diffusion model of chemical "
         "reactions, Physica 7, 284 (1940)"
     ),
+    "escape with inertia": (
+        "R. F. Grote and J. T. Hynes, The stable states picture of chemical reactions II, J. Chem. "
+        "Phys. 73, 2715 (1980); V. I. Mel'nikov and S. V. Meshkov, Theory of activated rate "
+        "processes: exact solution of the Kramers problem, J. Chem. Phys. 85, 1018 (1986); J. S. "
+        "Langer, Statistical theory of the decay of metastable states, Ann. Phys. 54, 258 (1969); "
+        "P. Haenggi, P. Talkner and M. Borkovec, Reaction-rate theory: fifty years after Kramers, "
+        "Rev. Mod. Phys. 62, 251 (1990)"
+    ),
     "readings of state-dependent noise": (
         "N. G. van Kampen, Ito versus Stratonovich, J. Stat. Phys. 24, 175 (1981); P. Haenggi and "
         "H. Thomas, Stochastic processes: time evolution, symmetries and linear response, Phys. "
@@ -67,6 +75,19 @@ REFERENCES: dict[str, str] = {
     "entropy production": (
         "J. Schnakenberg, Network theory of microscopic and macroscopic behavior of master "
         "equation systems, Rev. Mod. Phys. 48, 571 (1976)"
+    ),
+    "entropy production with velocities": (
+        "R. E. Spinney and I. J. Ford, Entropy production in full phase space for continuous "
+        "stochastic dynamics, Phys. Rev. E 85, 051113 (2012)"
+    ),
+    "SGD with momentum": (
+        "D. Kunin et al., The limiting dynamics of SGD: modified loss, phase space oscillations, "
+        "and anomalous diffusion, arXiv:2107.09133 (2021)"
+    ),
+    "tails of SGD": (
+        "H. Kesten, Random difference equations and renewal theory for products of random "
+        "matrices, Acta Math. 131, 207 (1973); M. Gurbuzbalaban, U. Simsekli and L. Zhu, The "
+        "heavy-tail phenomenon in SGD, ICML 2021, arXiv:2006.04740"
     ),
     "stochastic gradient descent as diffusion": (
         "S. Mandt, M. D. Hoffman and D. M. Blei, Stochastic gradient descent as approximate "

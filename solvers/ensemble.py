@@ -78,7 +78,7 @@ class Walk:
     With momentum, :math:`v' = \beta v - \nabla L + \xi` and :math:`x' = x + \eta v'`, where
     :math:`\eta = (1 - \beta) dt` and the gradient's noise has the covariance
     :math:`2 D / dt = C / B`, that is :math:`D = \eta C / (2 B (1 - \beta))`. Walkers start with
-    v = 0; v at step n is the difference of snapshots n and n - 1 over eta.
+    v = 0; `states` has it after any step.
 
     At a reflecting wall walkers are mirrored, in the plane along D n.
 
@@ -120,6 +120,39 @@ class Walk:
         positions : ndarray, shape (m, dim)
             nan for walkers that an absorbing wall took.
         """
+        for n, herd in self._herds(positions, steps, progress):
+            yield n, herd.positions()
+
+    def states(
+        self, positions: Array, steps: Iterable[int], progress: Progress | None = None
+    ) -> Iterator[tuple[int, Array, Array]]:
+        """Positions and heavy-ball velocities of all walkers after given numbers of steps.
+
+        Parameters as of `snapshots`.
+
+        Yields
+        ------
+        steps : int
+        positions, velocities : ndarray, shape (m, dim)
+            ``v = (x - x_before) / eta`` of the last step, mirrored where a wall was met; nan for
+            walkers that an absorbing wall took.
+
+        Raises
+        ------
+        ValueError
+            For walks without momentum, which have no velocity.
+        """
+        if not self.momentum > 0:
+            msg = "only walks with momentum have velocities"
+            raise ValueError(msg)
+        rate = (1 - self.momentum) * self.step
+        for n, herd in self._herds(positions, steps, progress):
+            yield n, herd.positions(), herd.momenta() / rate
+
+    def _herds(
+        self, positions: Array, steps: Iterable[int], progress: Progress | None
+    ) -> Iterator[tuple[int, Herd]]:
+        """Take all walkers to each number of steps."""
         starts = self._points(positions)
         wanted = [int(n) for n in steps]
         if any(b <= a for a, b in zip([-1, *wanted], wanted, strict=False)):
@@ -129,7 +162,7 @@ class Walk:
         herd = Herd(rules, starts, np.arange(len(starts)), self.seed)
         for n in wanted:
             herd.advance(n, wanted[-1], self._threads, progress)
-            yield n, herd.positions()
+            yield n, herd
 
     def first_hits(
         self,

@@ -96,13 +96,19 @@ class Herd:
 
     def positions(self) -> Array:
         """Where all are; nan for those that have ended."""
-        if self.now == 0:
-            return self.starts.copy()
+        return self.starts.copy() if self.now == 0 else self._rows(k.X)
+
+    def momenta(self) -> Array:
+        """Last step of each with momentum, walls apart; nan for those that have ended."""
+        return np.zeros(self.starts.shape) if self.now == 0 else self._rows(k.P)
+
+    def _rows(self, first: int) -> Array:
+        """Numbers of all walkers in the rows of the axes, from the first on."""
         out: Array = np.full(self.starts.shape, np.nan)
         number = self.blocks.integers[:, k.NUMBER]
         live = number >= 0
         for axis in range(self.starts.shape[1]):
-            out[number[live], axis] = self.blocks.reals[:, k.X + axis][live]
+            out[number[live], axis] = self.blocks.reals[:, first + axis][live]
         return out
 
 

@@ -43,7 +43,7 @@ ROWS = [
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation", "confrontation_row"},
     {"theory"},
-    {"barrier_sweep", "annealing", "occupation", "selection"},
+    {"barrier_sweep", "annealing", "occupation", "selection", "regression"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {

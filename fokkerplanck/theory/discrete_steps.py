@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.theory.three_factors import heavy_ball
+from fokkerplanck.theory.heavy_ball_steps import HeavyBallSteps
 
 __all__ = ["Moments", "after_steps"]
 
@@ -53,18 +53,8 @@ def after_steps(
     CaseError
         As `three_factors.discrete_covariance`.
     """
-    h = np.atleast_2d(np.asarray(H, dtype=np.float64))
-    n = len(h)
-    one, none = np.eye(n), np.zeros((n, n))
-    start = none if covariance is None else np.atleast_2d(np.asarray(covariance, dtype=np.float64))
-    middle = np.zeros(n) if centre is None else np.atleast_1d(np.asarray(centre, dtype=np.float64))
-    rest = heavy_ball(h, C_over_B, learning_rate, momentum)
-    whole = np.block([[rest.position, rest.cross], [rest.cross.T, rest.velocity]])
-    step = np.block(
-        [[one - learning_rate * h, learning_rate * momentum * one], [-h, momentum * one]]
-    )
-    power = np.linalg.matrix_power(step, steps)[:n]
-    offset = np.append(np.atleast_1d(np.asarray(mean, dtype=np.float64)) - middle, np.zeros(n))
-    begun = np.block([[start, none], [none, none]])
-    spread = rest.position + power @ (begun - whole) @ power.T
-    return Moments(middle + power @ offset, np.asarray(0.5 * (spread + spread.T)))
+    ball = HeavyBallSteps(H, C_over_B, learning_rate, momentum)
+    middle = np.zeros(ball.dim) if centre is None else np.atleast_1d(np.asarray(centre))
+    offset = np.atleast_1d(np.asarray(mean, dtype=np.float64)) - middle
+    found = ball.moments([steps], offset, covariance=covariance)
+    return Moments(np.asarray(middle + found.mean[0]), found.covariance[0])

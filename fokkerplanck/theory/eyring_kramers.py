@@ -41,10 +41,13 @@ class EscapeRate:
         Natural logarithm of the rate at which the far side of the barrier is reached for good.
     barrier : float
         Height of the (lowest) barrier in temperatures, ``Delta L / T``.
+    caveat : str
+        Why the law does not hold whatever the barrier; empty where it does.
     """
 
     log_rate: float
     barrier: float
+    caveat: str = ""
 
     @property
     def rate(self) -> float:
@@ -71,13 +74,14 @@ class EscapeRate:
 
     @property
     def valid(self) -> bool:
-        """Whether the barrier is at least 5 temperatures."""
-        return high_enough(self.barrier)
+        """Whether the barrier is at least 5 temperatures, and nothing else is wrong."""
+        return high_enough(self.barrier) and not self.caveat
 
     @property
     def note(self) -> str:
         """Why it is not valid; empty if it is."""
-        return "" if self.valid else f"barrier / T = {self.barrier:.3g} is below {LEAST_BARRIER:g}"
+        low = f"barrier / T = {self.barrier:.3g} is below {LEAST_BARRIER:g}"
+        return "; ".join(filter(None, ("" if high_enough(self.barrier) else low, self.caveat)))
 
 
 def high_enough(barrier: float) -> bool:
@@ -168,7 +172,8 @@ def over_paths(rates: Iterable[EscapeRate]) -> EscapeRate:
     """
     given = list(rates)
     total = float(np.logaddexp.reduce([r.log_rate for r in given]))
-    return EscapeRate(total, min(r.barrier for r in given))
+    caveats = dict.fromkeys(r.caveat for r in given if r.caveat)
+    return EscapeRate(total, min(r.barrier for r in given), "; ".join(caveats))
 
 
 def _exp(x: float) -> float:

@@ -19,6 +19,8 @@ PANEL = 0.75
 NODES = 12
 #: Beyond this many panels per cell the density is a ridge far below the grid's resolution.
 MOST_PANELS = 4096
+#: Entries of the largest matrix that messages show.
+LARGEST_SHOWN = 16
 
 
 def gaussian_density(points: ArrayLike, mean: ArrayLike, covariance: ArrayLike) -> Array:
@@ -44,10 +46,10 @@ def gaussian_density(points: ArrayLike, mean: ArrayLike, covariance: ArrayLike) 
     """
     mean, covariance = _moments(mean, covariance)
     y = np.asarray(points, dtype=np.float64) - mean
-    inverse = np.linalg.inv(covariance)
-    exponent = np.einsum("...i,ij,...j->...", y, inverse, y)
-    norm = np.sqrt(np.linalg.det(2 * np.pi * covariance))
-    return np.asarray(np.exp(-0.5 * exponent) / norm)
+    exponent = np.einsum("...i,...i->...", y, y @ np.linalg.inv(covariance))
+    # the determinant of hundreds of variables may overflow, its logarithm does not
+    log_norm = np.linalg.slogdet(2 * np.pi * covariance)[1]
+    return np.asarray(np.exp(-0.5 * (exponent + log_norm)))
 
 
 def gaussian_cells(grid: Grid, mean: ArrayLike, covariance: ArrayLike) -> Array:
@@ -93,12 +95,17 @@ def _moments(mean: ArrayLike, covariance: ArrayLike) -> tuple[Array, Array]:
     m = np.atleast_1d(np.asarray(mean, dtype=np.float64))
     s = np.atleast_2d(np.asarray(covariance, dtype=np.float64))
     if s.shape != (m.size, m.size) or not np.allclose(s, s.T, rtol=1e-12, atol=0):
-        msg = f"a covariance of {m.size} variables is symmetric of that size, got {s.tolist()}"
+        msg = f"a covariance of {m.size} variables is symmetric of that size, got {_shown(s)}"
         raise CaseError(msg)
     if np.linalg.eigvalsh(s)[0] <= 0:
-        msg = f"the covariance must be positive definite, got {s.tolist()}"
+        msg = f"the covariance must be positive definite, got {_shown(s)}"
         raise CaseError(msg)
     return m, s
+
+
+def _shown(matrix: Array) -> str:
+    """Show a small matrix, or the shape of a large one."""
+    return str(matrix.tolist()) if matrix.size <= LARGEST_SHOWN else f"shape {matrix.shape}"
 
 
 def normal_interval(low: ArrayLike, high: ArrayLike) -> Array:

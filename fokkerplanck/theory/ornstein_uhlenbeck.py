@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import expm, solve_continuous_lyapunov
+from scipy.linalg import solve_continuous_lyapunov
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
-from fokkerplanck.theory.gaussian import gaussian_cells, gaussian_density
+from fokkerplanck.theory.gaussian import LARGEST_SHOWN, gaussian_cells, gaussian_density
+from fokkerplanck.theory.linear_flow import LinearFlow, leap
+from fokkerplanck.theory.normal_law import NormalLaw
 from fokkerplanck.theory.quadrature import panel_rule
+from fokkerplanck.theory.time_reversal import TimeReversal
 
 __all__ = ["OrnsteinUhlenbeck"]
 
@@ -26,7 +29,8 @@ class OrnsteinUhlenbeck:
     """The process ``dx = -A (x - mu) dt + sqrt(2 D) dW``.
 
     Its law stays normal: mean ``m(t) = mu + e^{-At} (m0 - mu)`` and covariance
-    ``S(t) = S + e^{-At} (S0 - S) e^{-A^T t}`` with ``A S + S A^T = 2 D``.
+    ``S(t) = S + e^{-At} (S0 - S) e^{-A^T t}`` with ``A S + S A^T = 2 D``. Methods that take many
+    times decompose A once, so that hundreds of variables take seconds.
 
     Parameters
     ----------
@@ -62,7 +66,8 @@ class OrnsteinUhlenbeck:
             raise CaseError(msg)
         scale = np.abs(d).max()
         if np.abs(d - d.T).max() > 1e-12 * scale or np.linalg.eigvalsh(d)[0] < -1e-12 * scale:
-            msg = f"the diffusion must be symmetric positive semi-definite, got {d.tolist()}"
+            shown = d.tolist() if d.size <= LARGEST_SHOWN else f"shape {d.shape}"
+            msg = f"the diffusion must be symmetric positive semi-definite, got {shown}"
             raise CaseError(msg)
         for name, value in (("rate", a), ("diffusion", d), ("centre", mu)):
             value = value.copy()
@@ -73,6 +78,11 @@ class OrnsteinUhlenbeck:
     def dim(self) -> int:
         """Number of variables."""
         return len(self.centre)
+
+    @cached_property
+    def flow(self) -> LinearFlow:
+        """``e^{-At}``, decomposed."""
+        return LinearFlow(self.rate)
 
     @cached_property
     def stable(self) -> bool:
@@ -101,28 +111,61 @@ class OrnsteinUhlenbeck:
     def entropy_production(self) -> float:
         """Stationary entropy production rate ``tr(Q^T D^-1 Q S^-1)`` in units of k_B.
 
-        Raises `CaseError` for a singular D (inertia): the formula does not apply there.
+        Raises `CaseError` for a singular D (inertia): the formula does not apply there, and
+        `under_reversal` is what to ask.
         """
         if np.linalg.eigvalsh(self.diffusion)[0] <= 1e-14 * np.abs(self.diffusion).max():
-            msg = "the entropy production formula needs an invertible diffusion"
+            msg = "the entropy production formula needs an invertible diffusion; with velocities, "
+            msg += "which change sign when time is reversed, ask under_reversal"
             raise CaseError(msg)
         inner = self.circulation.T @ np.linalg.solve(self.diffusion, self.circulation)
         return float(np.trace(inner @ np.linalg.inv(self.stationary_covariance)))
 
+    def under_reversal(self, parities: ArrayLike) -> TimeReversal:
+        """Split the stationary current into what time reversal keeps and what it turns round.
+
+        Parameters
+        ----------
+        parities : array_like, shape (n,)
+            1 for a variable that stays when time is reversed (a position), -1 for one that
+            changes its sign (a velocity).
+
+        Raises
+        ------
+        CaseError
+            On other parities, or a diffusion that mixes the two kinds.
+        """
+        return TimeReversal(self.rate, self.diffusion, self.stationary_covariance, parities)
+
     def propagator(self, time: float) -> Array:
         """``e^{-A t}``, shape (n, n)."""
-        return np.asarray(expm(-self.rate * time))
+        return leap(self.rate, None, time)[0]
 
     def mean(self, time: float, initial: ArrayLike) -> Array:
         """Mean at `time` of a law that starts with mean `initial`, shape (n,)."""
+        return np.asarray(self.means([time], initial)[0])
+
+    def means(self, times: ArrayLike, initial: ArrayLike) -> Array:
+        """Means at all `times`, shape (times, n)."""
         start = np.atleast_1d(np.asarray(initial, dtype=np.float64))
-        return np.asarray(self.centre + self.propagator(time) @ (start - self.centre))
+        return np.asarray(self.centre + self.flow.applied(_times(times), start - self.centre))
 
     def covariance(self, time: float, initial: ArrayLike | None = None) -> Array:
         """Covariance at `time`, shape (n, n), of a law that starts with `initial` (default 0)."""
+        decay, grown = leap(self.rate, self.diffusion, time)
+        if initial is None:
+            return grown
+        return np.asarray(decay @ np.atleast_2d(initial) @ decay.T + grown)
+
+    def covariances(self, times: ArrayLike, initial: ArrayLike | None = None) -> Array:
+        """Covariances at all `times`, shape (times, n, n), from `initial` (default 0).
+
+        Any A will do, stable or not, and any D. See `LinearFlow`.
+        """
         start = np.zeros_like(self.rate) if initial is None else np.atleast_2d(initial)
-        decay = self.propagator(time)
-        return np.asarray(decay @ start @ decay.T + self._accumulated(time))
+        when = _times(times)
+        found = self.flow.covariances(when, np.asarray(start, dtype=np.float64), self.diffusion)
+        return np.array(list(found)).reshape(len(when), self.dim, self.dim)
 
     def scheduled_covariance(
         self,
@@ -158,8 +201,8 @@ class OrnsteinUhlenbeck:
         for low, high in pairwise(stops):
             panels = int(np.ceil(fastest * (high - low)))
             times, weights = panel_rule(low, high, panels, 16)
-            for s, weight in zip(times.flat, weights.flat, strict=True):
-                e = self.propagator(time - s)
+            decays = self.flow.propagators(time - times.ravel())
+            for s, weight, e in zip(times.flat, weights.flat, decays, strict=True):
                 total += 2.0 * weight * factor(s) * (e @ self.diffusion @ e.T)
         return total
 
@@ -167,10 +210,68 @@ class OrnsteinUhlenbeck:
         """Stationary ``C(t) = <(x(t) - mu) (x(0) - mu)^T> = e^{-At} S``, shape (n, n)."""
         return np.asarray(self.propagator(time) @ self.stationary_covariance)
 
+    def correlations(self, times: ArrayLike) -> Array:
+        """Stationary correlations at all `times`, shape (times, n, n)."""
+        s, when = self.stationary_covariance, _times(times)
+        found = [decay @ s for decay in self.flow.propagators(when)]
+        return np.array(found).reshape(len(when), self.dim, self.dim)
+
     def displacement(self, time: float) -> float:
         """Stationary mean squared displacement ``2 tr[(1 - e^{-At}) S]``."""
-        gone = np.eye(self.dim) - self.propagator(time)
-        return float(2 * np.trace(gone @ self.stationary_covariance))
+        return float(self.displacements([time])[0])
+
+    def displacements(self, times: ArrayLike, coordinates: Sequence[int] | None = None) -> Array:
+        """Stationary mean squared displacements at all `times`, shape (times,).
+
+        Parameters
+        ----------
+        times : array_like
+        coordinates : sequence of int, optional
+            Which are summed over, by default all: with inertia, those that are positions.
+        """
+        s = self.stationary_covariance
+        if coordinates is not None:
+            chosen = np.zeros(self.dim)
+            chosen[list(coordinates)] = 1.0
+            s = s * chosen
+        return 2 * self.flow.traces_gone(_times(times), s)
+
+    @cached_property
+    def stationary_law(self) -> NormalLaw:
+        """The stationary law; raises `CaseError` where there is none."""
+        return NormalLaw(self.centre, self.stationary_covariance)
+
+    def law(self, time: float, mean: ArrayLike, covariance: ArrayLike | None = None) -> NormalLaw:
+        """Law at `time`, of a start with these moments (a point without covariance)."""
+        return NormalLaw(self.mean(time, mean), self.covariance(time, covariance))
+
+    def marginal(self, coordinates: Sequence[int]) -> NormalLaw:
+        """Stationary law of some coordinates, such as one or two that a grid can hold."""
+        return self.stationary_law.marginal(coordinates)
+
+    def conditional(self, given: Mapping[int, float]) -> NormalLaw:
+        """Stationary law of the other coordinates where some have given values: a slice."""
+        return self.stationary_law.conditional(given)
+
+    @cached_property
+    def current_matrix(self) -> Array:
+        """U in ``J = U (x - mu) p``: ``U = -Q S^-1``, shape (n, n)."""
+        return np.asarray(-np.linalg.solve(self.stationary_covariance, self.circulation.T).T)
+
+    def marginal_current(self, coordinates: Sequence[int], points: ArrayLike) -> Array:
+        """Stationary current of some coordinates, all others integrated over.
+
+        It is ``-Q_cc S_cc^-1 (x_c - mu_c) p(x_c)``: that of the block of Q.
+
+        Parameters
+        ----------
+        coordinates : sequence of int, length m
+        points : array_like, shape (..., m)
+        """
+        law, block = self.marginal(coordinates), np.ix_(list(coordinates), list(coordinates))
+        velocity = -np.linalg.solve(law.covariance, self.circulation[block].T).T
+        y = np.asarray(points, dtype=np.float64) - law.mean
+        return np.asarray(y @ velocity.T * law.density(points)[..., None])
 
     def stationary_density(self, points: ArrayLike) -> Array:
         """Stationary normal density at points of shape (..., n)."""
@@ -179,8 +280,7 @@ class OrnsteinUhlenbeck:
     def stationary_current(self, points: ArrayLike) -> Array:
         """Stationary current ``J = -Q grad(Phi) p``, ``Phi = y^T S^-1 y / 2``, shape (..., n)."""
         y = np.asarray(points, dtype=np.float64) - self.centre
-        velocity = -y @ (self.circulation @ np.linalg.inv(self.stationary_covariance)).T
-        return np.asarray(velocity * self.stationary_density(points)[..., None])
+        return np.asarray(y @ self.current_matrix.T * self.stationary_density(points)[..., None])
 
     def density_cells(
         self, grid: Grid, time: float, mean: ArrayLike, covariance: ArrayLike | None = None
@@ -207,15 +307,10 @@ class OrnsteinUhlenbeck:
         """Cell averages of the stationary density, shape (*grid.shape,)."""
         return gaussian_cells(grid, self.centre, self.stationary_covariance)
 
-    def _accumulated(self, time: float) -> Array:
-        """Covariance grown from zero, ``int_0^t 2 e^{-As} D e^{-A^T s} ds``."""
-        if self.stable:
-            decay, s = self.propagator(time), self.stationary_covariance
-            grown = s - decay @ s @ decay.T
-        else:
-            # Van Loan's block exponential needs no stationary law
-            n = self.dim
-            zero = np.zeros((n, n))
-            block = expm(time * np.block([[-self.rate, 2 * self.diffusion], [zero, self.rate.T]]))
-            grown = block[:n, n:] @ block[:n, :n].T
-        return np.asarray(0.5 * (grown + grown.T))
+
+def _times(times: ArrayLike) -> Array:
+    when = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    if when.ndim != 1 or not np.isfinite(when).all() or (when < 0).any():
+        msg = f"times are finite and none is below 0, got {times!r:.80}"
+        raise CaseError(msg)
+    return when
