@@ -21,7 +21,12 @@ def log_mean_exp(theta: Array, gradients: Array) -> Array:
     r"""Return :math:`\Lambda(\theta) = \ln N^{-1} \sum_i e^{-\theta g_i}` for rows of g, (n, N)."""
     z = -theta[:, None] * gradients
     top = z.max(axis=1)
-    return np.asarray(top + np.log(np.exp(z - top[:, None]).mean(axis=1)))
+    out = np.empty(len(z))
+    near = top < 1
+    # next to 0, where it is a small difference, of numbers that are small as well
+    out[near] = np.log1p(np.expm1(z[near]).mean(axis=1))
+    out[~near] = top[~near] + np.log(np.exp(z[~near] - top[~near, None]).mean(axis=1))
+    return out
 
 
 def cramer_root(gradients: ArrayLike) -> Array:
@@ -72,16 +77,15 @@ def _positive(g: Array) -> Array:
         if not below.any():
             break
         theta[below] *= 2
+    # what rounding of the mean leaves of the root
+    close = 64 * ROUNDING * np.sqrt((g**2).mean(axis=1)) / g.mean(axis=1)
     for _ in range(STEPS):
         z = -theta[:, None] * g
         weight = np.exp(z - z.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
         step = log_mean_exp(theta, g) / -(weight * g).sum(axis=1)
         theta -= step
-        if (np.abs(step) <= 64 * ROUNDING * theta).all():
-            return theta
-    scale = ROUNDING * np.sqrt((g**2).mean(axis=1)) / g.mean(axis=1)
-    if (np.abs(step) <= 1e3 * scale * theta).all():
-        return theta
+        if (np.abs(step) <= close * theta).all():
+            return np.asarray(theta)
     msg = "no root of a moment generating function was found: gradients span too many decades"
     raise NumericalError(msg)

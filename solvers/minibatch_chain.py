@@ -1,4 +1,4 @@
-r"""In-plane SGD on a line as the Markov chain that it is: mean first-passage times without sampling.
+r"""In-plane SGD on a line as the Markov chain that it is: passage times without sampling.
 
 :math:`T(x) = 1 + \mathrm E\,T(x - \eta\,B^{-1}\sum_{i \in \text{batch}} g_i(x))` off the target and
 0 on it, and the same for the second moment. T is interpolated between nodes, so that what is
@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 NOISES = ("minibatch", "gaussian")
 #: Nodes in a standard deviation of a step and in a distance of the table's points, to begin with.
 IN_STEP, IN_CELL = 3, 1
+#: Nodes at least in a distance on which chances change by a factor e.
+IN_FACTOR = 1
 #: Points of a distance of the table's points at which the smallest step is looked for.
 FINE = 4
 #: Doublings of the nodes; numbers in a band.
@@ -37,6 +39,8 @@ DOUBLINGS, LARGEST = 4, 60_000_000
 TOLERANCE = 1e-3
 #: Missing probability that counts as rounding and quadrature.
 WHOLE = 1e-8
+#: Distance from a node, in their spacing, at which a place is taken for it.
+ON = 1e-10
 #: Sizes of T, in logarithms, up to which floats are good.
 HUGE = 1e290
 
@@ -117,7 +121,7 @@ class MinibatchChain:
         weights: ArrayLike | None = None,
         tolerance: float = TOLERANCE,
     ) -> ChainTime:
-        """Steps until the target is reached, with nodes doubled until it is known well enough.
+        """Count steps until the target is reached, with nodes doubled until that is known well.
 
         Parameters
         ----------
@@ -150,15 +154,20 @@ class MinibatchChain:
         raise NumericalError(msg)
 
     def fewest(self, starts: Array) -> int:
-        """Number of intervals to begin with."""
+        """Return the number of intervals to begin with."""
         line = self._line(starts)
         x = np.linspace(line.lower, line.edge, FINE * len(self.table.axes[0]))
-        deviation = self._gradients(line.sign * x).std(axis=1)
-        step = self.learning_rate / np.sqrt(self.batch_size) * float(deviation.min())
+        g = self._gradients(line.sign * x)
+        eta, batch, variance = self.learning_rate, self.batch_size, g.var(axis=1)
+        step = eta * float(np.sqrt(variance.min() / batch))
         h = min(step / IN_STEP, self.table.spacing[0] / IN_CELL)
         if not h > 0:
             msg = "where all samples have the same gradient there is no noise, and no chain"
             raise NumericalError(msg)
+        # chances fall uphill by a factor e within the inverse of 2 g B / eta C
+        h = min(
+            h, 1.0 / (IN_FACTOR * float(np.abs(2 * g.mean(axis=1) / variance).max()) * batch / eta)
+        )
         return max(8, int(np.ceil((line.edge - line.lower) / h)))
 
     def moments(
@@ -178,6 +187,25 @@ class MinibatchChain:
         # of an exponential law, the square of the mean; as a difference of the scaled moments
         return mean, (square / mean - mean) * mean
 
+    def leap_share(self, starts: ArrayLike, place: float, intervals: int | None = None) -> float:
+        """Probability that the step which reaches the target comes from before a place.
+
+        Parameters
+        ----------
+        starts : array_like, shape (m,)
+        place : float
+        intervals : int, optional
+            Between nodes; four times the fewest if left out.
+        """
+        x = np.atleast_1d(np.asarray(starts, dtype=np.float64))
+        line = self._line(x)
+        nodes = np.linspace(line.lower, line.edge, (intervals or 4 * self.fewest(x)) + 1)
+        band, left, absorbed = self._band(line, nodes)
+        behind = np.where(nodes < line.sign * place, absorbed, 0.0)
+        share = BandChain(band, left, absorbed).solve(behind)
+        at, weight = _stencils((line.sign * x - line.lower) / line.spacing(nodes), nodes, 4)
+        return float((share[at] * weight).sum(axis=1).mean())
+
     def _solved(self, line: _Line, nodes: Array) -> tuple[Array, Array]:
         band, left, absorbed = self._band(line, nodes)
         chain = BandChain(band, left, absorbed)
@@ -196,6 +224,10 @@ class MinibatchChain:
             raise NumericalError(msg)
         live = y < line.edge
         t = (y[live] - line.lower) / line.spacing(nodes)
+        # on a node but for rounding: weights of rounding, negative ones too, would be grown by a
+        # walk that goes from node to node
+        whole = np.rint(t)
+        t = np.where(np.abs(t - whole) < ON, whole, t)
         start = _first_node(t, nodes, self.points)
         off = start - row[live]
         left, right = max(0, -int(off.min())), max(0, int(off.max())) + self.points - 1
@@ -203,9 +235,11 @@ class MinibatchChain:
             msg = f"{len(nodes)} nodes that jumps of up to {left + right} of them join need more "
             raise NumericalError(msg + "memory than a chain is given: take a larger learning rate")
         band = np.zeros((len(nodes), left + right + 1))
-        _fill_kernel(band, left, row[live], start, t - start, atoms.probabilities[live], self.points)
+        _fill_kernel(
+            band, left, row[live], start, t - start, atoms.probabilities[live], self.points
+        )
         absorbed = np.bincount(row[~live], atoms.probabilities[~live], len(nodes))
-        return band, left, absorbed
+        return band, left, np.asarray(absorbed, dtype=np.float64)
 
     def _atoms(self, line: _Line, nodes: Array) -> Atoms:
         x = line.sign * nodes
@@ -258,7 +292,9 @@ class _Line:
 
     def folded(self, y: Array) -> Array:
         """Mirror places beyond the table at its ends; images that are beyond it again go there."""
-        y = np.where(y > self.upper, 2 * self.upper - y, np.where(y < self.lower, 2 * self.lower - y, y))
+        y = np.where(
+            y > self.upper, 2 * self.upper - y, np.where(y < self.lower, 2 * self.lower - y, y)
+        )
         return np.clip(y, self.lower, self.upper)
 
 

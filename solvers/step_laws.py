@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.solvers.cramer import cramer_root
 from fokkerplanck.solvers.errors import NumericalError
 
 __all__ = ["Atoms", "batch_atoms", "cubic_weights", "normal_atoms", "sample_atoms"]
@@ -20,15 +19,13 @@ __all__ = ["Atoms", "batch_atoms", "cubic_weights", "normal_atoms", "sample_atom
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 #: Standard deviations that normal laws reach; Gauss-Legendre points between two nodes.
-REACH, POINTS = 20.0, 6
+REACH, POINTS = 30.0, 6
 #: Standard deviation of a normal step, in distances of nodes, that the points resolve.
 RESOLVED = 0.5
 #: Points of the lattice of a sum in a distance of nodes at least, and in its standard deviation.
 PARTS = 4
-#: Probability, of the largest of the tilted law, below which Fourier transforms know nothing.
-FLOOR = 1e-14
-#: Points of a lattice that is still transformed.
-LARGEST = 2**22
+#: Probability, of the largest, below which the ends of a law are cut off.
+FAINT = 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +68,7 @@ class Atoms:
 
 
 def sample_atoms(x: Array, gradients: Array, eta: float) -> Atoms:
-    """Steps ``x - eta g_i(x)`` of probability 1/N.
+    """Give steps ``x - eta g_i(x)`` of probability 1/N.
 
     Parameters
     ----------
@@ -85,10 +82,8 @@ def sample_atoms(x: Array, gradients: Array, eta: float) -> Atoms:
     return Atoms(places, np.full(places.size, 1.0 / samples), first)
 
 
-def normal_atoms(
-    x: Array, mean: Array, deviation: Array, lattice: tuple[float, float]
-) -> Atoms:
-    """Steps to a normal law, in Gauss-Legendre points between the places of a lattice.
+def normal_atoms(x: Array, mean: Array, deviation: Array, lattice: tuple[float, float]) -> Atoms:
+    """Give steps of a normal law, in Gauss-Legendre points between the places of a lattice.
 
     Parameters
     ----------
@@ -121,7 +116,7 @@ def normal_atoms(
 def batch_atoms(
     x: Array, gradients: Array, eta: float, batch: int, lattice: tuple[float, float]
 ) -> Atoms:
-    """Steps ``x - (eta / B) sum of B gradients``, each of them drawn from all.
+    """Give steps ``x - (eta / B) sum of B gradients``, each drawn from all.
 
     Parameters
     ----------
@@ -134,35 +129,23 @@ def batch_atoms(
         A place of the lattice of nodes, and its spacing h; atoms are at its places and between
         them, and half a distance off, so that no edge that is a node cuts an atom.
 
-    Raises
-    ------
-    NumericalError
-        If the lattice would be too large.
-
     Notes
     -----
-    The B-fold convolution is a power of the Fourier transform. That knows probabilities down to
-    rounding of the largest one, so the law is tilted beforehand, by half of what takes the mean
-    of the walk to the way up: typical steps and those of a climb then are equally near.
+    Convolutions are summed directly. A Fourier transform would know probabilities only down to
+    rounding of the largest one; steps of a climb, and of leaps, are rarer than that.
     """
     h = lattice[1]
     deviation = eta * gradients.std(axis=1).min() / np.sqrt(batch)
     step = h / max(PARTS, int(np.ceil(PARTS * h / max(deviation, h / 64))))
-    tilt = cramer_root(gradients) * batch / (2 * eta)
     parts = []
     for n, centre in enumerate(x):
         moves = -(eta / batch) * gradients[n]
         # B shifts bring the sum from the node to half a distance beyond a place of the lattice
         shift = (lattice[0] + step / 2 - centre) % step / batch
         index, single = _spread((moves - shift) / step)
-        low, size = index * batch, batch * (len(single) - 1) + 1
-        if size > LARGEST:
-            msg = f"the sum of {batch} gradients would need {size} points of a lattice {step:.2g} "
-            raise NumericalError(msg + "apart: take fewer nodes or smaller batches")
-        law = _power(single, batch, tilt[n] * step if np.isfinite(tilt[n]) else 0.0, size)
-        keep = np.flatnonzero(law)
-        z = centre + step * (low + keep) + batch * shift
-        parts.append((z, law[keep]))
+        low, law = _power(single, batch)
+        z = centre + step * (index * batch + low + np.arange(len(law))) + batch * shift
+        parts.append((z, law))
     return Atoms.joined(parts)
 
 
@@ -186,22 +169,25 @@ def _spread(places: Array) -> tuple[int, Array]:
     low = int(cell.min()) - 1
     weight = cubic_weights(places - cell) / len(places)
     at = cell[:, None] + np.arange(-1, 3) - low
-    return low, np.bincount(at.ravel(), weight.ravel())
+    return low, np.asarray(np.bincount(at.ravel(), weight.ravel()), dtype=np.float64)
 
 
-def _power(single: Array, batch: int, tilt: float, size: int) -> Array:
-    """Probabilities of the sum of `batch` draws, by Fourier transform of the tilted law."""
-    from scipy.fft import irfft, next_fast_len, rfft
+def _power(single: Array, batch: int) -> tuple[int, Array]:
+    """Law of the sum of `batch` draws: its first place and its probabilities, by doubling."""
+    low, law = 0, np.ones(1)
+    shift, double = 0, single
+    while True:
+        if batch % 2:
+            low, law = _sum((low, law), (shift, double))
+        batch //= 2
+        if not batch:
+            return low, law
+        shift, double = _sum((shift, double), (shift, double))
 
-    place = np.arange(len(single))
-    middle = int((place * single).sum())
-    tilted = single * np.exp(tilt * (place - middle))
-    total = tilted.sum()
-    length = next_fast_len(size, real=True)
-    law = irfft(rfft(tilted / total, length) ** batch, length)[:size]
-    law[np.abs(law) < FLOOR * law.max()] = 0.0
-    out = np.zeros(size)
-    keep = np.flatnonzero(law)
-    back = batch * np.log(total) - tilt * (keep - batch * middle)
-    out[keep] = law[keep] * np.exp(back)
-    return out
+
+def _sum(one: tuple[int, Array], other: tuple[int, Array]) -> tuple[int, Array]:
+    """Law of the sum of two draws, without the ends that hold next to nothing."""
+    law = np.convolve(one[1], other[1])
+    keep = np.flatnonzero(np.abs(law) > FAINT * law.max())
+    first = int(keep[0])
+    return one[0] + other[0] + first, law[first : keep[-1] + 1]
