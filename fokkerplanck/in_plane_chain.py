@@ -41,8 +41,8 @@ class ExactTime:
         Relative, of the mean.
     z : float or None
         Measured mean less this one, in standard errors of the difference; None if nobody measured.
-    small_noise_steps : float or None
-        What the law of small noise says, `ChainEscape.log_steps`.
+    small_noise : float or None
+        Natural logarithm of the steps that the law of small noise says, `ChainEscape.log_steps`.
     """
 
     noise: str
@@ -50,7 +50,7 @@ class ExactTime:
     deviation_steps: float
     error: float
     z: float | None
-    small_noise_steps: float | None
+    small_noise: float | None
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,7 @@ class InPlaneChain:
         table: GradientTable | None = None,
         measured: Measured | None = None,
         law: ChainEscape | None = None,
+        tolerance: float = 2e-3,
     ) -> ExactTime:
         """Mean number of steps until the target is reached, without sampling.
 
@@ -154,6 +155,8 @@ class InPlaneChain:
             By walkers, to compare with.
         law : ChainEscape, optional
             Of small noise, to compare with.
+        tolerance : float
+            Relative error that is allowed.
 
         Raises
         ------
@@ -169,14 +172,14 @@ class InPlaneChain:
             chain = MinibatchChain(
                 table or self.plane.table, learning_rate, batch_size, self.edge, noise, within
             )
-            found = chain.time(x, weight)
+            found = chain.time(x, weight, tolerance)
         except ValueError as error:
             raise CaseError(str(error)) from None
         z = None
         if measured is not None:
             spread = np.hypot(measured.standard_error, found.error * found.mean)
             z = z_score(measured.mean_steps - found.mean, float(spread)).statistic
-        steps = None if law is None else float(np.exp(law.log_steps(learning_rate, batch_size)))
+        steps = None if law is None else law.log_steps(learning_rate, batch_size)
         deviation = float(np.sqrt(max(found.variance, 0.0)))
         return ExactTime(noise, found.mean, deviation, found.error, z, steps)
 

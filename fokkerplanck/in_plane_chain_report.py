@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 from rich.table import Table
 
 from fokkerplanck.confrontation import Confrontation
@@ -41,5 +43,5 @@ def _time(found: ExactTime | None) -> tuple[str, str, str, str]:
         number(found.mean_steps, 5),
         short(found.error),
         z,
-        number(found.small_noise_steps, 3),
+        "-" if found.small_noise is None else f"1e{found.small_noise / log(10):.2f}",
     )

@@ -164,10 +164,10 @@ class MinibatchChain:
         if not h > 0:
             msg = "where all samples have the same gradient there is no noise, and no chain"
             raise NumericalError(msg)
-        # chances fall uphill by a factor e within the inverse of 2 g B / eta C
-        h = min(
-            h, 1.0 / (IN_FACTOR * float(np.abs(2 * g.mean(axis=1) / variance).max()) * batch / eta)
-        )
+        # chances fall uphill by a factor e within eta C / 2 g B, which matters on the way only
+        way = x >= (line.sign * starts).min()
+        steep = float(np.abs(2 * g.mean(axis=1) / variance)[way].max(initial=0.0)) * batch / eta
+        h = min(h, 1.0 / (IN_FACTOR * steep) if steep > 0 else h)
         return max(8, int(np.ceil((line.edge - line.lower) / h)))
 
     def moments(

@@ -18,8 +18,9 @@ __all__ = ["Atoms", "batch_atoms", "cubic_weights", "normal_atoms", "sample_atom
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-#: Standard deviations that normal laws reach; Gauss-Legendre points between two nodes.
-REACH, POINTS = 30.0, 6
+#: Standard deviations that normal laws reach, beyond the mean of a climb; Gauss-Legendre points
+#: between two nodes.
+REACH, POINTS = 9.0, 4
 #: Standard deviation of a normal step, in distances of nodes, that the points resolve.
 RESOLVED = 0.5
 #: Points of the lattice of a sum in a distance of nodes at least, and in its standard deviation.
@@ -104,8 +105,10 @@ def normal_atoms(x: Array, mean: Array, deviation: Array, lattice: tuple[float, 
     t, weight = np.polynomial.legendre.leggauss(POINTS)
     t, weight = (1 + t) / 2, weight / 2
     parts = []
-    for centre, sigma in zip(x + mean, deviation, strict=True):
-        low, high = (np.floor((centre + side * REACH * sigma - origin) / h) for side in (-1, 1))
+    for at, move, sigma in zip(x, mean, deviation, strict=True):
+        # a climb has the steps of a normal law about minus the mean: nothing beyond it counts
+        centre, reach = at + move, REACH * sigma + 2 * abs(move)
+        low, high = (np.floor((centre + side * reach - origin) / h) for side in (-1, 1))
         z = origin + h * (np.arange(low, high + 1)[:, None] + t).ravel()
         away = (z - centre) / sigma
         density = np.exp(-(away**2) / 2) / (sigma * np.sqrt(2 * np.pi))

@@ -156,15 +156,15 @@ def test_small_steps_are_the_diffusion(synthetic):
     problem = synthetic.problem(0.1, 1.0)
     deviation = table.moments([[edge]])[1][0, 0, 0] ** 0.5
     plain, moved = [], []
-    for part in (4, 16, 64):
+    for part in (4, 16):
         eta, batch = 0.1 / part, 1 / part
         found = MinibatchChain(table, eta, batch, edge, "gaussian").time([-1.0]).mean * eta
         away = edge + 0.582597 * eta * deviation / batch**0.5
         plain.append(found / mean_first_passage(problem, -1.0, edge).mean - 1)
         moved.append(found / mean_first_passage(problem, -1.0, away).mean - 1)
-    assert np.diff(np.log2(np.abs(plain))) == pytest.approx([-1.0, -1.0], abs=0.15)
+    assert np.diff(np.log2(np.abs(plain))) == pytest.approx([-1.0], abs=0.15)
     assert abs(moved[0]) < 0.2 * abs(plain[0])
-    assert abs(moved[2]) < 0.02 * abs(plain[0])
+    assert abs(moved[1]) < 0.3 * abs(moved[0])
 
 
 def test_steps_over_the_edge_are_mirrored_as_walkers_are(tmp_path):
@@ -196,10 +196,10 @@ def test_band_elimination_is_that_of_the_full_matrix():
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-def test_what_is_not_vouched_for(line):
+def test_what_is_not_vouched_for(line, synthetic):
     with pytest.raises(NumericalError, match="still changes"):
-        MinibatchChain(line.table, 4.0, 1, 9.192).time([-0.134], tolerance=1e-9)
-    with pytest.raises(NumericalError, match="floats"):
+        MinibatchChain(synthetic.table, 0.3, 1, 1.0).time([-1.0], tolerance=1e-12)
+    with pytest.raises(NumericalError, match="1e308"):
         MinibatchChain(constant(9, 1, 500.0), 1.0, 1, 399.5).moments(np.array([4.0]), 799)
     same = GradientTable(line.table.axes, np.repeat(line.table.coefficients[:1], 3, axis=0))
     with pytest.raises(NumericalError, match="no noise"):

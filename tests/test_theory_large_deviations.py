@@ -36,17 +36,17 @@ def test_two_points_have_the_root_of_the_gambler():
 
 
 def test_a_normal_law_has_the_root_of_the_diffusion():
-    z = normal_samples(200_001)
+    z = normal_samples(40_001)
     for mean, deviation in ((0.1, 0.4), (-0.3, 1.0)):
         found = cramer_root(mean + deviation * z)[0]
-        assert found == pytest.approx(2 * mean / deviation**2, rel=2e-3)
+        assert found == pytest.approx(2 * mean / deviation**2, rel=4e-3)
 
 
 def test_exponential_tails():
     # downhill by d, uphill by exponential jumps of rate 1: e^(-theta d) / (1 - theta) = 1
     from scipy.optimize import brentq
 
-    d, n = 1.2, 400_000
+    d, n = 1.2, 100_000
     jumps = -np.log1p(-(np.arange(n) + 0.5) / n)
     exact = brentq(lambda t: -t * d - np.log1p(-t), 1e-3, 1 - 1e-12)
     assert cramer_root(d - jumps)[0] == pytest.approx(exact, rel=2e-3)
@@ -121,11 +121,10 @@ def test_the_chain_tends_to_its_law_at_small_noise(tmp_path):
         law = chain.small_noise(noise)
         off = [
             np.log(chain.time(eta, 1, noise).mean_steps) - law.log_steps(eta, 1)
-            for eta in (0.04, 0.02, 0.01)
+            for eta in (0.04, 0.02)
         ]
-        assert abs(off[2]) < 0.03
-        assert np.log2(off[0] / off[1]) == pytest.approx(1.0, abs=0.35)
-        assert np.log2(off[1] / off[2]) == pytest.approx(1.0, abs=0.35)
+        assert abs(off[1]) < 0.01
+        assert np.log2(off[0] / off[1]) == pytest.approx(1.0, abs=0.25)
 
 
 def test_batches_share_the_exponent_not_the_prefactor(tmp_path):
@@ -133,7 +132,7 @@ def test_batches_share_the_exponent_not_the_prefactor(tmp_path):
     chain = InPlaneChain(plane, -1.0, 1.0)
     law = chain.small_noise()
     off = []
-    for ratio in (0.02, 0.01):
+    for ratio in (0.04, 0.02):
         one, two = (chain.time(ratio * b, b).mean_steps * b for b in (1, 2))
         off.append(np.log(two / one))
     # ln tau is law + O(eta / B)
@@ -146,8 +145,8 @@ def test_slopes_of_a_real_network():
     real, normal = (chain.small_noise(noise) for noise in ("minibatch", "gaussian"))
     assert (real.exponent, normal.exponent) == pytest.approx((20.501, 14.289), abs=2e-3)
     assert (real.minimum, real.top) == pytest.approx((-0.134, 4.503), abs=2e-3)
-    found = chain.time(0.3, 1, "gaussian").mean_steps
-    assert np.log(found) == pytest.approx(normal.log_steps(0.3, 1), abs=0.012)
+    found = chain.time(0.5, 1, "gaussian").mean_steps
+    assert np.log(found) == pytest.approx(normal.log_steps(0.5, 1), abs=0.012)
     # at larger rates it leaps, from behind the minimum; only where it cannot, it is slower
     shares = [chain.leaps(rate, 1, (real.minimum, real.top)) for rate in (2.0, 1.0)]
     assert shares[0] > 0.7
