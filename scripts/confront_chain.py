@@ -127,14 +127,14 @@ def _growth(curves: Curves, found: Confrontation, ax: Axes) -> None:
             lw=0.8,
             label=f"small noise, $\\Phi={law.exponent:.1f}$",
         )
-    ax.plot(x, np.array(curves.ito) / digits, color="0.5", ls=":", label="Itô equation")
+    ax.plot(x, np.array(curves.ito) / digits, color="k", ls=":", label="Itô equation")
     for mark, face, which in (("ko", "k", "sgd"), ("ks", "none", "gaussian")):
         rows = [getattr(row, which) for row in found.rows]
         where = [1 / row.learning_rate for row in rows]
         mean = np.array([row.mean_steps for row in rows])
         error = np.array([1.96 * row.standard_error for row in rows])
         spread = error / mean / digits
-        label = "walkers" if which == "sgd" else None
+        label = "walkers" if which == "sgd" else "walkers, Gaussian noise"
         ax.errorbar(
             where, np.log10(mean), spread, fmt=mark, mfc=face, lw=0.8, ms=POINT["ms"], label=label
         )

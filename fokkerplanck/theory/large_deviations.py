@@ -128,7 +128,7 @@ def chain_escape(
     x = borders[:-1, None] + width[:, None] * (1 + t) / 2
     jet = law.tilted((sign * x).ravel())
     # where no sample points uphill is a wall: behind the start it does no harm
-    walls = ~np.isfinite(jet.theta.reshape(x.shape)).all(axis=1)
+    walls = np.asarray(~np.isfinite(jet.theta.reshape(x.shape)).all(axis=1))
     theta = np.where(np.isfinite(jet.theta), jet.theta, 0.0)
 
     def integrals(values: Array) -> Array:
