@@ -140,7 +140,8 @@ def _growth(curves: Curves, found: Confrontation, ax: Axes) -> None:
         )
     ax.set_xlabel("1 / learning rate")
     ax.set_ylabel("mean escape time, log$_{10}$ of steps")
-    ax.set_ylim(bottom=0)
+    # room above for the legend
+    ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
     ax.legend(loc="upper left")
 
 
