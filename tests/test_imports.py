@@ -43,8 +43,7 @@ ROWS = [
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation_row"},
     {"theory"},
-    {"barrier_sweep", "annealing", "occupation", "selection"}
-    | {"in_plane_chain", "confrontation"},
+    {"barrier_sweep", "annealing", "occupation", "selection"} | {"in_plane_chain", "confrontation"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {
