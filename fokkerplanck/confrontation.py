@@ -16,6 +16,7 @@ from fokkerplanck.survival import Survival, first_passage_distribution
 
 if TYPE_CHECKING:
     from fokkerplanck.in_plane import InPlane, Place, TableError
+    from fokkerplanck.in_plane_chain import ExactChain
     from fokkerplanck.in_plane_passage import InPlanePassage
 
 __all__ = ["Confrontation", "confrontation"]
@@ -210,8 +211,22 @@ def _row(
             law=_tested(real, law),
             gaussian_law=_tested(twin, law),
             notes=tuple(notes),
+            chain=_chain(escape, rate, batch, sgd, gaussian),
         ),
         real,
+    )
+
+
+def _chain(
+    escape: _Escape, rate: float, batch: int, sgd: Measured, gaussian: Measured
+) -> ExactChain | None:
+    """Find exact times beside the measured ones, on a line."""
+    from fokkerplanck.in_plane_chain import InPlaneChain
+
+    if escape.plane.dim != 1:
+        return None
+    return InPlaneChain(escape.plane, escape.start, escape.target).beside(
+        rate, batch, sgd, gaussian
     )
 
 

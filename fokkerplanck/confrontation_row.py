@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fokkerplanck.in_plane_passage import InPlanePassage
 from fokkerplanck.sampling import normal_quantile, z_score
+
+if TYPE_CHECKING:
+    from fokkerplanck.in_plane_chain import ExactChain
 
 __all__ = ["Law", "Measured", "Prediction", "Ratio", "Row"]
 
@@ -170,6 +173,8 @@ class Row:
     law, gaussian_law : Law
         Of the times of `sgd` and `gaussian`, against the Ito equation.
     notes : tuple of str
+    chain : ExactChain or None
+        Exact times of the chain, on a line; None in the plane.
     """
 
     learning_rate: float
@@ -184,6 +189,7 @@ class Row:
     law: Law
     gaussian_law: Law
     notes: tuple[str, ...]
+    chain: ExactChain | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the row as numbers and words for JSON."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fokkerplanck.solvers.ensemble import Walk
     from fokkerplanck.solvers.hit_targets import PlaneTarget
 
-__all__ = ["ARRIVED", "LOST", "WALKING", "first_hits"]
+__all__ = ["ARRIVED", "LOST", "WALKING", "ends_on_line", "first_hits"]
 
 Array = NDArray[np.float64]
 Fates = NDArray[np.int64]
@@ -79,7 +79,7 @@ def first_hits(
     if axis.periodic:
         ring = LineTarget(_on_ring(end, axis, bridge=bridge))
         return _read(walk.first_hits(starts, ring, most_steps, bridge, progress), walls=False)
-    low, high = _ends(end, grid)
+    low, high = ends_on_line(end, grid)
     times, fates = np.zeros(len(starts)), np.full(len(starts), ARRIVED, np.int64)
     sides = (starts[:, 0] < low, (low, np.inf)), (starts[:, 0] > high, (-np.inf, high))
     for here, interval in sides:
@@ -104,7 +104,7 @@ def _within(interval: tuple[float, float], axis: Axis) -> float:
     return axis.max if interval[1] == np.inf else axis.min
 
 
-def _ends(end: PointSet, grid: Grid) -> tuple[float, float]:
+def ends_on_line(end: PointSet, grid: Grid) -> tuple[float, float]:
     """Find the ends of an interval on a line; infinite where it reaches a wall."""
     if isinstance(end, Ball):
         low, high = end.centre[0] - end.radius, end.centre[0] + end.radius
@@ -125,7 +125,7 @@ def _ends(end: PointSet, grid: Grid) -> tuple[float, float]:
 
 def _on_ring(end: PointSet, axis: Axis, *, bridge: bool) -> Array:
     """Intervals that a set is between the ends of a periodic axis, shape (1 or 2, 2)."""
-    low, high = _ends(end, Grid((axis,)))
+    low, high = ends_on_line(end, Grid((axis,)))
     length = axis.max - axis.min
     if high - low == 0.0 and not bridge:
         msg = f"steps of descent on a ring leap over the {end.text}: give it a radius"

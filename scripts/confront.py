@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from confront_chain import chain_curves, draw_chain, without_table
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from reproduce_axes import POINT, log_axis
@@ -23,6 +24,7 @@ from rich.console import Console
 from fokkerplanck.confrontation import Confrontation, confrontation
 from fokkerplanck.confrontation_report import confrontation_table, reasons_table
 from fokkerplanck.in_plane import InPlane
+from fokkerplanck.in_plane_chain_report import chain_table
 from fokkerplanck.plot.style import WELLS, letter, styled
 from fokkerplanck.sets import Ball
 
@@ -40,6 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--walkers", type=int, default=1000)
     parser.add_argument("-o", "--output", type=Path, default=Path("confrontation"))
+    parser.add_argument(
+        "--down-to", type=float, help="on a line: exact chains down to this rate (chain.png)"
+    )
     given = parser.parse_args(arguments)
     plane = InPlane.load(given.plane)
     settings = [(float(rate), given.batch) for rate in given.rates.split(",")]
@@ -49,6 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(width=170)
     console.print(confrontation_table(found))
     console.print(reasons_table(found))
+    if plane.dim == 1:
+        console.print(chain_table(found))
     given.output.mkdir(parents=True, exist_ok=True)
     text = json.dumps(found.to_dict(), indent=1)
     (given.output / "confrontation.json").write_text(text, encoding="utf-8")
@@ -56,6 +63,14 @@ def main(arguments: list[str] | None = None) -> None:
         figure = draw(plane, found)
         for suffix in ("png", "pdf"):
             figure.savefig(given.output / f"confrontation.{suffix}", dpi=200)
+    if plane.dim == 1 and given.down_to is not None:
+        rates = [rate for rate, _ in settings]
+        curves = chain_curves(plane, (start, target), (max(rates), given.down_to), given.batch)
+        without = without_table(plane, (start, target), sorted(rates), given.batch)
+        text = json.dumps({"curves": curves.to_dict(), "without": without}, indent=1)
+        (given.output / "chain.json").write_text(text, encoding="utf-8")
+        with styled():
+            draw_chain(curves, found).savefig(given.output / "chain.png", dpi=200)
 
 
 def draw(plane: InPlane, found: Confrontation) -> Figure:

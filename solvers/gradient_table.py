@@ -152,6 +152,15 @@ class GradientTable:
             covariance[i] = np.einsum("s...i,s...j->...ij", away, away) / self.samples
         return axes, mean, covariance
 
+    def without(self, samples: Sequence[int] | NDArray[np.int64]) -> GradientTable:
+        """Give the table of the other samples, moved so that the mean gradient is what it was."""
+        kept = np.delete(self.coefficients, np.asarray(samples, dtype=np.int64), axis=0)
+        if not len(kept):
+            msg = f"all {self.samples} samples are left out"
+            raise ValueError(msg)
+        off = self.coefficients.mean(axis=0, dtype=np.float64) - kept.mean(axis=0, dtype=np.float64)
+        return GradientTable(self.axes, (kept + off).astype(np.float32))
+
     def left_out(self) -> tuple[float, float, float] | None:
         """Estimate the error of interpolation by leaving every second point out.
 

@@ -15,6 +15,7 @@ from fokkerplanck.confrontation_report import confrontation_table, reasons_table
 from fokkerplanck.confrontation_row import Ratio
 from fokkerplanck.errors import CaseError
 from fokkerplanck.in_plane import InPlane
+from fokkerplanck.in_plane_chain_report import chain_table
 from tests.tables import double_well, plane_well
 
 BEYOND = sets.HalfPlane([1.0], 1.0)
@@ -69,6 +70,23 @@ def test_tables_and_json(found):
     assert data["samples"] == 40
     assert data["rows"][0]["fokker_planck"]["ito"]["mean_steps"] > 0
     assert data["rows"][1]["sgd"]["draw"] == "replacement"
+    exact = printed(chain_table(found))
+    for word in ("SGD, exact chain", "small noise", "leaps"):
+        assert word in exact
+    assert data["rows"][0]["chain"]["gaussian"]["mean_steps"] > 0
+
+
+def test_exact_chains_beside_walkers(found):
+    for row in found.rows:
+        assert not row.chain.notes
+        for time in (row.chain.sgd, row.chain.gaussian):
+            assert abs(time.z) < 3.5
+            assert time.error < 2e-3
+        # the exponent of the diffusion: the integral of 2 L' / C
+        x, w = np.polynomial.legendre.leggauss(40)
+        x = (x - 1) / 2
+        climb = (w * (x**3 - x) / (8 * (1 + 0.3 * x)) ** 2).sum()
+        assert row.chain.gaussian_exponent == pytest.approx(climb, rel=1e-4)
 
 
 def test_ratios_have_intervals_of_their_level():

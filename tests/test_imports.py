@@ -41,9 +41,10 @@ ROWS = [
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
     | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
-    | {"confrontation", "confrontation_row"},
+    | {"confrontation_row"},
     {"theory"},
-    {"barrier_sweep", "annealing", "occupation", "selection", "regression"},
+    {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
+    | {"in_plane_chain", "confrontation"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {
@@ -65,6 +66,7 @@ ROWS = [
         "ensemble_run",
         "sampled_record",
         "confrontation_report",
+        "in_plane_chain_report",
         "escape",
         "escape_record",
         "escape_report",
