@@ -1,0 +1,230 @@
+"""Where in-plane SGD is after a long time, beside the stationary Fokker-Planck equation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.confrontation_density import Occupied, StationaryLaw
+from fokkerplanck.confrontation_plain import UNWRITTEN
+from fokkerplanck.errors import CaseError, NumericalError
+from fokkerplanck.in_plane import MOST_WORK, PER_SECOND
+from fokkerplanck.in_plane_sample import InPlaneSample
+from fokkerplanck.relaxation import spectrum
+from fokkerplanck.sampling import check_confidence
+from fokkerplanck.sets import Basin
+
+if TYPE_CHECKING:
+    from fokkerplanck.grid import Grid
+    from fokkerplanck.in_plane import InPlane
+
+__all__ = ["READINGS", "Occupation", "occupation"]
+
+Array = NDArray[np.float64]
+READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
+WALKERS = 1000
+#: Slowest relaxation times of the equation that walkers are let go, and then looked at.
+BURN_IN, WINDOW = 5.0, 5.0
+#: Moments at which they are looked at, and cells along an axis of the histogram, by dimension.
+MOMENTS, CELLS = 200, {1: 64, 2: 32}
+#: Cells along an axis on which the relaxation time is found.
+RELAXATION_CELLS = {1: 512, 2: 64}
+
+
+@dataclass(frozen=True, eq=False)
+class Occupation:
+    """Stationary densities of real and Gaussian descent beside those of three readings.
+
+    Parameters
+    ----------
+    wells : tuple, shape (wells, dim)
+        Minima of the loss, in whose basins walkers are counted.
+    walkers : int
+        Of each kind; they start at the minima, as many at each.
+    relaxation : float
+        Slowest relaxation time of the Ito equation, in steps.
+    burn_in, window, moments : int
+        Steps before walkers are first looked at, steps during which, and how often.
+    sgd, gaussian : Occupied
+    fokker_planck : mapping of str to StationaryLaw
+        By reading.
+    grid : Grid
+        Of the histograms.
+    notes : tuple of str
+        Says so where walkers have not forgotten in which well they started.
+    """
+
+    wells: tuple[tuple[float, ...], ...]
+    walkers: int
+    relaxation: float
+    burn_in: int
+    window: int
+    moments: int
+    sgd: Occupied
+    gaussian: Occupied
+    fokker_planck: Mapping[str, StationaryLaw]
+    grid: Grid = field(repr=False, metadata=UNWRITTEN)
+    notes: tuple[str, ...] = ()
+
+
+def occupation(
+    plane: InPlane,
+    learning_rate: float,
+    batch_size: int,
+    walkers: int = WALKERS,
+    seed: int = 0,
+    *,
+    confidence: float = 0.95,
+    cells: int | None = None,
+    floor: float | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Occupation:
+    """Let walkers descend until their density is stationary, and compare it.
+
+    A share of the walkers starts at each minimum. After five times the slowest relaxation time of
+    the Ito equation, ``e^-5`` of that start would be left; they are looked at during as long
+    again. Whether the start is forgotten is tested: walkers from all minima must occupy the wells
+    alike (`Occupied.agreement`).
+
+    Parameters
+    ----------
+    plane : InPlane
+    learning_rate : float
+    batch_size : int
+    walkers, seed : int
+        The same seed gives the same result.
+    confidence : float
+        Level of the intervals.
+    cells, floor
+        Of the Fokker-Planck problems, as for `InPlane.problem`.
+    progress : callable, optional
+        Told the fraction done.
+
+    Raises
+    ------
+    CaseError
+        For arguments out of range, fewer than two walkers for a minimum, or a loss without one.
+    NumericalError
+        If that would take far too long.
+    """
+    check_confidence(confidence)
+    start = _Start.of(plane, learning_rate, batch_size, walkers)
+    grid = plane.grid(CELLS[plane.dim])
+    wells = [Basin(point, plane.landscape) for point in start.points]
+    number = int(cells or min(plane.grid().shape))
+    laws = {
+        reading: StationaryLaw.of(
+            reading,
+            (
+                plane.problem(learning_rate, batch_size, reading, cells=number, floor=floor),
+                plane.problem(learning_rate, batch_size, reading, cells=number // 2, floor=floor),
+            ),
+            wells,
+            grid,
+        )
+        for reading in READINGS
+    }
+    found = []
+    for k, noise in enumerate(("minibatch", "gaussian")):
+        sample, groups = _sample(plane, start, noise, seed, _part(progress, k))
+        measured = Occupied.of(noise, sample, groups, wells, laws, grid, confidence, seed)
+        found.append(measured)
+    return Occupation(
+        tuple(tuple(float(c) for c in point) for point in start.points),
+        *(walkers, start.relaxation, start.burn_in, start.window, MOMENTS),
+        *found,
+        laws,
+        grid,
+        tuple(_unsettled(one, start) for one in found if not one.settled),
+    )
+
+
+class _Start(NamedTuple):
+    """Where walkers begin, and for how long they go."""
+
+    points: list[Array]
+    sizes: list[int]
+    rate: float
+    batch: int
+    relaxation: float
+
+    @classmethod
+    def of(cls, plane: InPlane, rate: float, batch: int, walkers: int) -> _Start:
+        """Find the minima and the slowest relaxation; refuse what would take too long."""
+        from fokkerplanck.ensemble import whole_number
+        from fokkerplanck.landscapes.critical import critical_points
+
+        whole_number(walkers, "walkers", 2)
+        problem = plane.problem(rate, batch, cells=RELAXATION_CELLS[plane.dim])
+        found = critical_points(plane.landscape, problem.grid)
+        points = [point.position for point in found if point.kind == "minimum"]
+        if not points:
+            msg = "the sampled loss has no minimum between the edges of the table: no well to be in"
+            raise CaseError(msg, key="plane")
+        if walkers < 2 * len(points):
+            msg = f"walkers start at {len(points)} minima, two at each at least; got {walkers}"
+            raise CaseError(msg, key="walkers")
+        sizes = [len(part) for part in np.array_split(np.arange(walkers), len(points))]
+        relaxation = float(spectrum(problem, 1).time_scales[0]) / rate
+        start = cls(points, sizes, rate, batch, relaxation)
+        work = walkers * (batch + 1.0) * (BURN_IN + WINDOW) * relaxation
+        if not work <= MOST_WORK:
+            msg = (
+                f"the slowest relaxation takes {relaxation:.2g} steps: all walkers would need some "
+                f"{work / PER_SECOND / 3600:.2g} hours to reach the stationary density. Take a "
+                "larger learning rate, a smaller batch or fewer walkers"
+            )
+            raise NumericalError(msg)
+        return start
+
+    @property
+    def burn_in(self) -> int:
+        """Steps before the first look."""
+        return int(np.ceil(BURN_IN * self.relaxation))
+
+    @property
+    def window(self) -> int:
+        """Steps during which walkers are looked at, as many between any two looks."""
+        return MOMENTS * int(np.ceil(WINDOW * self.relaxation / MOMENTS))
+
+
+def _sample(
+    plane: InPlane, start: _Start, noise: str, seed: int, tell: Callable[[float], None]
+) -> tuple[InPlaneSample, NDArray[np.intp]]:
+    """Positions of walkers from all minima, and from which each comes."""
+    from fokkerplanck.ensemble import stream
+
+    steps = start.burn_in + start.window // MOMENTS * np.arange(1, MOMENTS + 1)
+    parts = []
+    for k, (point, size) in enumerate(zip(start.points, start.sizes, strict=True)):
+        one = plane.histogram(
+            *(point, start.rate, start.batch, steps.tolist(), size),
+            *(stream(seed, k + 2), noise),
+            progress=lambda part, done=k: tell((done + part) / len(start.points)),
+        )
+        parts.append(one.positions)
+    groups = np.repeat(np.arange(len(parts)), start.sizes)
+    return InPlaneSample(steps, np.concatenate(parts, axis=1), start.rate), groups
+
+
+def _part(progress: Callable[[float], None] | None, which: int) -> Callable[[float], None]:
+    """Tell of the first or the second half."""
+
+    def tell(part: float) -> None:
+        if progress is not None:
+            progress((which + part) / 2)
+
+    return tell
+
+
+def _unsettled(found: Occupied, start: _Start) -> str:
+    name = "SGD" if found.noise == "minibatch" else "the Gaussian twin"
+    return (
+        f"{name} has not become stationary in {start.burn_in} steps: walkers from different minima "
+        f"occupy the wells differently (p = {found.agreement:.1g}); its occupations depend on the "
+        "start"
+    )
