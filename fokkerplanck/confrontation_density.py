@@ -207,7 +207,9 @@ def _interval(share: float, error: float, walkers: int, confidence: float) -> tu
     return max(float(share - half), 0.0), min(float(share + half), 1.0)
 
 
-def _moments(sample: InPlaneSample) -> tuple[Numbers, Numbers, tuple[Numbers, ...], tuple]:
+def _moments(
+    sample: InPlaneSample,
+) -> tuple[Numbers, Numbers, tuple[Numbers, ...], tuple[Numbers, ...]]:
     """Mean and covariance over walkers and moments, each with its error from walker to walker."""
     mean, covariance = sample.moments()
     away = sample.positions - mean

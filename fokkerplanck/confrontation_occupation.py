@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["READINGS", "Occupation", "occupation"]
 
 Array = NDArray[np.float64]
+Tell = Callable[[float], None]
 READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
 WALKERS = 1000
 #: Slowest relaxation times of the equation that walkers are let go, and then looked at.
@@ -50,6 +51,9 @@ class Occupation:
     burn_in, window, moments : int
         Steps before walkers are first looked at, steps during which, and how often.
     sgd, gaussian : Occupied
+    other_gaussian : Occupied
+        Gaussian, half the learning rate and half the batch, twice as many steps: the same equation,
+        whose densities the steps come nearer to.
     fokker_planck : mapping of str to StationaryLaw
         By reading.
     grid : Grid
@@ -66,6 +70,7 @@ class Occupation:
     moments: int
     sgd: Occupied
     gaussian: Occupied
+    other_gaussian: Occupied
     fokker_planck: Mapping[str, StationaryLaw]
     grid: Grid = field(repr=False, metadata=UNWRITTEN)
     notes: tuple[str, ...] = ()
@@ -81,7 +86,7 @@ def occupation(
     confidence: float = 0.95,
     cells: int | None = None,
     floor: float | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Tell | None = None,
 ) -> Occupation:
     """Let walkers descend until their density is stationary, and compare it.
 
@@ -111,6 +116,8 @@ def occupation(
     NumericalError
         If that would take far too long.
     """
+    from fokkerplanck.ensemble import stream
+
     check_confidence(confidence)
     start = _Start.of(plane, learning_rate, batch_size, walkers)
     grid = plane.grid(CELLS[plane.dim])
@@ -128,18 +135,31 @@ def occupation(
         )
         for reading in READINGS
     }
-    found = []
-    for k, noise in enumerate(("minibatch", "gaussian")):
-        sample, groups = _sample(plane, start, noise, seed, _part(progress, k))
-        measured = Occupied.of(noise, sample, groups, wells, laws, grid, confidence, seed)
-        found.append(measured)
+
+    def measured(noise: str, way: _Start, which: int) -> Occupied:
+        part = stream(seed, which)
+        sample, groups = _sample(plane, way, noise, part, _part(progress, which, 3))
+        return Occupied.of(noise, sample, groups, wells, laws, grid, confidence, part)
+
+    half = start._replace(
+        rate=start.rate / 2, batch=start.batch / 2, relaxation=2 * start.relaxation
+    )
+    sgd = measured("minibatch", start, 0)
+    gaussian, other = measured("gaussian", start, 1), measured("gaussian", half, 2)
+    told = {"SGD": sgd, "the Gaussian twin": gaussian, "the twin of half the rate": other}
     return Occupation(
-        tuple(tuple(float(c) for c in point) for point in start.points),
-        *(walkers, start.relaxation, start.burn_in, start.window, MOMENTS),
-        *found,
-        laws,
-        grid,
-        tuple(_unsettled(one, start) for one in found if not one.settled),
+        wells=tuple(tuple(float(c) for c in point) for point in start.points),
+        walkers=walkers,
+        relaxation=start.relaxation,
+        burn_in=start.burn_in,
+        window=start.window,
+        moments=MOMENTS,
+        sgd=sgd,
+        gaussian=gaussian,
+        other_gaussian=other,
+        fokker_planck=laws,
+        grid=grid,
+        notes=tuple(_unsettled(name, one) for name, one in told.items() if not one.settled),
     )
 
 
@@ -149,7 +169,7 @@ class _Start(NamedTuple):
     points: list[Array]
     sizes: list[int]
     rate: float
-    batch: int
+    batch: float
     relaxation: float
 
     @classmethod
@@ -171,7 +191,8 @@ class _Start(NamedTuple):
         sizes = [len(part) for part in np.array_split(np.arange(walkers), len(points))]
         relaxation = float(spectrum(problem, 1).time_scales[0]) / rate
         start = cls(points, sizes, rate, batch, relaxation)
-        work = walkers * (batch + 1.0) * (BURN_IN + WINDOW) * relaxation
+        # one gradient for each Gaussian step, and twice as many steps at half the rate
+        work = walkers * (batch + 3.0) * (BURN_IN + WINDOW) * relaxation
         if not work <= MOST_WORK:
             msg = (
                 f"the slowest relaxation takes {relaxation:.2g} steps: all walkers would need some "
@@ -193,7 +214,7 @@ class _Start(NamedTuple):
 
 
 def _sample(
-    plane: InPlane, start: _Start, noise: str, seed: int, tell: Callable[[float], None]
+    plane: InPlane, start: _Start, noise: str, seed: int, tell: Tell
 ) -> tuple[InPlaneSample, NDArray[np.intp]]:
     """Positions of walkers from all minima, and from which each comes."""
     from fokkerplanck.ensemble import stream
@@ -204,27 +225,26 @@ def _sample(
         one = plane.histogram(
             *(point, start.rate, start.batch, steps.tolist(), size),
             *(stream(seed, k + 2), noise),
-            progress=lambda part, done=k: tell((done + part) / len(start.points)),
+            progress=_part(tell, k, len(start.points)),
         )
         parts.append(one.positions)
     groups = np.repeat(np.arange(len(parts)), start.sizes)
     return InPlaneSample(steps, np.concatenate(parts, axis=1), start.rate), groups
 
 
-def _part(progress: Callable[[float], None] | None, which: int) -> Callable[[float], None]:
-    """Tell of the first or the second half."""
+def _part(progress: Tell | None, which: int, parts: int) -> Tell:
+    """Tell of one of several parts."""
 
     def tell(part: float) -> None:
         if progress is not None:
-            progress((which + part) / 2)
+            progress((which + part) / parts)
 
     return tell
 
 
-def _unsettled(found: Occupied, start: _Start) -> str:
-    name = "SGD" if found.noise == "minibatch" else "the Gaussian twin"
+def _unsettled(name: str, found: Occupied) -> str:
     return (
-        f"{name} has not become stationary in {start.burn_in} steps: walkers from different minima "
-        f"occupy the wells differently (p = {found.agreement:.1g}); its occupations depend on the "
-        "start"
+        f"{name} has not become stationary in {BURN_IN:g} relaxation times: walkers from different "
+        f"minima occupy the wells differently (p = {found.agreement:.1g}); its occupations depend "
+        "on the start"
     )

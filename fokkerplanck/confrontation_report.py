@@ -16,7 +16,6 @@ __all__ = ["confrontation_table", "density_table", "occupation_table", "reasons_
 
 #: How the readings are called in the heads of tables.
 READINGS = {"ito": "Ito", "stratonovich": "Stratonovich", "hanggi-klimontovich": "H.-K."}
-KINDS = {"minibatch": "SGD", "gaussian": "twin"}
 
 
 def confrontation_table(found: Confrontation) -> Table:
@@ -66,10 +65,11 @@ def occupation_table(found: Confrontation) -> Table:
     for name in ["in-plane SGD", *columns, "Stratonovich", "z", "z twin", "H.-K.", "z", "z twin"]:
         made.add_column(name, justify="right")
     for row in found.rows:
-        for k in range(len(row.occupation.wells) if row.occupation else 0):
-            assert row.occupation is not None
-            head = f"{row.learning_rate:g}", f"{row.batch_size}"
-            made.add_row(*(head if k == 0 else ("", "")), *_well(row.occupation, k))
+        if row.occupation is None:
+            continue
+        for k in range(len(row.occupation.wells)):
+            head = (f"{row.learning_rate:g}", f"{row.batch_size}") if k == 0 else ("", "")
+            made.add_row(*head, *_well(row.occupation, k))
     return made
 
 
@@ -82,10 +82,12 @@ def density_table(found: Confrontation) -> Table:
     for name in ["variance", "Ito variance"]:
         made.add_column(name, justify="right")
     for row in found.rows:
-        for one in (row.occupation.sgd, row.occupation.gaussian) if row.occupation else ():
-            assert row.occupation is not None
-            head = f"{row.learning_rate:g}", f"{row.batch_size}"
-            made.add_row(*head, KINDS[one.noise], *_density(row.occupation, one))
+        if (seen := row.occupation) is None:
+            continue
+        kinds = {"SGD": seen.sgd, "twin": seen.gaussian, "twin, half rate": seen.other_gaussian}
+        for name, one in kinds.items():
+            head = (f"{row.learning_rate:g}", f"{row.batch_size}") if name == "SGD" else ("", "")
+            made.add_row(*head, name, *_density(seen, one))
     return made
 
 
@@ -105,7 +107,8 @@ def _well(found: Occupation, k: int) -> Iterator[str]:
 def _density(found: Occupation, one: Occupied) -> Iterator[str]:
     """Cells of one kind of noise, from the number of steps on."""
     ito = found.fokker_planck["ito"]
-    yield f"{found.burn_in} + {found.window}"
+    times = 2 if one is found.other_gaussian else 1
+    yield f"{times * found.burn_in} + {times * found.window}"
     yield f"{one.agreement:.2g}"
     yield from (f"{one.l1[reading]:.3f}" for reading in READINGS)
     yield f"{one.sampling_bound:.3f}"

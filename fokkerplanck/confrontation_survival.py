@@ -99,6 +99,7 @@ class SurvivalCurves:
         return cls(
             tuple(int(n) for n in steps),
             confidence,
-            *(SurvivalCurve.of(found, steps, confidence) for found in (sgd, gaussian)),
+            SurvivalCurve.of(sgd, steps, confidence),
+            SurvivalCurve.of(gaussian, steps, confidence),
             tuple(survival.tolist()),
         )

@@ -78,13 +78,15 @@ def _line(plane: InPlane, row: Row, axes: Array, _: PointSet) -> None:
         ax.plot(well[0], np.interp(well[0], x, loss), "o", color="0.2", mfc="white", ms=4.5)
     ax.set_ylim(bottom=0)
     ax.legend(loc="center", bbox_to_anchor=(0.5, 0.35))
-    _densities(row.occupation, row, axes[1])
+    _densities(plane, row, axes[1])
     for one in axes:
         one.set_xlim(x[0], x[-1])
         one.set_xlabel("distance of weights along the line")
 
 
-def _densities(found: Occupation, row: Row, ax: Axes) -> None:
+def _densities(plane: InPlane, row: Row, ax: Axes) -> None:
+    found = row.occupation
+    assert found is not None
     axis, z = found.grid.axes[0], normal_quantile(row.survival.confidence)
     x = axis.centres
     for one, colour, label in (
@@ -95,11 +97,12 @@ def _densities(found: Occupation, row: Row, ax: Axes) -> None:
         ax.fill_between(x, low, high, step="mid", color=colour, alpha=0.25, lw=0)
         ax.stairs(one.density, axis.edges, color=colour, lw=1.0, label=label)
     for reading, name in READINGS.items():
-        law = found.fokker_planck[reading]
-        ax.plot(x, law.density, color=COLOURS[reading], lw=1.1, label=name)
+        problem = plane.problem(row.learning_rate, row.batch_size, reading, cells=CELLS[1])
+        fine = problem.grid.axes[0].centres
+        ax.plot(fine, stationary(problem).density, color=COLOURS[reading], lw=1.1, label=name)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("stationary density")
-    ax.legend(loc="upper left", title=_title(row), alignment="left")
+    ax.legend(loc="upper center", title=_title(row), alignment="left")
 
 
 def _plane(plane: InPlane, row: Row, axes: Array, target: PointSet) -> None:
@@ -124,8 +127,8 @@ def _plane(plane: InPlane, row: Row, axes: Array, target: PointSet) -> None:
 
 def _labels(axes: Array, grid: Grid) -> None:
     for ax in axes:
-        ax.set_xlabel(f"weights along {grid.axes[0].name}")
-    axes[0].set_ylabel(f"weights along {grid.axes[1].name}")
+        ax.set_xlabel(f"distance of weights along ${grid.axes[0].name}$")
+    axes[0].set_ylabel(f"along ${grid.axes[1].name}$")
     axes[1].set_ylabel("")
     axes[1].tick_params(labelleft=False)
 
@@ -161,7 +164,7 @@ def _times(found: Confrontation, drawn: Row, ax: Axes) -> None:
     rates = np.array([row.learning_rate for row in found.rows])
     for reading, name in READINGS.items():
         steps = [row.fokker_planck[reading].mean_steps for row in found.rows]
-        ax.plot(rates, steps, color=COLOURS[reading], lw=1.1, label=name)
+        ax.plot(rates, steps, color=COLOURS[reading], lw=1.1, label=f"Fokker–Planck, {name}")
     z = normal_quantile(found.confidence)
     kinds: tuple[tuple[str, str, str, Callable[[Row], Measured]], ...] = (
         ("o", "black", "SGD", lambda row: row.sgd),
