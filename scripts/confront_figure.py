@@ -162,10 +162,11 @@ def _marks(found: Occupation, ax: Axes, target: PointSet) -> None:
 
 def _times(found: Confrontation, drawn: Row, ax: Axes) -> None:
     rates = np.array([row.learning_rate for row in found.rows])
+    lines = []
     for reading, name in READINGS.items():
         steps = [row.fokker_planck[reading].mean_steps for row in found.rows]
-        ax.plot(rates, steps, color=COLOURS[reading], lw=1.1, label=f"Fokker–Planck, {name}")
-    z = normal_quantile(found.confidence)
+        lines += ax.plot(rates, steps, color=COLOURS[reading], lw=1.1, label=name)
+    z, bars = normal_quantile(found.confidence), []
     kinds: tuple[tuple[str, str, str, Callable[[Row], Measured]], ...] = (
         ("o", "black", "SGD", lambda row: row.sgd),
         ("s", TWIN, "Gaussian noise", lambda row: row.gaussian),
@@ -173,14 +174,17 @@ def _times(found: Confrontation, drawn: Row, ax: Axes) -> None:
     for mark, colour, label, of in kinds:
         mean = [of(row).mean_steps for row in found.rows]
         error = [z * of(row).standard_error for row in found.rows]
-        ax.errorbar(
+        bar = ax.errorbar(
             rates, mean, error, fmt=mark, color=colour, mfc="none", lw=0.8, label=label, **POINT
         )
+        bars.append(bar)
     log_axis(ax, rates.tolist())
     ax.set_yscale("log")
     ax.set_xlabel(f"learning rate, batches of {drawn.batch_size:g}")
     ax.set_ylabel("mean escape time, steps")
-    ax.legend(loc="upper right")
+    first = ax.legend(handles=lines, loc="upper right", title="Fokker–Planck", alignment="left")
+    ax.add_artist(first)
+    ax.legend(handles=bars, loc="lower left")
 
 
 def _survival(row: Row, ax: Axes) -> None:

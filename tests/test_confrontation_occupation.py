@@ -215,4 +215,4 @@ def test_shorter_steps_tend_to_the_ito_density_in_the_plane(tmp_path):
     for one in (made.sgd, made.gaussian, made.other_gaussian):
         assert one.l1["ito"] < 1.3 * one.sampling_bound
         assert np.abs(one.z["ito"]).max() < 3.5
-        assert one.l1["hanggi-klimontovich"] > 2 * one.sampling_bound
+        assert one.l1["hanggi-klimontovich"] > one.sampling_bound
