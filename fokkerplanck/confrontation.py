@@ -124,6 +124,7 @@ def confrontation(
                 progress((done + part) / len(pairs))
 
         row, passage = _row(escape, rate, batch, (cells, floor), stationary, tell)
+        tell(1.0)
         words = passage.start, passage.target
         rows.append(row)
     return Confrontation(

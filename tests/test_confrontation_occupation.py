@@ -122,7 +122,10 @@ def test_one_well_has_all(tmp_path):
 
 
 def test_rows_with_densities_and_survival(strong):
-    made = confrontation(strong, [(0.025, 2)], -1.0, BEYOND, 400)
+    told = []
+    made = confrontation(strong, [(0.025, 2)], -1.0, BEYOND, 400, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     (row,) = made.rows
     curves, ito = row.survival, row.fokker_planck["ito"]
     steps, share = np.array(curves.steps), np.array(curves.sgd.survival)
@@ -157,6 +160,14 @@ def test_rows_with_densities_and_survival(strong):
         "twin, half rate",
     ):
         assert word in console.file.getvalue()
+
+
+def test_a_row_says_where_the_stationary_density_is_too_far(tmp_path):
+    weak = InPlane.load(double_well(tmp_path / "weak.h5", noise=0.5))
+    near = sets.HalfPlane([1.0], -0.95)
+    (row,) = confrontation(weak, [(0.05, 1)], -1.0, near, 40).rows
+    assert row.occupation is None
+    assert "no stationary density: the slowest relaxation takes" in row.notes[-1]
 
 
 def test_survival_counts_walkers_given_up_as_late(strong):
