@@ -122,19 +122,7 @@ def occupation(
     start = _Start.of(plane, learning_rate, batch_size, walkers)
     grid = plane.grid(CELLS[plane.dim])
     wells = [Basin(point, plane.landscape) for point in start.points]
-    number = int(cells or min(plane.grid().shape))
-    laws = {
-        reading: StationaryLaw.of(
-            reading,
-            (
-                plane.problem(learning_rate, batch_size, reading, cells=number, floor=floor),
-                plane.problem(learning_rate, batch_size, reading, cells=number // 2, floor=floor),
-            ),
-            wells,
-            grid,
-        )
-        for reading in READINGS
-    }
+    laws = _laws(plane, (learning_rate, batch_size), (cells, floor), wells, grid)
 
     def measured(noise: str, way: _Start, which: int) -> Occupied:
         part = stream(seed, which)
@@ -161,6 +149,27 @@ def occupation(
         grid=grid,
         notes=tuple(_unsettled(name, one) for name, one in told.items() if not one.settled),
     )
+
+
+def _laws(
+    plane: InPlane,
+    setting: tuple[float, int],
+    how: tuple[int | None, float | None],
+    wells: list[Basin],
+    grid: Grid,
+) -> dict[str, StationaryLaw]:
+    """Stationary densities in all readings."""
+    cells, floor = how
+    fine = plane.grid(cells).shape
+    coarse = tuple(n // 2 for n in fine)
+
+    def law(reading: str) -> StationaryLaw:
+        pair = [
+            plane.problem(*setting, reading, cells=shape, floor=floor) for shape in (fine, coarse)
+        ]
+        return StationaryLaw.of(reading, (pair[0], pair[1]), wells, grid)
+
+    return {reading: law(reading) for reading in READINGS}
 
 
 class _Start(NamedTuple):
