@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.confrontation_occupation import READINGS, Occupation, occupation
+from fokkerplanck.confrontation_plain import plain
 from fokkerplanck.confrontation_row import Law, Measured, Prediction, Ratio, Row
+from fokkerplanck.confrontation_survival import SurvivalCurves
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.passage import mean_first_passage
 from fokkerplanck.survival import Survival, first_passage_distribution
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Confrontation", "confrontation"]
 
 Array = NDArray[np.float64]
-READINGS = ("ito", "stratonovich", "hanggi-klimontovich")
 WALKERS = 1000
 #: Times at which the law is known, and cells of an axis of the plane that it is found on.
 TIMES, LAW_CELLS = 161, 64
@@ -61,7 +63,7 @@ class Confrontation:
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers and words for JSON; nan becomes None."""
-        found: dict[str, Any] = _plain(asdict(self))
+        found: dict[str, Any] = plain(self)
         return found
 
 
@@ -76,9 +78,10 @@ def confrontation(
     confidence: float = 0.95,
     cells: int | None = None,
     floor: float | None = None,
+    stationary: bool = True,
     progress: Callable[[float], None] | None = None,
 ) -> Confrontation:
-    """Measure escape times at some settings, and compare them with predictions.
+    """Measure escape times and stationary densities, and compare them with predictions.
 
     Parameters
     ----------
@@ -95,6 +98,9 @@ def confrontation(
         Level of the intervals.
     cells, floor
         Of the Fokker-Planck problems, as for `InPlane.problem`.
+    stationary : bool
+        Whether walkers go on until their density is stationary, too (see `occupation`); where that
+        would take far too long, the notes of a row say so.
     progress : callable, optional
         Told the fraction done.
 
@@ -118,7 +124,8 @@ def confrontation(
             if progress is not None:
                 progress((done + part) / len(pairs))
 
-        row, passage = _row(escape, rate, batch, (cells, floor), tell)
+        row, passage = _row(escape, rate, batch, (cells, floor), stationary, tell)
+        tell(1.0)
         words = passage.start, passage.target
         rows.append(row)
     return Confrontation(
@@ -168,18 +175,19 @@ def _row(
     rate: float,
     batch: int,
     fields: tuple[int | None, float | None],
+    stationary: bool,
     tell: Callable[[float], None],
 ) -> tuple[Row, InPlanePassage]:
     notes: list[str] = []
     factor = 2 if batch % 2 else 0.5
     real = escape(0, rate, batch, "minibatch")
-    tell(0.2)
+    tell(0.1)
     twin = escape(1, rate, batch, "gaussian")
-    tell(0.3)
+    tell(0.2)
     other = escape(2, rate * factor, batch * factor, "minibatch")
-    tell(0.5)
+    tell(0.3)
     half = escape(3, rate / 2, batch / 2, "gaussian")
-    tell(0.6)
+    tell(0.4)
     epochs, most = None, int(EPOCHS * real.mean_steps) + 1
     try:
         epochs = Measured.of(escape(4, rate, batch, "minibatch", "epochs", most))
@@ -190,7 +198,8 @@ def _row(
             f"without replacement, none of {escape.walkers} walkers escaped in {most} steps: their "
             f"mean is above {least:.3g} ({100 * escape.confidence:g} %, for an exponential law)"
         )
-    tell(0.8)
+    tell(0.6)
+    occupied = _occupied(escape, rate, batch, fields, notes, tell) if stationary else None
     sgd, gaussian, other_sgd, other_gaussian = map(Measured.of, (real, twin, other, half))
     predictions = _predictions(escape, rate, batch, fields, sgd, gaussian)
     ito = predictions["ito"]
@@ -210,11 +219,39 @@ def _row(
             ),
             law=_tested(real, law),
             gaussian_law=_tested(twin, law),
+            survival=SurvivalCurves.of(real, twin, law, escape.confidence),
+            occupation=occupied,
             notes=tuple(notes),
             chain=_chain(escape, rate, batch, sgd, gaussian),
         ),
         real,
     )
+
+
+def _occupied(
+    escape: _Escape,
+    rate: float,
+    batch: int,
+    fields: tuple[int | None, float | None],
+    notes: list[str],
+    tell: Callable[[float], None],
+) -> Occupation | None:
+    """Densities after a long time; None, with a note, where that is too long."""
+    from fokkerplanck.ensemble import stream
+
+    try:
+        found = occupation(
+            *(escape.plane, rate, batch, escape.walkers, stream(*escape.seed, 5)),
+            confidence=escape.confidence,
+            cells=fields[0],
+            floor=fields[1],
+            progress=lambda part: tell(0.6 + 0.4 * part),
+        )
+    except NumericalError as error:
+        notes.append(f"no stationary density: {error}")
+        return None
+    notes.extend(found.notes)
+    return found
 
 
 def _chain(
@@ -329,13 +366,3 @@ def _pair(setting: tuple[float, int] | Mapping[str, Any]) -> tuple[float, int]:
         msg = f"a setting is a learning rate > 0 and a whole batch size >= 1, got {setting!r}"
         raise CaseError(msg, key="settings")
     return rate, int(batch)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
-    return value

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
 from fokkerplanck.confrontation import Confrontation
+from fokkerplanck.confrontation_density import Occupied
+from fokkerplanck.confrontation_occupation import Occupation
 from fokkerplanck.confrontation_row import Measured, Ratio, Row
 from fokkerplanck.terminal import number, table
 
-__all__ = ["confrontation_table", "reasons_table"]
+__all__ = ["confrontation_table", "density_table", "occupation_table", "reasons_table"]
+
+#: How the readings are called in the heads of tables.
+READINGS = {"ito": "Ito", "stratonovich": "Stratonovich", "hanggi-klimontovich": "H.-K."}
 
 
 def confrontation_table(found: Confrontation) -> Table:
@@ -51,6 +56,76 @@ def reasons_table(found: Confrontation) -> Table:
         cells[4] += _other(row)
         made.add_row(f"{row.learning_rate:g}", f"{row.batch_size}", *cells, f"{row.law.shape:.3f}")
     return made
+
+
+def occupation_table(found: Confrontation) -> Table:
+    """Share of time in each well: measured with intervals, predicted in each reading with z."""
+    made = table(("rate", "right"), ("batch", "right"), ("well", "right"))
+    columns = [f"{100 * found.confidence:g} %", "Gaussian twin", "Ito", "z", "z twin"]
+    for name in ["in-plane SGD", *columns, "Stratonovich", "z", "z twin", "H.-K.", "z", "z twin"]:
+        made.add_column(name, justify="right")
+    for row in found.rows:
+        if row.occupation is None:
+            continue
+        for k in range(len(row.occupation.wells)):
+            head = (f"{row.learning_rate:g}", f"{row.batch_size}") if k == 0 else ("", "")
+            made.add_row(*head, *_well(row.occupation, k))
+    return made
+
+
+def density_table(found: Confrontation) -> Table:
+    """Distances of histograms from stationary densities, and their first two moments."""
+    made = table(("rate", "right"), ("batch", "right"), ("noise", "left"), ("steps", "right"))
+    names = ["starts agree, p", *(f"L1 {name}" for name in READINGS.values())]
+    for name in [*names, f"sampling, {100 * found.confidence:g} %", "mean", "Ito mean"]:
+        made.add_column(name, justify="right")
+    for name in ["variance", "Ito variance"]:
+        made.add_column(name, justify="right")
+    for row in found.rows:
+        if (seen := row.occupation) is None:
+            continue
+        kinds = {"SGD": seen.sgd, "twin": seen.gaussian, "twin, half rate": seen.other_gaussian}
+        for name, one in kinds.items():
+            head = (f"{row.learning_rate:g}", f"{row.batch_size}") if name == "SGD" else ("", "")
+            made.add_row(*head, name, *_density(seen, one))
+    return made
+
+
+def _well(found: Occupation, k: int) -> Iterator[str]:
+    """Cells of a well, from its place on."""
+    yield _vector(found.wells[k])
+    low, high = found.sgd.interval[k]
+    yield f"{found.sgd.occupation[k]:.4f} ± {found.sgd.standard_error[k]:.4f}"
+    yield f"{low:.4f} to {high:.4f}"
+    yield f"{found.gaussian.occupation[k]:.4f} ± {found.gaussian.standard_error[k]:.4f}"
+    for reading in READINGS:
+        yield f"{found.fokker_planck[reading].occupation[k]:.4f}"
+        yield f"{found.sgd.z[reading][k]:+.1f}"
+        yield f"{found.gaussian.z[reading][k]:+.1f}"
+
+
+def _density(found: Occupation, one: Occupied) -> Iterator[str]:
+    """Cells of one kind of noise, from the number of steps on."""
+    ito = found.fokker_planck["ito"]
+    times = 2 if one is found.other_gaussian else 1
+    yield f"{times * found.burn_in} + {times * found.window}"
+    yield f"{one.agreement:.2g}"
+    yield from (f"{one.l1[reading]:.3f}" for reading in READINGS)
+    yield f"{one.sampling_bound:.3f}"
+    yield f"{_vector(one.mean)} ± {_vector(one.mean_error, 2)}"
+    yield _vector(ito.mean)
+    # the trace: that of the distance from the mean
+    size, error, law = (
+        sum(row[d] for d, row in enumerate(matrix))
+        for matrix in (one.covariance, one.covariance_error, ito.covariance)
+    )
+    yield f"{number(size, 4)} ± {number(error, 2)}"
+    yield number(law, 4)
+
+
+def _vector(values: Sequence[float], digits: int = 4) -> str:
+    text = ", ".join(number(v, digits) for v in values)
+    return text if len(values) == 1 else f"({text})"
 
 
 def _other(row: Row) -> str:

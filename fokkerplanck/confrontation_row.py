@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fokkerplanck.confrontation_occupation import Occupation
+from fokkerplanck.confrontation_plain import plain
+from fokkerplanck.confrontation_survival import SurvivalCurves
 from fokkerplanck.in_plane_passage import InPlanePassage
 from fokkerplanck.sampling import normal_quantile, z_score
 
@@ -172,6 +175,10 @@ class Row:
         (over sgd).
     law, gaussian_law : Law
         Of the times of `sgd` and `gaussian`, against the Ito equation.
+    survival : SurvivalCurves
+        The same laws as curves.
+    occupation : Occupation or None
+        Densities after a long time; None if nobody asked, or as `notes` say.
     notes : tuple of str
     chain : ExactChain or None
         Exact times of the chain, on a line; None in the plane.
@@ -188,9 +195,12 @@ class Row:
     ratios: Mapping[str, Ratio]
     law: Law
     gaussian_law: Law
+    survival: SurvivalCurves
+    occupation: Occupation | None
     notes: tuple[str, ...]
     chain: ExactChain | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Give the row as numbers and words for JSON."""
-        return asdict(self)
+        found: dict[str, Any] = plain(self)
+        return found

@@ -47,11 +47,7 @@ class InPlaneSample:
 
     def density(self, grid: Grid) -> tuple[Array, Array]:
         """Density on the cells of a grid, averaged over the moments, and its standard error."""
-        index = [
-            np.clip((self.positions[..., d] - a.min) / a.spacing, 0, a.cells - 1).astype(np.int64)
-            for d, a in enumerate(grid.axes)
-        ]
-        flat = np.ravel_multi_index(tuple(index), grid.shape)
+        flat = self._cells(grid)
         size, moments = int(np.prod(grid.shape)), len(self.steps)
         share = np.bincount(flat.ravel(), minlength=size) / flat.size
         # walker by walker: how much of its time it spends in each cell that it visits
@@ -61,6 +57,13 @@ class InPlaneSample:
         made = (np.asarray(v).reshape(grid.shape) / grid.volume for v in (share, error))
         density, deviation = made
         return density, deviation
+
+    def shares(self, grid: Grid) -> Array:
+        """Share of its moments that each walker spends in each cell, shape (walkers, cells)."""
+        size = int(np.prod(grid.shape))
+        flat = np.arange(self.walkers) * size + self._cells(grid)
+        counts = np.bincount(flat.ravel(), minlength=self.walkers * size)
+        return np.asarray(counts.reshape(self.walkers, size) / len(self.steps))
 
     def moments(self) -> tuple[Array, Array]:
         """Mean (dim,) and covariance (dim, dim) over walkers and moments."""
@@ -74,3 +77,11 @@ class InPlaneSample:
             [part.contains(x, grid).reshape(self.positions.shape[:2]).mean(0) for part in parts]
         )
         return inside.mean(axis=1), inside.std(axis=1, ddof=1) / sqrt(self.walkers)
+
+    def _cells(self, grid: Grid) -> NDArray[np.int64]:
+        """Flat number of the cell of each position, shape (n, walkers)."""
+        index = [
+            np.clip((self.positions[..., d] - a.min) / a.spacing, 0, a.cells - 1).astype(np.int64)
+            for d, a in enumerate(grid.axes)
+        ]
+        return np.asarray(np.ravel_multi_index(tuple(index), grid.shape), dtype=np.int64)

@@ -40,12 +40,12 @@ def double_well(path, noise=2.0, samples=40, points=33):
     return write(path, (x,), (x**2 - 1) ** 2 / 4, g[..., None])
 
 
-def plane_well(path, samples=60, points=21, seed=2):
+def plane_well(path, samples=60, points=21, seed=2, noise=1.0):
     """L = (x^2 - 1)^2 / 4 + y^2 / 2 with correlated tilts that depend on the place."""
     x = np.linspace(-2, 2, points)
     p, q = np.meshgrid(x, x, indexing="ij")
     z = np.random.default_rng(seed).normal(size=(samples, 2))
-    z -= z.mean(axis=0)
+    z = noise * (z - z.mean(axis=0))
     u, v = z.T[:, :, None, None]
     g = np.stack([p**3 - p + u * (1 + 0.2 * q), q + (0.5 * u + v) * (1 + 0.2 * p)], axis=-1)
     return write(path, (x, x), (p**2 - 1) ** 2 / 4 + q**2 / 2, g)

@@ -32,7 +32,8 @@ def found(tmp_path_factory):
     strong = double_well(tmp_path_factory.mktemp("strong") / "line.h5", noise=8.0)
     told = []
     line = InPlane.load(strong)
-    made = confrontation(line, [(0.0125, 1), (0.025, 2)], -1.0, BEYOND, 800, progress=told.append)
+    settings = [(0.0125, 1), (0.025, 2)]
+    made = confrontation(line, settings, -1.0, BEYOND, 800, stationary=False, progress=told.append)
     assert told == sorted(told)
     return made
 
@@ -58,7 +59,8 @@ def test_small_steps_confirm_ito(found):
 
 def test_the_same_seed_gives_the_same_rows(found):
     line = InPlane.load(found.source)
-    again = confrontation(line, [{"learning_rate": 0.0125, "batch_size": 1}], -1.0, BEYOND, 800)
+    settings = [{"learning_rate": 0.0125, "batch_size": 1}]
+    again = confrontation(line, settings, -1.0, BEYOND, 800, stationary=False)
     assert again.rows[0].to_dict() == found.rows[0].to_dict()
 
 
@@ -109,7 +111,7 @@ def test_settings_that_are_refused(found):
 
 def test_epochs_that_escape(tmp_path):
     line = InPlane.load(double_well(tmp_path / "line.h5", samples=400))
-    (row,) = confrontation(line, [(0.2, 1)], -1.0, BEYOND, 300).rows
+    (row,) = confrontation(line, [(0.2, 1)], -1.0, BEYOND, 300, stationary=False).rows
     assert row.epochs.draw == "epochs"
     assert row.ratios["epochs"].value == pytest.approx(row.epochs.mean_time / row.sgd.mean_time)
     assert not row.notes

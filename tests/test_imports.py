@@ -41,7 +41,8 @@ ROWS = [
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
     | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
-    | {"confrontation_row"},
+    | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
+    | {"confrontation_row", "confrontation_survival"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
