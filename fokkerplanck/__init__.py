@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fokkerplanck.grid import Grid as Grid
     from fokkerplanck.kinetic_currents import kinetic_current as kinetic_current
     from fokkerplanck.kinetic_density import kinetic_evolve as kinetic_evolve
-    from fokkerplanck.kinetic_spectrum import kinetic_spectrum as kinetic_spectrum
+    from fokkerplanck.kinetic_relaxation import kinetic_spectrum as kinetic_spectrum
     from fokkerplanck.kinetic_steady import kinetic_stationary as kinetic_stationary
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
@@ -92,7 +92,7 @@ _HOME = {
     "kinetic_evolve": "kinetic_density",
     "kinetic_stationary": "kinetic_steady",
     "kinetic_current": "kinetic_currents",
-    "kinetic_spectrum": "kinetic_spectrum",
+    "kinetic_spectrum": "kinetic_relaxation",
     "read": "store",
     "run_sweep": "sweep",
     "read_sweep": "sweep_file",

@@ -20,7 +20,7 @@ from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.kinetic import Kinetic
 from fokkerplanck.solvers.kinetic_solve import Shifted
 
-__all__ = ["KineticModes", "kinetic_modes", "zero_eigenvalue"]
+__all__ = ["KineticModes", "kinetic_modes", "slowest", "zero_eigenvalue"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -28,8 +28,8 @@ Complex = NDArray[np.complex128]
 SAME = 1e-7
 #: Vectors beyond those asked for.
 SPARE = 4
-#: Iterations of the quotient that polish a slow mode.
-POLISH = 3
+#: Inverse iterations for one mode, and the relative change after which they end.
+MOST_ITERATIONS, STILL = 200, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +96,40 @@ def kinetic_modes(operator: Kinetic, count: int, shifts: Sequence[complex]) -> K
         vectors[:, cut:].reshape(len(found), -1, operator.half).swapaxes(1, 2),
         np.array([f[2] for f in found]),
     )
+
+
+def slowest(operator: Kinetic, begin: Array, shift: float) -> float:
+    """Eigenvalue of -L of the slowest mode that does not oscillate, by inverse iteration.
+
+    Parameters
+    ----------
+    operator : Kinetic
+    begin : ndarray, shape (cells,)
+        Observable that is like the mode: a step from one well to the other.
+    shift : float
+        Positive, and small against the rates of the wells.
+
+    Raises
+    ------
+    NumericalError
+        If the iteration does not settle on a real mode.
+    """
+    system = Shifted(operator, shift)
+    cut = operator.count * operator.half
+    eq = operator.equilibrium / np.linalg.norm(operator.equilibrium)
+    x = np.zeros(cut + operator.odd_shape[0] * operator.odd_shape[1])
+    x[: cut : operator.half] = begin * eq
+    value = np.inf
+    for _ in range(MOST_ITERATIONS):
+        x[: cut : operator.half] -= eq * (eq @ x[: cut : operator.half])
+        e, o, _ = system.solve(x[:cut], x[cut:])
+        before = value
+        found, y, _ = _refined(operator, np.concatenate([e, o]), cut)
+        value, x = found.real, np.real(y)
+        if abs(value - before) <= STILL * abs(value):
+            return value
+    msg = f"the slowest mode did not settle: {value:.6g} after {MOST_ITERATIONS} iterations"
+    raise NumericalError(msg)
 
 
 def _near(operator: Kinetic, count: int, shift: complex) -> list[tuple[complex, Complex, float]]:
