@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from fokkerplanck.grid import Grid as Grid
     from fokkerplanck.kinetic_currents import kinetic_current as kinetic_current
     from fokkerplanck.kinetic_density import kinetic_evolve as kinetic_evolve
+    from fokkerplanck.kinetic_passage import kinetic_first_passage as kinetic_first_passage
+    from fokkerplanck.kinetic_rates import rate_against_friction as rate_against_friction
     from fokkerplanck.kinetic_relaxation import kinetic_spectrum as kinetic_spectrum
     from fokkerplanck.kinetic_steady import kinetic_stationary as kinetic_stationary
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
@@ -93,6 +95,8 @@ _HOME = {
     "kinetic_stationary": "kinetic_steady",
     "kinetic_current": "kinetic_currents",
     "kinetic_spectrum": "kinetic_relaxation",
+    "kinetic_first_passage": "kinetic_passage",
+    "rate_against_friction": "kinetic_rates",
     "read": "store",
     "run_sweep": "sweep",
     "read_sweep": "sweep_file",

@@ -33,9 +33,7 @@ DEGREE = 4
 SMALLEST = 1e-4
 
 
-def graded(
-    low: float, high: float, count: int, absorbing: tuple[bool, bool], path: float
-) -> Array:
+def graded(low: float, high: float, count: int, absorbing: tuple[bool, bool], path: float) -> Array:
     """Ends of about `count` equal elements, halved again and again towards absorbing walls.
 
     Parameters

@@ -112,8 +112,10 @@ class Walled:
         for k in range(n):
             x1, x2 = self._x1[k], self._x2[k]
             block = t2 * (
-                _kron(x1.T @ x1, ww) + _kron(x1.T @ x2, wr)
-                + _kron(x2.T @ x1, wr.T) + _kron(x2.T @ x2, rr)
+                _kron(x1.T @ x1, ww)
+                + _kron(x1.T @ x2, wr)
+                + _kron(x2.T @ x1, wr.T)
+                + _kron(x2.T @ x2, rr)
             )
             for j in range(1, DEGREE):
                 block[j, :, j, :] += self._even
@@ -133,7 +135,9 @@ class Walled:
         diagonal += self._even
         self._pivots, self._off = [np.linalg.inv(diagonal[0])], off
         for k in range(n):
-            self._pivots.append(np.linalg.inv(diagonal[k + 1] - off[k].T @ self._pivots[k] @ off[k]))
+            self._pivots.append(
+                np.linalg.inv(diagonal[k + 1] - off[k].T @ self._pivots[k] @ off[k])
+            )
         if not all(np.isfinite(p).all() for p in self._pivots):
             msg = "the elimination of a kinetic system with absorbing walls broke down"
             raise NumericalError(msg)
@@ -155,7 +159,9 @@ class Walled:
             out[DEGREE * k] = self._pivots[k] @ (ends[k] - self._off[k] @ out[DEGREE * (k + 1)])
         for k, (inverse, moved) in enumerate(self._inner):
             both = np.concatenate([out[DEGREE * k], out[DEGREE * (k + 1)]])
-            out[DEGREE * k + 1 : DEGREE * (k + 1)] = (inverse @ inner[k] - moved @ both).reshape(-1, m)
+            out[DEGREE * k + 1 : DEGREE * (k + 1)] = (inverse @ inner[k] - moved @ both).reshape(
+                -1, m
+            )
         return out
 
 
