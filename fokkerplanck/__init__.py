@@ -27,8 +27,21 @@ if TYPE_CHECKING:
     from fokkerplanck.errors import NumericalError as NumericalError
     from fokkerplanck.grid import Axis as Axis
     from fokkerplanck.grid import Grid as Grid
+    from fokkerplanck.kinetic_currents import kinetic_current as kinetic_current
+    from fokkerplanck.kinetic_density import kinetic_evolve as kinetic_evolve
+    from fokkerplanck.kinetic_passage import kinetic_first_passage as kinetic_first_passage
+    from fokkerplanck.kinetic_rates import rate_against_friction as rate_against_friction
+    from fokkerplanck.kinetic_relaxation import kinetic_spectrum as kinetic_spectrum
+    from fokkerplanck.kinetic_steady import kinetic_stationary as kinetic_stationary
+    from fokkerplanck.kinetic_survival import (
+        kinetic_passage_distribution as kinetic_passage_distribution,
+    )
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
+    from fokkerplanck.phase_space import phase_delta as phase_delta
+    from fokkerplanck.phase_space import phase_gaussian as phase_gaussian
+    from fokkerplanck.phase_space import phase_state as phase_state
+    from fokkerplanck.phase_space import phase_thermal as phase_thermal
     from fokkerplanck.problem import Problem as Problem
     from fokkerplanck.regression import RegressionSGD as RegressionSGD
     from fokkerplanck.relaxation import spectrum as spectrum
@@ -44,6 +57,7 @@ if TYPE_CHECKING:
     from fokkerplanck.sweep_file import read_sweep as read_sweep
     from fokkerplanck.transitions import committor as committor
     from fokkerplanck.transitions import reactive_current as reactive_current
+    from fokkerplanck.underdamped import Underdamped as Underdamped
     from fokkerplanck.well_rates import rate_matrix as rate_matrix
 
 #: public name -> module that defines it ("" for a submodule)
@@ -77,6 +91,18 @@ _HOME = {
     "sample_densities": "sampled_density",
     "sample_passage": "sampled_passage",
     "select_minima": "selection",
+    "Underdamped": "underdamped",
+    "phase_gaussian": "phase_space",
+    "phase_delta": "phase_space",
+    "phase_thermal": "phase_space",
+    "phase_state": "phase_space",
+    "kinetic_evolve": "kinetic_density",
+    "kinetic_stationary": "kinetic_steady",
+    "kinetic_current": "kinetic_currents",
+    "kinetic_spectrum": "kinetic_relaxation",
+    "kinetic_first_passage": "kinetic_passage",
+    "kinetic_passage_distribution": "kinetic_survival",
+    "rate_against_friction": "kinetic_rates",
     "read": "store",
     "run_sweep": "sweep",
     "read_sweep": "sweep_file",
