@@ -109,14 +109,15 @@ def _plane(plane: InPlane, row: Row, axes: Array, target: PointSet) -> None:
     found = row.occupation
     assert found is not None
     problem = plane.problem(row.learning_rate, row.batch_size, cells=CELLS[2])
-    exact = stationary(problem).density
-    norm = Normalize(0.0, float(exact.max()))
+    # averages over the same cells, so that nothing differs by how finely it is drawn
+    exact = found.fokker_planck["ito"].density
+    norm = Normalize(0.0, float(max(exact.max(), found.sgd.density.max())))
     loss = problem.potential()
-    for ax, values, grid, name in (
-        (axes[0], exact, problem.grid, "Fokker–Planck, Itô"),
-        (axes[1], found.sgd.density, found.grid, "SGD"),
+    for ax, values, name in (
+        (axes[0], exact, "Fokker–Planck, Itô"),
+        (axes[1], found.sgd.density, "SGD"),
     ):
-        image = density_image(values, grid, ax, norm=norm)
+        image = density_image(values, found.grid, ax, norm=norm)
         loss_contours(loss, problem.grid, ax)
         _marks(found, ax, target)
         frame(ax, problem.grid)
@@ -144,9 +145,10 @@ def _marks(found: Occupation, ax: Axes, target: PointSet) -> None:
         ax.annotate(
             f"{100 * share:.0f} %",
             well,
-            xytext=(0, -16),
+            xytext=(0, 16),
             textcoords="offset points",
             ha="center",
+            va="bottom",
             color="white",
             fontsize=8,
             path_effects=halo,
