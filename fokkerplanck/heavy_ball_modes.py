@@ -22,12 +22,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from fokkerplanck.errors import CaseError
 
 __all__ = ["Modes"]
 
 Array = NDArray[np.float64]
+#: points of equal probability that mean angles are taken over: noise, radius, angle
+NOISES, RADII, ANGLES = 48, 48, 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +169,29 @@ class Modes:
         """``2 var v e^{-gt} sin(Wt) / W``, of the diffusion."""
         t = self.learning_rate * np.asarray(lags, dtype=np.float64)[:, None]
         return np.asarray(2 * self.limit_velocity * self._wave(t)[1])
+
+    def turn(self) -> Array:
+        """Mean angle of a step in the plane ``(x / std x, v / std v)``, of the steps, shape (m,).
+
+        The steps make angles in (-pi, pi] that are averaged over the stationary law of (x, v) and
+        of the noise, at midpoints of equal probability. In the limit it is ``-eta w``. Undefined,
+        NaN, for flat directions, and for modes without noise.
+        """
+        u = ndtri((np.arange(NOISES) + 0.5) / NOISES)
+        r = np.sqrt(-2 * np.log((np.arange(RADII) + 0.5) / RADII))
+        a = 2 * np.pi * (np.arange(ANGLES) + 0.5) / ANGLES
+        first, second = (r[:, None] * f(a) for f in (np.cos, np.sin))
+        found = np.full(self.noise.shape, np.nan)
+        for k in np.flatnonzero((self.stiffness > 0) & (self.noise > 0)):
+            sx, sv = np.sqrt(self.position[k]), np.sqrt(self.velocity[k])
+            common = 0.5 * self.learning_rate * sv / sx  # correlation of x and v
+            x, v = sx * first, sv * (common * first + np.sqrt(1 - common**2) * second)
+            force = self.stiffness[k] * x[..., None] + np.sqrt(self.noise[k]) * u
+            speed = self.momentum * v[..., None] - force
+            place = x[..., None] + self.learning_rate * speed
+            z, ahead = x / sx + 1j * v / sv, place / sx + 1j * speed / sv
+            found[k] = np.angle(ahead * z[..., None].conj()).mean()
+        return found
 
     def _wave(self, t: Array) -> tuple[Array, Array]:
         """``e^{-gt} cos Wt`` and ``e^{-gt} sin(Wt) / W``, cosh and sinh where W is imaginary."""

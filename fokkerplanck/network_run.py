@@ -62,7 +62,11 @@ POINT = {
     "mean_norm": 0,
 }
 #: datasets whose precision a picture or an error sets
-SINGLE = ("path_correlation", "path_points", "path_piece", "looks", "distances", "way_covariance")
+SINGLE = (
+    *("path_correlation", "path_swirl", "path_circulation", "path_points", "path_piece"),
+    *("looks", "distances", "way_covariance", "noise_nodes", "noise_weights"),
+    *("density_nodes", "density_weights"),
+)
 PACKED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 
@@ -212,7 +216,9 @@ def _read_run(group: h5py.Group, where: str) -> NetworkRun:
         if arrays[key].ndim != axes or not np.isfinite(arrays[key]).all():
             msg = f"{where}/{key}: finite numbers with {axes} axes, has shape {arrays[key].shape}"
             raise DataError(msg)
-    if arrays["covariance"].shape != (count, count) or arrays["path_position"].shape[1:] != (count,):
+    if arrays["covariance"].shape != (count, count) or arrays["path_position"].shape[1:] != (
+        count,
+    ):
         msg = f"{where}: curvature, covariance and path differ in the number of directions"
         raise DataError(msg)
     how = {key: _plain(value) for key, value in group.attrs.items()}

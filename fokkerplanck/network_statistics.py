@@ -6,6 +6,7 @@ of the blocks whatever the correlations are, as long as a block is longer than t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -50,8 +51,12 @@ class PathStatistics:
         ``<G>``, ``<G x>``, ``<G v>``, ``<G^2>`` of the gradient of the step that follows,
         ``G_k = beta v_k - v_{k+1}``, weight decay included.
     lags : ndarray of int, shape (l,)
-    correlation : ndarray, shape (b, l, K, K)
-        ``<y_i(k + lag) y_j(k)>``, y the position less its mean over the whole path.
+    correlation, swirl : ndarray, shape (b, l, K)
+        ``<y(k + lag) y(k)>`` and ``<y(k + lag) v(k)> - <v(k + lag) y(k)>``, y the position less its
+        mean over the whole path.
+    circulation : ndarray, shape (b, l, K (K - 1) / 2)
+        ``<y_i(k + lag) y_j(k)> - <y_j(k + lag) y_i(k)>`` for i < j, row by row: zero where the path
+        looks the same backwards.
     turn : ndarray, shape (b, K)
         Mean angle from a step to the next in the plane ``(y / std y, v / std v)``.
     phase : ndarray of int, shape (K, CELLS, CELLS)
@@ -76,6 +81,8 @@ class PathStatistics:
     force_square: Array
     lags: NDArray[np.int64]
     correlation: Array
+    swirl: Array
+    circulation: Array
     turn: Array
     phase: NDArray[np.int64]
     points: Array
@@ -134,7 +141,8 @@ def reduce_path(
     y = deviation[1:-1]
     scaled = np.stack([y / _spread(y), speed / _spread(speed)], axis=1)
     every = max(1, len(now) // POINTS)
-    both = np.stack([now, speed], axis=1)
+    both, pairs = np.stack([now, speed], axis=1), np.stack([y, speed], axis=1)
+    i, j = np.triu_indices(x.shape[1], 1)
     return PathStatistics(
         position=mean(now),
         velocity=mean(speed),
@@ -146,7 +154,17 @@ def reduce_path(
         force_velocity=mean(force * speed),
         force_square=mean(force**2),
         lags=lags,
-        correlation=_correlations(y, lags, blocks, length),
+        correlation=_lagged(lambda u, w: u[:, 0] * w[:, 0], pairs, lags, blocks, length),
+        swirl=_lagged(
+            lambda u, w: u[:, 0] * w[:, 1] - u[:, 1] * w[:, 0], pairs, lags, blocks, length
+        ),
+        circulation=_lagged(
+            lambda u, w: u[:, 0, i] * w[:, 0, j] - u[:, 0, j] * w[:, 0, i],
+            pairs,
+            lags,
+            blocks,
+            length,
+        ),
         turn=mean(_turns(scaled)),
         phase=_histograms(scaled),
         points=both[::every],
@@ -171,14 +189,19 @@ def log_lags(last: int, count: int) -> NDArray[np.int64]:
     return np.unique(np.round(np.geomspace(1, max(last, 1), count)).astype(np.int64))
 
 
-def _correlations(y: Array, lags: NDArray[np.int64], blocks: int, length: int) -> Array:
-    """``<y_i(k + lag) y_j(k)>`` over the k of each block for which both are in it."""
-    parts = y[: blocks * length].reshape(blocks, length, -1)
+def _lagged(
+    product: Callable[[Array, Array], Array],
+    pairs: Array,
+    lags: NDArray[np.int64],
+    blocks: int,
+    length: int,
+) -> Array:
+    """Means of a product of later and earlier points over each block, shape (b, l, ...)."""
+    parts = pairs[: blocks * length].reshape(blocks, length, *pairs.shape[1:])
     found = [
-        np.einsum("bki,bkj->bij", parts[:, lag:], parts[:, : length - lag]) / (length - lag)
-        for lag in lags
+        [product(part[lag:], part[: length - lag]).mean(axis=0) for lag in lags] for part in parts
     ]
-    return np.stack(found, axis=1)
+    return np.array(found)
 
 
 def _turns(scaled: Array) -> Array:

@@ -242,7 +242,9 @@ def _trained(
 
     try:
         training = train(
-            model_of(config.network, data, seed if table.initial_seed is None else table.initial_seed),
+            model_of(
+                config.network, data, seed if table.initial_seed is None else table.initial_seed
+            ),
             data,
             learning_rate=table.learning_rate,
             batch_size=table.batch_size,

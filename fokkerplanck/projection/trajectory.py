@@ -166,6 +166,7 @@ def record(
     NumericalError
         When the loss is no longer finite.
     """
+    _refuse_batch_norm(model)
     start = flatten(model)
     plan = _plan(start, axes, origin, velocity, lags)
     settings: dict[str, Any] = {
@@ -239,6 +240,7 @@ class _Walk:
         self.looks: list[tuple[float, float, float, float]] = [self._measure()]
         self.kept: list[NDArray[np.float32]] = []
         self._after(self.theta.double())
+        self._mark()
 
     def chunk(self) -> None:
         """Take the steps of one chunk."""
@@ -257,11 +259,21 @@ class _Walk:
                 self._after(now)
                 self._look()
                 before = now
+        self._mark()
+
+    def _mark(self) -> None:
+        """Keep the state after a whole chunk; what a cut chunk has written is written again."""
+        self.whole: dict[str, Any] = {
+            "weights": self.theta.detach().cpu().double().numpy().copy(),
+            "velocity": self.velocity.cpu().double().numpy().copy(),
+            "total": self.total.cpu().numpy().copy(),
+            "epochs": np.array([self.done]),
+            "looks": np.array(self.looks),
+            "trajectory": np.array(self.kept, dtype=np.float32),
+        }
 
     def _step(self, chosen: Tensor) -> None:
-        eta, beta, decay = (
-            self.settings[k] for k in ("learning_rate", "momentum", "weight_decay")
-        )
+        eta, beta, decay = (self.settings[k] for k in ("learning_rate", "momentum", "weight_decay"))
         mean = self.loss(self.model(self.inputs[chosen]), self.labels[chosen]).mean()
         gradients = torch.autograd.grad(mean, self.trained)
         with torch.no_grad():
@@ -321,17 +333,11 @@ class _Walk:
 
     def arrays(self) -> files.Arrays:
         """State after the last whole chunk, as a checkpoint holds it."""
+        # losses and accuracies: every checkpoint of a training has them
         return {
-            # what every checkpoint of a training has
-            "weights": self.theta.detach().cpu().double().numpy().copy(),
-            "trajectory": np.array(self.kept, dtype=np.float32),
-            "epochs": np.array([self.done]),
-            "losses": np.array(self.looks)[:, 0],
+            **self.whole,
+            "losses": self.whole["looks"][:, 0],
             "accuracies": np.array([]),
-            # what a path has besides
-            "velocity": self.velocity.cpu().double().numpy().copy(),
-            "total": self.total.cpu().numpy().copy(),
-            "looks": np.array(self.looks),
             "positions": self.positions,
             "sizes": self.sizes,
             "origins": self.origins,
@@ -350,9 +356,10 @@ class _Walk:
         self.kept = list(arrays["trajectory"])
         for name in ("positions", "sizes", "origins", "distances"):
             setattr(self, name, arrays[name])
+        self._mark()
 
     def trajectory(self, seconds: float) -> Trajectory:
-        """What is recorded."""
+        """Give what is recorded."""
         arrays = self.arrays()
         return Trajectory(
             positions=arrays["positions"],
@@ -360,7 +367,7 @@ class _Walk:
             lags=np.array(self.lags, dtype=np.int64),
             distances=arrays["distances"],
             stride=self.settings["stride"],
-            looks=np.arange(len(self.looks)) * self.settings["look_every"],
+            looks=np.arange(len(arrays["looks"])) * self.settings["look_every"],
             losses=arrays["losses"],
             norms=arrays["looks"][:, 1],
             virials=arrays["looks"][:, 2:],
@@ -383,7 +390,7 @@ def _with_replacement(rng: np.random.Generator, samples: int, size: int) -> NDAr
 
 
 def _by_epoch(rng: np.random.Generator, samples: int, size: int) -> NDArray[np.int64]:
-    """The data in a new order again and again; a chunk begins with a new order."""
+    """Go through the data in a new order again and again; a chunk begins with a new order."""
     whole = samples // size
     orders = [rng.permutation(samples)[: whole * size] for _ in range(-(-CHUNK // whole))]
     return np.concatenate(orders).reshape(-1, size)[:CHUNK]
@@ -397,10 +404,8 @@ DRAWS: dict[str, Callable[[np.random.Generator, int, int], NDArray[np.int64]]] =
 }
 
 
-def _batches(
-    rng: np.random.Generator, samples: int, settings: dict[str, Any]
-) -> NDArray[np.int64]:
-    """Samples of each step of a chunk, shape (CHUNK, B)."""
+def _batches(rng: np.random.Generator, samples: int, settings: dict[str, Any]) -> NDArray[np.int64]:
+    """Draw the samples of each step of a chunk, shape (CHUNK, B)."""
     return DRAWS[settings["draw"]](rng, samples, settings["batch_size"])
 
 
@@ -432,6 +437,15 @@ def _plan(
         msg = f"lags are whole numbers >= 1, got {list(lags)}"
         raise CaseError(msg, key="record.lags")
     return found
+
+
+def _refuse_batch_norm(model: nn.Module) -> None:
+    if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in model.modules()):
+        msg = (
+            "a network with batch norm has no loss of single samples that its steps descend on: "
+            "take group norm, or none"
+        )
+        raise CaseError(msg, key="network.norm")
 
 
 def _digest(*arrays: Array) -> str:
