@@ -311,7 +311,7 @@ def _regression(means: Array) -> tuple[float, float, float]:
 
 
 def _jackknife(function: Callable[..., Any], *blocks: Array) -> Estimate:
-    """Evaluate a function of means over blocks: its value and error, each block left out in turn."""
+    """Evaluate a function of means over blocks; its error by leaving out each block in turn."""
     count = len(blocks[0])
     whole = float(function(*(b.mean(axis=0) for b in blocks)))
     without = np.array(

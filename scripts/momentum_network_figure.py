@@ -26,7 +26,8 @@ def draw(runs: Sequence[NetworkRun], found: Sequence[RunComparison]) -> Figure:
     """Draw phase plane, rotation, variances, spectrum, distances and exponents."""
     figure = Figure((7.0, 4.9), layout="constrained")
     axes = figure.subplots(2, 3).ravel()
-    chosen = len(runs) - 1 if len(runs) < 4 else 3  # the least noise
+    ratios = [run.how["learning_rate"] / run.how["batch_size"] for run in runs]
+    chosen = int(np.argmin(ratios))
     _phase(axes[0], runs[chosen], found[chosen])
     _rotation(axes[1], runs[chosen])
     _variances(axes[2], found)
@@ -86,28 +87,15 @@ def _rotation(ax: Axes, run: NetworkRun) -> None:
 def _variances(ax: Axes, found: Sequence[RunComparison]) -> None:
     """Measured variances over predicted ones against the curvature."""
     for colour, run in zip(WELLS, found, strict=False):
+        h = [row.curvature for row in run.modes]
         for mark, name in (("o", "position"), ("s", "velocity")):
-            rows = [(row.curvature, getattr(row, name)) for row in run.modes]
-            ratio = [
-                e.value / getattr(r.predicted["point"], name)
-                for r, (_, e) in zip(run.modes, rows, strict=True)
-            ]
-            error = [
-                e.half_width / getattr(r.predicted["point"], name)
-                for r, (_, e) in zip(run.modes, rows, strict=True)
-            ]
+            theory = np.array([getattr(row.predicted["point"], name) for row in run.modes])
+            measured = [getattr(row, name) for row in run.modes]
+            ratio = np.array([e.value for e in measured]) / theory
+            error = np.array([e.half_width for e in measured]) / theory
             face = colour if mark == "o" else "none"
-            ax.errorbar(
-                [h for h, _ in rows],
-                ratio,
-                error,
-                fmt=mark,
-                color=colour,
-                mfc=face,
-                lw=0.6,
-                ms=3.0,
-                mew=0.7,
-            )
+            look = {"color": colour, "mfc": face, "lw": 0.6, "ms": 3.0, "mew": 0.7}
+            ax.errorbar(h, ratio, error, fmt=mark, **look)
     ax.axhline(1, color="k", lw=0.8)
     ax.set_xscale("log")
     ax.set_yscale("log")

@@ -41,7 +41,8 @@ ROWS = [
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
     | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
-    | {"confrontation", "confrontation_row"},
+    | {"confrontation", "confrontation_row"}
+    | {"heavy_ball_modes", "network_statistics"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection"},
     {"layout", "store", "stored_escape"},
@@ -58,6 +59,7 @@ ROWS = [
         "plot",
     }
     | {"sgd_record", "surface_record"}
+    | {"network_run", "network_comparison"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
@@ -65,6 +67,7 @@ ROWS = [
         "ensemble_run",
         "sampled_record",
         "confrontation_report",
+        "network_report",
         "escape",
         "escape_record",
         "escape_report",
@@ -151,6 +154,7 @@ def test_solvers_know_arrays_only(path):
         ("import fokkerplanck.case", {"numba", "matplotlib", "sympy"}),
         ("import fokkerplanck.run", {"matplotlib", "sympy", "fipy"}),
         ("import fokkerplanck.projection.directions", {"torch", "sklearn", "numba", "matplotlib"}),
+        ("import fokkerplanck.network_report", {"torch", "sklearn", "matplotlib", "sympy"}),
     ],
 )
 def test_nothing_heavy_is_imported_early(code, heavy):

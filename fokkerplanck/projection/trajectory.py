@@ -193,6 +193,7 @@ def record(
         walk = _Walk(model, data, loss, settings, plan)
         if path is not None and path.exists():
             walk.go_on(path)
+        begun = walk.done
         try:
             while walk.done < steps:
                 walk.chunk()
@@ -202,7 +203,7 @@ def record(
                     files.save(path, walk.arrays(), settings)
                     saved = time.monotonic()
         finally:
-            if path is not None:
+            if path is not None and walk.done > begun:
                 files.save(path, walk.arrays(), settings)
     model.eval()
     return walk.trajectory(time.monotonic() - begin)
