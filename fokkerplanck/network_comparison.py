@@ -149,9 +149,9 @@ class Distances:
     size : Estimate
         ``E|theta_{k+1} - theta_k|^2``.
     predicted_size : dict of str to float
-    flat : float
-        Share of the noise outside the directions that is in directions of curvature plus weight
-        decay below zero, which the theory takes as flat.
+    flat : dict of str to float
+        Share of the noise that is in directions of curvature plus weight decay below zero, where
+        there is no stationary law: they are taken as flat.
     """
 
     lags: list[int]
@@ -161,7 +161,7 @@ class Distances:
     limit: dict[str, list[float]]
     size: Estimate
     predicted_size: dict[str, float]
-    flat: float
+    flat: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -393,8 +393,6 @@ def _distances(run: NetworkRun) -> Distances:
         smooth = np.sum([w * m.limit_distance(lags).sum(axis=1) for w, m in parts], axis=0)
         predicted[source], limit[source] = far[:-1].tolist(), smooth[:-1].tolist()
         size[source] = float(far[-1])
-    nodes, weights = run.point["noise_nodes"], run.point["noise_weights"]
-    below = nodes + float(run.how["weight_decay"]) < 0
     return Distances(
         lags=run.lags.tolist(),
         measured=[e.value for e in found],
@@ -403,28 +401,44 @@ def _distances(run: NetworkRun) -> Distances:
         limit=limit,
         size=estimate(run.path.sizes),
         predicted_size=size,
-        flat=float(weights[below].sum() / weights.sum()) if weights.sum() > 0 else 0.0,
+        flat={source: _flat(run, source) for source in SOURCES},
     )
 
 
 def _spectra(run: NetworkRun, source: str) -> list[tuple[float, Modes]]:
-    """Directions, and each quadrature of the rest with its share, as modes of the theory.
+    """Modes whose distances add up to those in all weights, each list with its share.
 
-    The rest has the trace that was measured, and curvatures of the reference point; where they are
-    below zero with weight decay, zero is taken.
+    At the point: the directions, and quadratures of the rest; on the way: quadratures of all.
+    The noise has the trace that was measured. Stiffness below zero, weight decay included, has no
+    stationary law; zero is taken.
     """
-    top, decay = modes_of(run, source), float(run.how["weight_decay"])
-    total = run.point["total_noise"] if source == "point" else run.point["way_total_noise"].mean()
-    rest = max(run.factor * float(total) - float(top.noise.sum()), 0.0)
-    parts = [(1.0, top)]
-    probes = zip(run.point["noise_nodes"], run.point["noise_weights"], strict=True)
-    for nodes, weights in probes:
+    settings, decay = (run.how["learning_rate"], run.how["momentum"]), run.how["weight_decay"]
+    if source == "point":
+        parts = [(1.0, modes_of(run, source))]
+        rest = run.factor * float(run.point["total_noise"]) - float(parts[0][1].noise.sum())
+    else:
+        parts, rest = [], run.factor * float(run.point["way_total_noise"].mean())
+    for nodes, weights in zip(*_quadratures(run, source), strict=True):
         if weights.sum() > 0:
-            noise = rest * np.maximum(weights, 0) / weights.sum()
-            stiffness = np.maximum(nodes + decay, 0.0)
-            share = 1 / len(run.point["noise_nodes"])
-            parts.append((share, Modes(stiffness, noise, *_settings(top))))
+            noise = max(rest, 0.0) * np.maximum(weights, 0) / weights.sum()
+            stiffness = np.maximum(nodes + float(decay), 0.0)
+            parts.append((1 / len(run.point["noise_nodes"]), Modes(stiffness, noise, *settings)))
     return parts
+
+
+def _quadratures(run: NetworkRun, source: str) -> tuple[Array, Array]:
+    kind = "noise" if source == "point" else "way"
+    return run.point[f"{kind}_nodes"], run.point[f"{kind}_weights"]
+
+
+def _flat(run: NetworkRun, source: str) -> float:
+    """Share of all noise that is in directions of negative stiffness."""
+    nodes, weights = _quadratures(run, source)
+    below = float(weights[nodes + float(run.how["weight_decay"]) < 0].sum())
+    total = float(weights.sum())
+    if source == "point":
+        total += len(weights) * float(np.trace(run.point["covariance"]))
+    return below / total if total > 0 else 0.0
 
 
 def _exponents(run: NetworkRun, distances: Distances) -> tuple[Exponent, ...]:

@@ -64,7 +64,8 @@ def travel_table(runs: Sequence[RunComparison]) -> Table:
     made = table(("path", "left"), ("E|step|^2", "right"), ("/ point", "right"), ("/ way", "right"))
     for name in ("steps", "exponent", "point", "way", "limit", "steps", "exponent", "point", "way"):
         made.add_column(name, justify="right")
-    made.add_column("flat", justify="right")
+    for name in ("flat, point", "way"):
+        made.add_column(name, justify="right")
     for run in runs:
         d = run.distances
         cells = [run.name, _pm(d.size)]
@@ -73,7 +74,7 @@ def travel_table(runs: Sequence[RunComparison]) -> Table:
             cells += [f"{e.first}-{e.last}", _interval(e.measured)]
             cells += [f"{e.predicted[source]:.3f}" for source in ("point", "way")]
             cells += [f"{e.limit['point']:.3f}"] if k == 0 else []
-        made.add_row(*cells, f"{d.flat:.1%}")
+        made.add_row(*cells, *(f"{d.flat[source]:.1%}" for source in ("point", "way")))
     return made
 
 

@@ -12,6 +12,7 @@ window before the path):
 ``noise_nodes``, ``noise_weights``     quadratures of ``tr[f(H) C]`` without the K directions
 ``density_nodes``, ``density_weights`` quadratures of ``tr f(H) / P``
 ``way_*``                              curvature, covariance, trace at points of the path
+``way_nodes``, ``way_weights``         quadratures of ``tr[f(H) C]``, both averaged on the way
 ``path_*``                             block means of the path, see `PathStatistics`
 ``lags``, ``distances`` (b, m)         ``|theta_{k+n} - theta_k|^2``, means over blocks of origins
 ``looks`` (5, l)                       step, loss, ``|theta|^2``, virial about origin and zero
@@ -58,6 +59,8 @@ POINT = {
     "way_curvature": 2,
     "way_covariance": 3,
     "way_total_noise": 1,
+    "way_nodes": 2,
+    "way_weights": 2,
     "mean_loss": 0,
     "mean_norm": 0,
 }
@@ -65,7 +68,7 @@ POINT = {
 SINGLE = (
     *("path_correlation", "path_swirl", "path_circulation", "path_points", "path_piece"),
     *("looks", "distances", "way_covariance", "noise_nodes", "noise_weights"),
-    *("density_nodes", "density_weights"),
+    *("density_nodes", "density_weights", "way_nodes", "way_weights"),
 )
 PACKED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 

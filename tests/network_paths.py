@@ -69,6 +69,8 @@ def quadratic_run(steps=40_000, seed=0, curvature=1.0, **changes) -> NetworkRun:
             "way_curvature": np.tile(TOP, (2, 1)),
             "way_covariance": np.tile(COVARIANCE, (2, 1, 1)),
             "way_total_noise": np.full(2, np.trace(COVARIANCE) + REST_NOISE.sum()),
+            "way_nodes": np.tile(np.concatenate([TOP, REST]), (2, 1)),
+            "way_weights": np.tile(np.concatenate([np.diag(COVARIANCE), REST_NOISE]), (2, 1)),
             "mean_loss": 0.5 * mean**2 @ (stiffness - how["weight_decay"]),
             "mean_norm": mean @ mean,
         },

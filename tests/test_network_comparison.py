@@ -82,7 +82,8 @@ def test_distances_and_exponents(found):
     assert 0.2 < late.predicted["point"] < 0.8  # neither free nor bound
     for e in (early, late):
         within(e.measured, e.predicted["point"])
-    assert d.flat == 0
+    np.testing.assert_allclose(d.predicted["way"], d.predicted["point"], rtol=1e-12)
+    assert d.flat == {"point": 0, "way": 0}
 
 
 def test_rotation_and_circulation(run, found):

@@ -2,7 +2,8 @@
 
 Each stage leaves a file beside the output, from which a later call goes on:
 ``NAME_plateau.npz`` and for each run k ``NAME_k_settled.npz``, ``NAME_k_window.npz``,
-``NAME_k_point.npz`` (curvature and noise at the reference point) and ``NAME_k_path.npz``.
+``NAME_k_point.npz`` (curvature and noise at the reference point), ``NAME_k_path.npz``, and
+``NAME_k_way.npz`` and ``NAME_k_average.npz`` (the same on the way).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,7 @@ def _run(work: _Work, k: int, start: Trajectory) -> NetworkRun:
         look_every=measure.look_every,
     )
     way = _stage(work.stage(f"{k}_way"), path.mean, lambda: _way(work, k, path, point["axes"]))
+    way |= _stage(work.stage(f"{k}_average"), path.mean, lambda: _average(work, k, path))
     return NetworkRun.of(
         run.name,
         how | {"samples": len(work.data), "settle": run.settle, "window": run.window},
@@ -230,6 +232,38 @@ def _way(work: _Work, k: int, path: Trajectory, axes: Array) -> Arrays:
     }
 
 
+def _average(work: _Work, k: int, path: Trajectory) -> Arrays:
+    """Quadratures of ``tr[f(H) C]`` with H and C averaged over the snapshots.
+
+    Each snapshot has its own part of the samples, so that a product with the mean Hessian costs no
+    more than one at a single point.
+    """
+    measure, data = work.config.measure, work.data
+    flat = Flat(work.model, precision=torch.float32)
+    rng = np.random.default_rng([k, 2])
+    parts = np.array_split(rng.permutation(len(data)), len(path.snapshots))
+    points = [
+        (weights.astype(np.float64), replace(data, inputs=data.inputs[p], labels=data.labels[p]))
+        for weights, p in zip(path.snapshots, parts, strict=True)
+    ]
+    with deterministic(measure.threads):
+        products = [hessian_product(flat, w, part, measure.batch) for w, part in points]
+        shares = np.array([len(part) / len(data) for _, part in points])
+        tables = [sample_gradients(flat, w, part) for w, part in points]
+        centred = np.concatenate([t - t.mean(axis=0) for t in tables])
+
+        def product(vector: Array) -> Array:
+            found = [share * times(vector) for share, times in zip(shares, products, strict=True)]
+            return np.sum(found, axis=0)
+
+        counted = _telling(work, f"{k}_average", product)
+        noise = noise_quadrature(counted, centred, measure.probes, measure.lanczos, seed=k)
+    return {
+        "way_nodes": np.array([q.nodes for q in noise]),
+        "way_weights": np.array([q.weights for q in noise]),
+    }
+
+
 def _noise(gradients: Array, axes: Array) -> Arrays:
     """Covariance of the gradients of single samples along the axes, and its whole trace."""
     along = gradients @ axes.T
@@ -244,7 +278,11 @@ def _counted(
     work: _Work, name: str, flat: Flat, weights: Array, measure: MeasureTable
 ) -> Callable[[Array], Array]:
     """Hessian-vector products that say how many there were."""
-    product = hessian_product(flat, weights, work.data, measure.batch)
+    return _telling(work, name, hessian_product(flat, weights, work.data, measure.batch))
+
+
+def _telling(work: _Work, name: str, product: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Count products, and say so."""
     done = 0
 
     def times(vector: Array) -> Array:
