@@ -16,7 +16,7 @@ __all__ = ["balance_table", "modes_table", "travel_table"]
 
 def modes_table(run: RunComparison) -> Table:
     """One row for each direction: measured variances over predicted ones, and why."""
-    made = table(("h", "right"), ("C_ii", "right"), ("var x", "right"))
+    made = table(("h", "right"), ("kappa way", "right"), ("c", "right"), ("var x", "right"))
     names = ("/ steps", "/ limit", "/ way", "var v", "/ steps", "/ limit", "/ way")
     for name in (*names, "kappa eff.", "noise eff.", "turn", "/ steps", "TV shape", "TV law"):
         made.add_column(name, justify="right")
@@ -24,7 +24,7 @@ def modes_table(run: RunComparison) -> Table:
         point, way = row.predicted["point"], row.predicted["way"]
         x, v = row.position, row.velocity
         made.add_row(
-            *(number(row.curvature, 4), number(point.noise, 3), _pm(x)),
+            *(number(row.curvature, 4), number(way.stiffness, 3), number(point.noise, 3), _pm(x)),
             *(_over(x, point.position), _over(x, point.limit_position), _over(x, way.position)),
             *(_pm(v), _over(v, point.velocity), _over(v, point.limit_velocity)),
             *(_over(v, way.velocity), _over(row.stiffness, point.stiffness)),

@@ -227,13 +227,11 @@ def _read_run(group: h5py.Group, where: str) -> NetworkRun:
     how = {key: _plain(value) for key, value in group.attrs.items()}
     name, steps = str(how.pop("name")), int(how.pop("path_steps"))
     integers = {"lags", "phase"}
-    path = PathStatistics(
-        **{
-            key: arrays[f"path_{key}"].astype(np.int64 if key in integers else np.float64)
-            for key in PathStatistics.names()
-        },
-        steps=steps,
-    )
+    parts: dict[str, Any] = {
+        key: arrays[f"path_{key}"].astype(np.int64 if key in integers else np.float64)
+        for key in PathStatistics.names()
+    }
+    path = PathStatistics(**parts, steps=steps)
     point = {key: arrays[key].astype(np.float64) for key in POINT}
     return NetworkRun(
         name,
