@@ -29,6 +29,7 @@ from fokkerplanck.theory.three_factors import heavy_ball
 
 __all__ = [
     "SOURCES",
+    "SPECTRA",
     "Circulation",
     "Distances",
     "Equipartition",
@@ -44,6 +45,8 @@ __all__ = [
 Array = NDArray[np.float64]
 #: what the theory is fed with
 SOURCES = ("point", "way")
+#: for distances besides: on the way, with the absolute values of all curvatures
+SPECTRA = (*SOURCES, "absolute")
 #: windows of exponents, in steps: of the start, and from `EARLY / (1 - beta)` to steps / `LATE`
 BALLISTIC, EARLY, LATE = (1, 4), 5.0, 10
 
@@ -386,7 +389,7 @@ def _equipartition(run: NetworkRun) -> Equipartition:
 def _distances(run: NetworkRun) -> Distances:
     found = [estimate(column) for column in run.distances.T]
     predicted, limit, size = {}, {}, {}
-    for source in SOURCES:
+    for source in SPECTRA:
         parts = _spectra(run, source)
         lags = np.append(run.lags, 1)
         far = np.sum([w * m.distance(lags).sum(axis=1) for w, m in parts], axis=0)
@@ -410,7 +413,7 @@ def _spectra(run: NetworkRun, source: str) -> list[tuple[float, Modes]]:
 
     At the point: the directions, and quadratures of the rest; on the way: quadratures of all.
     The noise has the trace that was measured. Stiffness below zero, weight decay included, has no
-    stationary law; zero is taken.
+    stationary law: zero is taken, or the absolute value of the curvature.
     """
     settings, decay = (run.how["learning_rate"], run.how["momentum"]), run.how["weight_decay"]
     if source == "point":
@@ -421,7 +424,8 @@ def _spectra(run: NetworkRun, source: str) -> list[tuple[float, Modes]]:
     for nodes, weights in zip(*_quadratures(run, source), strict=True):
         if weights.sum() > 0:
             noise = max(rest, 0.0) * np.maximum(weights, 0) / weights.sum()
-            stiffness = np.maximum(nodes + float(decay), 0.0)
+            curvature = np.abs(nodes) if source == "absolute" else nodes
+            stiffness = np.maximum(curvature + float(decay), 0.0)
             parts.append((1 / len(run.point["noise_nodes"]), Modes(stiffness, noise, *settings)))
     return parts
 

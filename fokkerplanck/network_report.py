@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from fokkerplanck.network_comparison import RunComparison
+from fokkerplanck.network_comparison import SPECTRA, RunComparison
 from fokkerplanck.network_statistics import Estimate
 from fokkerplanck.terminal import number, table
 
@@ -62,7 +62,9 @@ def balance_table(runs: Sequence[RunComparison]) -> Table:
 def travel_table(runs: Sequence[RunComparison]) -> Table:
     """One row for each path: size of a step, and exponents of the distance."""
     made = table(("path", "left"), ("E|step|^2", "right"), ("/ point", "right"), ("/ way", "right"))
-    for name in ("steps", "exponent", "point", "way", "limit", "steps", "exponent", "point", "way"):
+    for name in ("steps", "exponent", *SPECTRA):
+        made.add_column(name, justify="right")
+    for name in ("limit", "steps", "exponent", *SPECTRA):
         made.add_column(name, justify="right")
     for name in ("flat, point", "way"):
         made.add_column(name, justify="right")
@@ -72,7 +74,7 @@ def travel_table(runs: Sequence[RunComparison]) -> Table:
         cells += [_over(d.size, d.predicted_size[source]) for source in ("point", "way")]
         for k, e in enumerate(run.exponents):
             cells += [f"{e.first}-{e.last}", _interval(e.measured)]
-            cells += [f"{e.predicted[source]:.3f}" for source in ("point", "way")]
+            cells += [f"{e.predicted[source]:.3f}" for source in SPECTRA]
             cells += [f"{e.limit['point']:.3f}"] if k == 0 else []
         made.add_row(*cells, *(f"{d.flat[source]:.1%}" for source in ("point", "way")))
     return made

@@ -66,10 +66,12 @@ POINT = {
 }
 #: datasets whose precision a picture or an error sets
 SINGLE = (
-    *("path_correlation", "path_swirl", "path_circulation", "path_points", "path_piece"),
+    *("path_correlation", "path_swirl", "path_circulation", "path_piece"),
     *("looks", "distances", "way_covariance", "noise_nodes", "noise_weights"),
     *("density_nodes", "density_weights", "way_nodes", "way_weights"),
 )
+#: numbers of a dataset that is not worth packing
+SMALL = 200
 PACKED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 
@@ -201,9 +203,11 @@ def _write_run(group: h5py.Group, run: NetworkRun) -> None:
         array = np.asarray(value)
         if key == "path_phase":
             array = array.astype(np.uint16)
+        elif key == "path_points":
+            array = array.astype(np.float16)
         elif key in SINGLE:
             array = array.astype(np.float32)
-        group.create_dataset(key, data=array, **(PACKED if array.ndim else {}))
+        group.create_dataset(key, data=array, **(PACKED if array.size > SMALL else {}))
 
 
 def _read_run(group: h5py.Group, where: str) -> NetworkRun:

@@ -19,7 +19,7 @@ __all__ = ["Estimate", "PathStatistics", "estimate", "log_lags", "reduce_path"]
 
 Array = NDArray[np.float64]
 #: blocks of a path, points of it that are kept for pictures, steps of a piece of it
-BLOCKS, POINTS, PIECE = 10, 1000, 400
+BLOCKS, POINTS, PIECE = 10, 400, 200
 #: cells of a side of the phase plane, and its half width in standard deviations
 CELLS, REACH = 48, 4.0
 #: lags of correlations

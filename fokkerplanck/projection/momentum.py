@@ -121,7 +121,7 @@ def run_momentum(
             msg = f"there are the runs 0 to {len(config.run) - 1}, not {k}"
             raise CaseError(msg, key="only")
         _run(work, k, start)
-    if not all(work.stage(f"{k}_path").exists() for k in range(len(config.run))):
+    if not all(work.stage(f"{k}_average").exists() for k in range(len(config.run))):
         return False
     runs = tuple(_run(work, k, start) for k in range(len(config.run)))
     about = {
