@@ -24,9 +24,14 @@ def modes_table(run: RunComparison) -> Table:
         point, way = row.predicted["point"], row.predicted["way"]
         x, v = row.position, row.velocity
         made.add_row(
-            *(number(row.curvature, 4), number(way.stiffness, 3), number(point.noise, 3), _pm(x)),
+            *(
+                number(row.curvature, 4),
+                number(way.stiffness, 3),
+                number(point.noise, 3),
+                _relative(x),
+            ),
             *(_over(x, point.position), _over(x, point.limit_position), _over(x, way.position)),
-            *(_pm(v), _over(v, point.velocity), _over(v, point.limit_velocity)),
+            *(_relative(v), _over(v, point.velocity), _over(v, point.limit_velocity)),
             *(_over(v, way.velocity), _over(row.stiffness, point.stiffness)),
             *(_over(row.noise, point.noise), _pm(row.turn), _over(row.turn, point.turn)),
             *(f"{row.shape:.3f}", f"{row.law:.3f}"),
@@ -84,6 +89,12 @@ def _pm(found: Estimate) -> str:
     if not np.isfinite(found.error) or found.error == 0:
         return number(found.value, 4)
     return f"{number(found.value, 3)} ± {number(found.error, 1)}"
+
+
+def _relative(found: Estimate) -> str:
+    if not np.isfinite(found.error) or found.value == 0:
+        return number(found.value, 3)
+    return f"{found.value:.3g} ± {100 * found.error / abs(found.value):.0f} %"
 
 
 def _over(found: Estimate, by: float) -> str:

@@ -49,7 +49,7 @@ def _compare(path: Path, folder: Path) -> None:
     """Print the tables, and keep the numbers and the figure."""
     found = read_network(path)
     runs = compare_network(found)
-    console = Console(width=200)
+    console = Console(width=220)
     for run in runs:
         console.print(f"\n{run.name}")
         console.print(modes_table(run))

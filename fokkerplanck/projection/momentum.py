@@ -35,6 +35,7 @@ from fokkerplanck.projection.spectrum import (
 )
 from fokkerplanck.projection.trajectory import Trajectory, record
 from fokkerplanck.projection.weights import Flat, with_weights
+from fokkerplanck.provenance import provenance
 
 __all__ = ["run_momentum"]
 
@@ -135,6 +136,8 @@ def run_momentum(
         "weights": len(start.weights),
         "plateau_loss": float(start.losses[-10:].mean()),
         "torch": str(torch.__version__),
+        "command": f"python scripts/momentum_network.py --train {source.name} {output.name}",
+        "git_revision": provenance()["git_revision"],
         "config": text,
     }
     write_network(output, NetworkFile(about, runs))
