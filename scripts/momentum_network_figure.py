@@ -75,12 +75,13 @@ def _rotation(ax: Axes, run: NetworkRun) -> None:
     way = modes_of(run, "way")
     drawn = sorted({0, count // 4, count - 1})
     for colour, k in zip(WELLS, drawn, strict=False):
-        scale = 1 / modes.velocity[k] / run.how["learning_rate"]
-        found = run.path.swirl[:, :, k] * scale
+        speed = run.path.velocity_square[:, k].mean() - run.path.velocity[:, k].mean() ** 2
+        found = run.path.swirl[:, :, k] / (speed * run.how["learning_rate"])
         error = found.std(axis=0, ddof=1) / np.sqrt(len(found))
         ax.errorbar(run.path.lags, found.mean(axis=0), 1.96 * error, fmt="o", color=colour, ms=2.5)
-        ax.plot(smooth, way.turning(smooth)[:, k] * scale, color=colour, lw=1.0)
-        ax.plot(smooth, modes.turning(smooth)[:, k] * scale, color=colour, lw=0.6, ls=":")
+        for theory, style in ((way, {"lw": 1.0}), (modes, {"lw": 0.6, "ls": ":"})):
+            scale = theory.velocity[k] * run.how["learning_rate"]
+            ax.plot(smooth, theory.turning(smooth)[:, k] / scale, color=colour, **style)
     ax.axhline(0, color="0.7", lw=0.5)
     ax.set_xscale("log")
     ax.set_xlim(0.9, 400)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -160,6 +161,26 @@ def test_paths_that_are_none():
         reduce_path(np.zeros((100, 2)), np.zeros(99), 0.1, 0.9)
     with pytest.raises(CaseError, match="finite numbers"):
         reduce_path(np.full((2001, 2), np.nan), np.zeros(2000), 0.1, 0.9)
+
+
+def test_the_shipped_file():
+    """What its page says, of the path whose noise is largest."""
+    path = Path(__file__).parents[1] / "cases" / "momentum" / "network.h5"
+    assert path.stat().st_size < 600_000
+    shipped = read_network(path)
+    assert {"command", "config", "data_digest", "torch"} <= set(shipped.about)
+    assert [run.how["draw"] for run in shipped.runs] == 4 * ["batches"] + ["epochs"]
+    found = compare_run(shipped.runs[0])
+    e = found.equipartition
+    for virial in (e.virial, e.virial_zero):  # holds for every loss
+        assert abs(virial.value - e.kinetic.value) < FAR * virial.error
+    assert e.excess.value < 0.7 * e.kinetic.value  # holds for quadratic ones
+    early, late = found.exponents
+    assert abs(early.measured.value - early.predicted["way"]) < 0.02
+    assert late.predicted["absolute"] < late.measured.value < 0.5 * late.predicted["way"]
+    assert all(row.turn.value < -5 * row.turn.error for row in found.modes)
+    ratios = [row.velocity.value / row.predicted["way"].velocity for row in found.modes]
+    assert 0.8 < np.median(ratios) < 0.9
 
 
 def test_means_of_blocks_and_lags():
