@@ -45,7 +45,8 @@ ROWS = [
     | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
-    | {"confrontation_row", "confrontation_survival"},
+    | {"confrontation_row", "confrontation_survival"}
+    | {"heavy_ball_modes", "network_statistics"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
@@ -63,6 +64,7 @@ ROWS = [
         "plot",
     }
     | {"sgd_record", "surface_record"}
+    | {"network_run", "network_comparison"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
@@ -71,6 +73,7 @@ ROWS = [
         "sampled_record",
         "confrontation_report",
         "in_plane_chain_report",
+        "network_report",
         "escape",
         "escape_record",
         "escape_report",
@@ -157,6 +160,7 @@ def test_solvers_know_arrays_only(path):
         ("import fokkerplanck.case", {"numba", "matplotlib", "sympy"}),
         ("import fokkerplanck.run", {"matplotlib", "sympy", "fipy"}),
         ("import fokkerplanck.projection.directions", {"torch", "sklearn", "numba", "matplotlib"}),
+        ("import fokkerplanck.network_report", {"torch", "sklearn", "matplotlib", "sympy"}),
     ],
 )
 def test_nothing_heavy_is_imported_early(code, heavy):

@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from fokkerplanck.projection.directions import through_minima as through_minima
     from fokkerplanck.projection.image_files import cifar10 as cifar10
     from fokkerplanck.projection.image_files import mnist as mnist
+    from fokkerplanck.projection.momentum import run_momentum as run_momentum
     from fokkerplanck.projection.networks import resnet as resnet
     from fokkerplanck.projection.sample import project as project
     from fokkerplanck.projection.training import Training as Training
     from fokkerplanck.projection.training import read_training as read_training
     from fokkerplanck.projection.training import train as train
+    from fokkerplanck.projection.trajectory import Trajectory as Trajectory
+    from fokkerplanck.projection.trajectory import record as record
     from fokkerplanck.projection.weights import Flat as Flat
     from fokkerplanck.projection.weights import flatten as flatten
     from fokkerplanck.projection.weights import with_weights as with_weights
@@ -46,6 +49,9 @@ _HOME = {
     "top_hessian": "curvature",
     "project": "sample",
     "run_project": "command",
+    "run_momentum": "momentum",
+    "Trajectory": "trajectory",
+    "record": "trajectory",
     "cifar10": "image_files",
     "mnist": "image_files",
     "resnet": "networks",

@@ -18,10 +18,12 @@ from fokkerplanck.projection.checkpoint import load
 from fokkerplanck.projection.config import (
     ArraysData,
     Config,
+    DataTable,
     DigitsData,
     HessianDirections,
     ImagesData,
     MinimaDirections,
+    NetworkTable,
     PcaDirections,
     RandomDirections,
     TrainTable,
@@ -42,7 +44,7 @@ from fokkerplanck.projection.sample import project, refuse_existing
 from fokkerplanck.projection.training import train
 from fokkerplanck.projection.weights import Flat, cross_entropies
 
-__all__ = ["run_project", "summary"]
+__all__ = ["dataset_of", "model_of", "run_project", "summary"]
 
 Array = NDArray[np.float64]
 
@@ -87,8 +89,8 @@ def run_project(
     begin = time.monotonic()
     check_device(config.sample.device)
     refuse_existing(output, resume=resume, force=force)
-    data = _data(config, source.parent)
-    model = _model(config, data)
+    data = dataset_of(config.data, source.parent)
+    model = model_of(config.network, data)
     networks = _networks(config, model, data, source.parent, output, force, progress)
     directions = _directions(config, model, data, networks)
     anchors = _at_anchors(config, networks)
@@ -158,8 +160,8 @@ def summary(path: Path) -> dict[str, Any]:
     return found
 
 
-def _data(config: Config, folder: Path) -> Dataset:
-    table = config.data
+def dataset_of(table: DataTable, folder: Path) -> Dataset:
+    """Read or make the data that a table names; paths start from the folder."""
     match table:
         case DigitsData():
             data = digits(table.label_noise, table.seed)
@@ -181,8 +183,8 @@ def _named(data: Dataset, given: str) -> Dataset:
     return replace(data, provenance={**data.provenance, "source": given})
 
 
-def _model(config: Config, data: Dataset, seed: int = 0) -> nn.Module:
-    network = config.network
+def model_of(network: NetworkTable, data: Dataset, seed: int = 0) -> nn.Module:
+    """Make the network of a table for data; classes and channels are theirs."""
     if data.inputs.ndim != 4:
         msg = (
             f"the network takes images, shape (n, channels, height, width); got {data.inputs.shape}"
@@ -240,7 +242,9 @@ def _trained(
 
     try:
         training = train(
-            _model(config, data, seed if table.initial_seed is None else table.initial_seed),
+            model_of(
+                config.network, data, seed if table.initial_seed is None else table.initial_seed
+            ),
             data,
             learning_rate=table.learning_rate,
             batch_size=table.batch_size,

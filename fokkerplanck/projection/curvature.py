@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from fokkerplanck.projection.data import Dataset, batches
 from fokkerplanck.projection.directions import Directions, orthonormalise
 from fokkerplanck.projection.weights import Flat
 
-__all__ = ["hessian_product", "top_hessian"]
+__all__ = ["Eigenvectors", "hessian_product", "top_eigenvectors", "top_hessian"]
 
 Array = NDArray[np.float64]
 
@@ -70,31 +71,10 @@ def top_hessian(
         msg = f"dim is 1 or 2 and below the number of weights, {flat.size}; got {dim}"
         raise CaseError(msg, key="directions.dim")
     product = hessian_product(flat, centre, data, batch)
-    done = 0
-
-    def counted(vector: Array) -> Array:
-        nonlocal done
-        done += 1
-        found = product(vector)
-        if done > most_products or not np.isfinite(found).all():
-            what = "do not converge" if done > most_products else "are not finite"
-            msg = f"eigenvectors of the Hessian {what}, after {done} products with vectors"
-            raise NumericalError(msg)
-        return found
-
-    shape = (flat.size, flat.size)
-    operator = LinearOperator(shape, matvec=counted, dtype=np.float64)
-    begin = np.random.default_rng(seed).standard_normal(flat.size)
-    try:
-        values, vectors = eigsh(operator, k=dim, which="LA", v0=begin, tol=tolerance)
-    except ArpackNoConvergence as error:
-        msg = f"eigenvectors of the Hessian do not converge: {error}"
-        raise NumericalError(msg) from error
-    axes = orthonormalise(vectors.T[::-1])
-    largest = np.abs(axes).argmax(axis=1)
-    axes *= np.sign(axes[np.arange(dim), largest])[:, None]
-    values = values[::-1]
-    left = [np.linalg.norm(product(a) - v * a) for a, v in zip(axes, values, strict=True)]
+    found = top_eigenvectors(
+        product, flat.size, dim, tolerance=tolerance, most_products=most_products, seed=seed
+    )
+    axes, values, left, done = found.axes, found.values, found.residuals, found.products
     note = (
         f"eigenvalues {', '.join(f'{v:.6g}' for v in values)}; "
         f"|H v - lambda v| {', '.join(f'{r:.1e}' for r in left)}; {done} products"
@@ -108,6 +88,76 @@ def top_hessian(
         note=note,
         values=tuple(float(v) for v in values),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenvectors:
+    """Eigenvectors of the largest eigenvalues.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k,)
+        The largest first.
+    axes : ndarray, shape (k, P)
+        Orthonormal; signs are such that the largest entry is positive.
+    residuals : ndarray, shape (k,)
+        ``|H v - lambda v|``.
+    products : int
+        Products with vectors that it took.
+    """
+
+    values: Array
+    axes: Array
+    residuals: Array
+    products: int
+
+
+def top_eigenvectors(
+    product: Callable[[Array], Array],
+    size: int,
+    count: int,
+    *,
+    tolerance: float = 1e-6,
+    most_products: int = 1000,
+    seed: int = 0,
+) -> Eigenvectors:
+    """Eigenvectors of a symmetric matrix of which only products with vectors are known.
+
+    Raises
+    ------
+    CaseError
+        For a number of vectors that is not from 1 to ``size - 1``.
+    NumericalError
+        When ARPACK does not converge, or a product is not finite.
+    """
+    if not 1 <= count < size:
+        msg = f"eigenvectors: a number from 1 to {size - 1}, got {count}"
+        raise CaseError(msg)
+    done = 0
+
+    def counted(vector: Array) -> Array:
+        nonlocal done
+        done += 1
+        found = product(vector)
+        if done > most_products or not np.isfinite(found).all():
+            what = "do not converge" if done > most_products else "are not finite"
+            msg = f"eigenvectors of the Hessian {what}, after {done} products with vectors"
+            raise NumericalError(msg)
+        return found
+
+    operator = LinearOperator((size, size), matvec=counted, dtype=np.float64)
+    begin = np.random.default_rng(seed).standard_normal(size)
+    try:
+        values, vectors = eigsh(operator, k=count, which="LA", v0=begin, tol=tolerance)
+    except ArpackNoConvergence as error:
+        msg = f"eigenvectors of the Hessian do not converge: {error}"
+        raise NumericalError(msg) from error
+    axes = orthonormalise(vectors.T[::-1])
+    largest = np.abs(axes).argmax(axis=1)
+    axes *= np.sign(axes[np.arange(count), largest])[:, None]
+    values = values[::-1]
+    left = [np.linalg.norm(product(a) - v * a) for a, v in zip(axes, values, strict=True)]
+    return Eigenvectors(values, axes, np.array(left), done)
 
 
 def hessian_product(
