@@ -257,7 +257,7 @@ def _average(work: _Work, k: int, path: Trajectory) -> Arrays:
 
         def product(vector: Array) -> Array:
             found = [share * times(vector) for share, times in zip(shares, products, strict=True)]
-            return np.sum(found, axis=0)
+            return np.asarray(np.sum(found, axis=0))
 
         counted = _telling(work, f"{k}_average", product)
         noise = noise_quadrature(counted, centred, measure.probes, measure.lanczos, seed=k)

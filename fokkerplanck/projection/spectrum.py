@@ -103,7 +103,7 @@ def lanczos_quadrature(
         beside.append(length)
         vector = image / length
     values, vectors = eigh_tridiagonal(diagonal, beside[: len(diagonal) - 1])
-    return Quadrature(values, size**2 * vectors[0] ** 2)
+    return Quadrature(np.asarray(values), np.asarray(size**2 * vectors[0] ** 2, dtype=np.float64))
 
 
 def noise_quadrature(

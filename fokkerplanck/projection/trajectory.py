@@ -316,8 +316,9 @@ class _Walk:
     def _measure(self) -> tuple[float, float, float, float]:
         """Loss of all samples, squared norm, and virials about the origin and about zero."""
         total, force = 0.0, self.theta.double() * self.settings["weight_decay"]
-        parts = zip(self.inputs.split(EVALUATED), self.labels.split(EVALUATED), strict=True)
-        for x, y in parts:
+        for begin in range(0, len(self.labels), EVALUATED):
+            part = slice(begin, begin + EVALUATED)
+            x, y = self.inputs[part], self.labels[part]
             loss = self.loss(self.model(x), y).sum()
             total += float(loss.detach().double())
             gradients = torch.autograd.grad(loss, self.trained)
