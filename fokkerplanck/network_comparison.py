@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
-from fokkerplanck.heavy_ball_modes import Modes
 from fokkerplanck.network_run import NetworkFile, NetworkRun
 from fokkerplanck.network_statistics import CELLS, REACH, Estimate, PathStatistics, estimate
 from fokkerplanck.theory.gaussian import gaussian_cells
+from fokkerplanck.theory.heavy_ball_modes import Modes
 from fokkerplanck.theory.three_factors import heavy_ball
 
 __all__ = [

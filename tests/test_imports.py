@@ -46,7 +46,7 @@ ROWS = [
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
     | {"confrontation_row", "confrontation_survival"}
-    | {"heavy_ball_modes", "network_statistics"},
+    | {"network_statistics"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},

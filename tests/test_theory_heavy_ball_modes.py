@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fokkerplanck.errors import CaseError
-from fokkerplanck.heavy_ball_modes import Modes
+from fokkerplanck.theory.heavy_ball_modes import Modes
 from fokkerplanck.theory.three_factors import heavy_ball
 
 

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.theory.oscillator import oscillator, oscillator_lag
 
 __all__ = ["Modes"]
 
@@ -145,14 +146,14 @@ class Modes:
 
         Shape (len(lags), m); ``t = eta n`` and ``W^2 = w^2 - g^2``, which may be negative.
         """
-        t = self.learning_rate * np.asarray(lags, dtype=np.float64)[:, None]
-        cosine, sine = self._wave(t)
+        t = self.learning_rate * np.asarray(lags, dtype=np.float64)
         stiff = self.stiffness > 0
         var = np.where(stiff, self.limit_position, 0.0)
-        found = 2 * var * (1 - cosine - self.friction * sine)
+        found = 2 * var * oscillator_lag(*self._oscillators, t).T
         # a flat direction: the velocity forgets itself at rate 2 g
         rate = 2 * self.friction
-        flat = 2 * self.limit_velocity * (t / rate + np.expm1(-rate * t) / rate**2)
+        drifted = (t / rate + np.expm1(-rate * t) / rate**2)[:, None]
+        flat = 2 * self.limit_velocity * drifted
         return np.asarray(np.where(stiff, found, flat))
 
     def turning(self, lags: ArrayLike) -> Array:
@@ -167,8 +168,8 @@ class Modes:
 
     def limit_turning(self, lags: ArrayLike) -> Array:
         """``2 var v e^{-gt} sin(Wt) / W``, of the diffusion."""
-        t = self.learning_rate * np.asarray(lags, dtype=np.float64)[:, None]
-        return np.asarray(2 * self.limit_velocity * self._wave(t)[1])
+        t = self.learning_rate * np.asarray(lags, dtype=np.float64)
+        return np.asarray(2 * self.limit_velocity * oscillator(*self._oscillators, t).kicked.T)
 
     def turn(self) -> Array:
         """Mean angle of a step in the plane ``(x / std x, v / std v)``, of the steps, shape (m,).
@@ -193,17 +194,9 @@ class Modes:
             found[k] = np.angle(ahead * z[..., None].conj()).mean()
         return found
 
-    def _wave(self, t: Array) -> tuple[Array, Array]:
-        """``e^{-gt} cos Wt`` and ``e^{-gt} sin(Wt) / W``, cosh and sinh where W is imaginary."""
-        g = self.friction
-        w = np.sqrt((self.frequency**2 - g**2).astype(complex))
-        rise, fall = np.exp((1j * w - g) * t), np.exp((-1j * w - g) * t)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sine = (rise - fall) / (2j * w)
-        critical = np.abs(w) < 1e-6 * g
-        return np.asarray(0.5 * (rise + fall).real), np.asarray(
-            np.where(critical, t * np.exp(-g * t), sine.real)
-        )
+    @property
+    def _oscillators(self) -> tuple[Array, Array]:
+        return np.full_like(self.stiffness, self.friction), self.frequency**2
 
     @property
     def _factor(self) -> float:
