@@ -40,7 +40,7 @@ class Observable:
         return float(np.real(self.at(np.array([x]))[0][0, 0]))
 
     def value(self, x: Array, w: Array) -> Array:
-        """Values at all pairs of places and velocities (in thermal ones), shape (x.size, w.size)."""
+        """Values at all pairs of places and (thermal) velocities, shape (x.size, w.size)."""
         even, odd = self.at(x)
         tables = [self.elements.velocity.values(float(v)) for v in w]
         p, r = (np.array([t[k] for t in tables]) for k in (0, 1))
