@@ -155,7 +155,7 @@ def phase_gaussian(
             away = away - length * np.round(away / length)
         p = np.exp(-0.5 * (away / width) ** 2) / (width * np.sqrt(2.0 * np.pi))
         speed = (m[1] + slope * away) / op.speed
-        return p * gaussian_modes(speed, rest / op.speed**2, op.modes)
+        return np.asarray(p * gaussian_modes(speed, rest / op.speed**2, op.modes))
 
     text = f"Gaussian around x = {m[0]:.4g}, v = {m[1]:.4g}"
     return _state(problem, modes, text, rest)

@@ -246,7 +246,7 @@ def _check_velocity(axis: Axis, speed: float) -> None:
     if beyond > MOST_BEYOND:
         msg = (
             f"the velocity axis from {axis.min:g} to {axis.max:g} is too short for the "
-            f"temperature: {beyond:.2g} of the stationary mass lies beyond; at a thermal velocity of "
-            f"{speed:.3g} take at least -{4 * speed:.3g} to {4 * speed:.3g}"
+            f"temperature: {beyond:.2g} of the stationary mass lies beyond; at a thermal velocity "
+            f"of {speed:.3g} take at least -{4 * speed:.3g} to {4 * speed:.3g}"
         )
         raise CaseError(msg, key="grid.v")

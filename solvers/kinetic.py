@@ -13,7 +13,8 @@ and the modes of :math:`p = \varphi(w) \sum_n c_n(x) h_n(w)` (:math:`\varphi` th
 
 Even modes live on cells and odd modes on faces; :math:`\partial_x` is the centred difference of
 fourth order between the two (of second order where a cell is steeper than 3 temperatures).
-This is no Markov generator: transport is hyperbolic, and rates of either sign appear. What the generators have by construction is kept in another way:
+This is no Markov generator: transport is hyperbolic, and rates of either sign appear. What the
+generators have by construction is kept in another way:
 
 - the equation of :math:`c_0` is in flux form: mass is exact to rounding;
 - :math:`c_0 = e^{-\Phi}` is stationary to rounding, on any lattice;

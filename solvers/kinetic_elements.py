@@ -10,8 +10,8 @@ each element, with Lobatto nodes; odd ones live at the p Gauss points between th
 is the staggered lattice again). Transport is antisymmetric, constants and equilibrium are exact.
 A wall that absorbs has u = 0 for all that flies out, :math:`w o = -|w| e` there, so that it adds
 the positive matrix of :math:`|w|`; with odd functions eliminated what is left is symmetric and, for
-real shifts, positive definite. Elements shrink towards such walls, where the boundary layer ends in a
-singular point.
+real shifts, positive definite. Elements shrink towards such walls, where the boundary layer ends in
+a singular point.
 """
 
 from __future__ import annotations

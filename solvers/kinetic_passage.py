@@ -62,8 +62,8 @@ class Observable:
 def _bases() -> tuple[Array, Array]:
     nodes, points = reference().nodes, reference().points
     return (
-        np.linalg.inv(legendre.legvander(nodes, DEGREE)),
-        np.linalg.inv(legendre.legvander(points, DEGREE - 1)),
+        np.asarray(np.linalg.inv(legendre.legvander(nodes, DEGREE)), dtype=np.float64),
+        np.asarray(np.linalg.inv(legendre.legvander(points, DEGREE - 1)), dtype=np.float64),
     )
 
 

@@ -83,7 +83,7 @@ def test_oscillator_at_256_squared():
     ],
 )
 def test_starts_that_are_hot_or_far(mean, std):
-    grid = fp.Grid.line(-8.5, 8.5, 110)
+    grid = fp.Grid.line(-8.5, 8.5, 180)
     problem = fp.Underdamped(grid, HARMONIC, 0.8, 1.0, modes=84)
     begin = fp.phase_gaussian(problem, mean, std)
     assert np.allclose(begin.mean, mean, atol=1e-8)
