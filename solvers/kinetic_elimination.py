@@ -69,7 +69,8 @@ class Walled:
         """Transport from even to odd."""
         local = self._local(even)
         first = np.einsum("eqk,ekm->eqm", self._x1, local, optimize=True) @ self._w.T
-        return first + np.einsum("eqk,ekm->eqm", self._x2, local, optimize=True) @ self._r.T
+        second = np.einsum("eqk,ekm->eqm", self._x2, local, optimize=True) @ self._r.T
+        return np.asarray(first + second)
 
     def back(self, odd: Numbers) -> Numbers:
         """Transposed transport, from odd to even."""
@@ -94,7 +95,7 @@ class Walled:
 
     def _local(self, even: Numbers) -> Numbers:
         index = np.arange(DEGREE + 1) + DEGREE * np.arange(self.elements.count)[:, None]
-        return even[index]
+        return np.asarray(even[index])
 
     def _assembled(self, local: Numbers) -> Numbers:
         out = np.zeros((self.elements.nodes.size, local.shape[-1]), dtype=local.dtype)
@@ -134,7 +135,7 @@ class Walled:
         off = np.zeros((n, m, m), dtype=diagonal.dtype)
         for k in range(n):
             x1, x2 = self._x1[k], self._x2[k]
-            block = t2 * (
+            block: Numbers = t2 * (
                 _kron(x1.T @ x1, ww)
                 + _kron(x1.T @ x2, wr)
                 + _kron(x2.T @ x1, wr.T)

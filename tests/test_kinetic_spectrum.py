@@ -1,4 +1,4 @@
-"""Spectrum of underdamped motion against theory.md D5, exact oscillators and the overdamped limit."""
+"""Spectrum of underdamped motion: pinned values, exact oscillators, the overdamped limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import fokkerplanck as fp
 from fokkerplanck.solvers.kinetic_modes import slowest
 from tests.kinetics import HARMONIC, QUARTIC, quartic
 
-#: temperature, friction, lambda_1 and its last digit, tolerance at 200 cells (theory.md D5)
+#: temperature, friction, lambda_1 and its last digit, tolerance at 200 cells
 TABLE = [
     (0.1, 1.0, 2.251921198361e-2, 1e-14, 5e-5),
     (0.1, 0.1, 1.322267e-2, 1e-8, 1e-3),
@@ -63,20 +63,25 @@ def test_damped_oscillator(friction):
     sums = [a * pair[0] + b * pair[1] for a in range(9) for b in range(9) if a + b]
     exact = np.sort_complex(np.round(np.array(sums), 12))[:5]
     assert found.rates == pytest.approx(exact.real, rel=1e-5)
-    assert np.abs(found.frequencies) == pytest.approx(np.abs(exact.imag), abs=1e-5)
+    turning = np.abs(exact.imag)
+    for rate in np.unique(np.round(exact.real, 6)):
+        group = np.abs(exact.real - rate) < 1e-4
+        assert np.sort(np.abs(found.frequencies[group])) == pytest.approx(
+            np.sort(turning[group]), abs=1e-5
+        )
     assert found.zero < 1e-15
     assert (found.errors < 1e-4).all()
 
 
 def test_errors_are_honest_and_modes_decay():
-    problem = quartic(0.3, 0.1, cells=100, modes=40)
+    problem = quartic(0.3, 0.1, cells=80, modes=32)
     found = fp.kinetic_spectrum(problem, 3)
-    fine = fp.kinetic_spectrum(quartic(0.3, 0.1, cells=200, modes=100), 3)
+    fine = fp.kinetic_spectrum(quartic(0.3, 0.1, cells=120, modes=60), 3)
     assert np.allclose(found.rates, fine.rates, rtol=3 * found.errors.max())
     assert abs(found.rates[0] / fine.rates[0] - 1) < 2 * found.errors[0]
     assert found.left.shape == found.right.shape == (3, *problem.phase_grid.shape)
     # the slowest observable tells the wells apart
-    assert found.right[0, 25, 64] * found.right[0, 75, 64] < 0
+    assert found.right[0, 20, 64] * found.right[0, 60, 64] < 0
     assert found.zero < 1e-15
     assert found.numbers == (1, 2, 3)
 
