@@ -84,6 +84,7 @@ def agree(line, rate, noise, walkers):
     assert spread == pytest.approx(exact.deviation_steps, rel=6 / walkers**0.5)
 
 
+@pytest.mark.slow
 def test_walkers_and_chain_of_a_real_network_agree(line):
     for noise in ("minibatch", "gaussian"):
         agree(line, 4.0, noise, 1500)
