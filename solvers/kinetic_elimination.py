@@ -15,8 +15,8 @@ __all__ = ["Walled"]
 
 Array = NDArray[np.float64]
 Numbers = NDArray[Any]
-#: Refinements of a solution.
-REFINEMENTS = 2
+#: Most refinements of a solution, and the relative correction at which they end.
+REFINEMENTS, SETTLED = 8, 1e-11
 
 
 class Walled:
@@ -91,6 +91,8 @@ class Walled:
             size = np.sqrt(np.linalg.norm(e) ** 2 + np.linalg.norm(o) ** 2)
             doubt = float(np.sqrt(np.linalg.norm(d_e) ** 2 + np.linalg.norm(d_o) ** 2) / size)
             e, o = e + d_e, o + d_o
+            if doubt < SETTLED:
+                break
         return e, o, doubt
 
     def _local(self, even: Numbers) -> Numbers:
