@@ -96,8 +96,8 @@ def material(result: StoredResult, what: str | None, name: str | None = None) ->
         passages = tuple(p for p in passages if p.survival is not None)
     found = Material(
         result.grid,
-        result.loss,
-        find_wells(result.loss, result.grid),
+        result.relief,
+        find_wells(result.relief, result.grid),
         passages[:MOST],
         result.spectrum,
         result.rates,
