@@ -115,9 +115,9 @@ def _spectrum(
 ) -> Prediction:
     """Eigenvalues ``i l + j l*`` of the generator, l and l* those of A, slowest first."""
     parts = quantity.split(".")
-    l, r = np.linalg.eigvals(process.rate)
-    sums = np.array([i * l + j * r for i in range(60) for j in range(60) if i + j])
-    order = np.lexsort((-sums.imag, np.round(sums.real, 12)))
+    one, other = np.linalg.eigvals(process.rate)
+    sums = np.array([i * one + j * other for i in range(60) for j in range(60) if i + j])
+    order = np.lexsort((sums.imag, np.abs(sums.imag), np.round(sums.real / sums.real.min(), 9)))
     values = sums[order]
     wanted = {"spectrum": values.real, "spectrum_modes": values.imag}[parts[0]]
     index = parts[-1]
