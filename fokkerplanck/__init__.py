@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from fokkerplanck.kinetic_rates import rate_against_friction as rate_against_friction
     from fokkerplanck.kinetic_relaxation import kinetic_spectrum as kinetic_spectrum
     from fokkerplanck.kinetic_steady import kinetic_stationary as kinetic_stationary
+    from fokkerplanck.kinetic_survival import (
+        kinetic_passage_distribution as kinetic_passage_distribution,
+    )
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -96,6 +99,7 @@ _HOME = {
     "kinetic_current": "kinetic_currents",
     "kinetic_spectrum": "kinetic_relaxation",
     "kinetic_first_passage": "kinetic_passage",
+    "kinetic_passage_distribution": "kinetic_survival",
     "rate_against_friction": "kinetic_rates",
     "read": "store",
     "run_sweep": "sweep",

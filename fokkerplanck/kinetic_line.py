@@ -16,6 +16,8 @@ from fokkerplanck.underdamped import Underdamped
 __all__ = ["Stretch", "stretch_of"]
 
 Array = NDArray[np.float64]
+#: Nodes of elements for each cell of the grid.
+NODES_PER_CELL = 1.5
 #: Fewest elements of a stretch, before they shrink towards its absorbing ends, and functions.
 FEWEST, FEWEST_FUNCTIONS = 8, 6
 
@@ -50,9 +52,9 @@ class Stretch:
 
     @property
     def count(self) -> int:
-        """Number of elements, for about one node per cell of the grid."""
-        share = (self.high - self.low) / self.problem.grid.axes[0].spacing
-        return max(int(np.ceil(share / DEGREE)), FEWEST)
+        """Number of elements before those next to targets are cut."""
+        cells = (self.high - self.low) / self.problem.grid.axes[0].spacing
+        return max(int(np.ceil(NODES_PER_CELL * cells / DEGREE)), FEWEST)
 
     @property
     def functions(self) -> int:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.errors import NumericalError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.kinetic_line import FEWEST, FEWEST_FUNCTIONS, Stretch, stretch_of
 from fokkerplanck.passage import Passage
+from fokkerplanck.solvers.kinetic_elements import DEGREE, Elements
 from fokkerplanck.solvers.kinetic_passage import Observable, exit_moments
 from fokkerplanck.underdamped import Underdamped
 
@@ -19,6 +20,8 @@ __all__ = ["KineticPassage", "kinetic_first_passage"]
 Array = NDArray[np.float64]
 #: Elements and functions, over those of the problem, that errors are estimated from.
 COARSER = 0.7
+#: Factor of the functions from one try to the next, and the most that are tried.
+MORE, MOST_FUNCTIONS = 1.5, 200
 #: Error from which on no time is given, and what refinement may still change.
 LOST, MOST_DOUBT = 0.1, 1e-3
 
@@ -44,6 +47,8 @@ def kinetic_first_passage(
     problem: Underdamped,
     start: float | Sequence[float],
     target: float | Sequence[float],
+    *,
+    tolerance: float = 1e-3,
 ) -> KineticPassage:
     r"""Mean and variance of the time at which x first passes a point.
 
@@ -57,6 +62,9 @@ def kinetic_first_passage(
         Position, with thermal velocities, or position and velocity.
     target : float or (float, float)
         One point, or two that the start lies between.
+    tolerance : float
+        Unless the problem gives a number of modes, velocities are resolved until the mean changes
+        by less than half of this.
 
     Raises
     ------
@@ -66,15 +74,24 @@ def kinetic_first_passage(
         If the answer cannot be vouched for: very low friction asks for more modes, barriers of
         more than some 30 temperatures are beyond double precision here.
     """
+    if not 0 < tolerance < 1:
+        msg = f"tolerance is between 0 and 1, got {tolerance}"
+        raise CaseError(msg, key="passage.tolerance")
     stretch = stretch_of(problem, start, target)
-    mean, second, doubt = exit_moments(stretch.elements())
-    found = _at_start(stretch, mean, second)
+    functions = stretch.functions
+    while True:
+        mean, second, doubt = exit_moments(stretch.elements(functions=functions))
+        found = _at_start(stretch, mean, second)
+        less = max(int(COARSER * functions), FEWEST_FUNCTIONS - 2)
+        velocity = _change(stretch, found, stretch.elements(functions=less))
+        fixed = problem.modes is not None or int(MORE * functions) > MOST_FUNCTIONS
+        if fixed or doubt > MOST_DOUBT or not velocity[0] > 0.5 * tolerance:
+            break
+        functions = int(MORE * functions)
     fewer = max(int(COARSER * stretch.count), FEWEST - 2)
-    less = max(int(COARSER * stretch.functions), FEWEST_FUNCTIONS - 2)
-    error = np.full(2, doubt)
-    for elements in (stretch.elements(count=fewer), stretch.elements(functions=less)):
-        other = _at_start(stretch, *exit_moments(elements)[:2])
-        error = error + np.abs(other / found - 1.0)
+    share = 1.0 / ((stretch.count / fewer) ** DEGREE - 1.0)
+    coarse = stretch.elements(count=fewer, functions=functions)
+    error = doubt + velocity + share * _change(stretch, found, coarse)
     if not (found > 0).all() or doubt > MOST_DOUBT or not error[0] < LOST:
         msg = (
             f"the mean passage time from {stretch.start} to {stretch.target} came out as "
@@ -101,9 +118,14 @@ def kinetic_first_passage(
         start=stretch.start,
         target=stretch.target,
         weight="half-range",
-        functions=stretch.functions,
+        functions=functions,
         elements=mean.elements.count,
     )
+
+
+def _change(stretch: Stretch, found: Array, elements: Elements) -> Array:
+    """Relative change of mean and variance on other elements."""
+    return np.asarray(np.abs(_at_start(stretch, *exit_moments(elements)[:2]) / found - 1.0))
 
 
 def _at_start(stretch: Stretch, mean: Observable, second: Observable) -> Array:

@@ -64,8 +64,6 @@ def kinetic_stationary(problem: Underdamped) -> KineticStationary:
     size = float(np.abs(j.field).sum())
     axis = problem.grid.axes[0]
     fastest = problem.speed / axis.spacing
-    climb = np.abs(np.diff(op.cells))
-    steepest = np.maximum(np.append(climb, 0.0), np.insert(climb, 0, 0.0))
     marginal = op.weights[0] * state.even[0] * op.spacing
     return KineticStationary(
         problem.phase_grid,
@@ -75,7 +73,7 @@ def kinetic_stationary(problem: Underdamped) -> KineticStationary:
         float(np.abs(j.irreversible).sum()) / size if size > 0 else 0.0,
         float(np.abs(j.divergence).max() / (p.max() * fastest)),
         "hermite",
-        float(steepest @ marginal),
+        op.climb,
         j.reversible,
         j.irreversible,
         0.0 if axis.periodic else float(marginal[[0, 1, -2, -1]].sum()),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Axis, Grid
-from fokkerplanck.solvers.kinetic import Kinetic
+from fokkerplanck.solvers.kinetic import STEEPEST, Kinetic
 
 if TYPE_CHECKING:
     from fokkerplanck.landscapes import Landscape
@@ -55,7 +55,7 @@ class Underdamped:
     Raises
     ------
     CaseError
-        When grid or landscape are not 1-D, a wall absorbs (see `kinetic_passage` for that), a
+        When grid or landscape are not 1-D, a wall absorbs (see `kinetic_first_passage` for that), a
         number is not positive and finite, or the velocity axis is too short for the temperature.
     """
 
@@ -77,7 +77,7 @@ class Underdamped:
         if "absorbing" in self.grid.walls[0]:
             msg = (
                 "walls of x reflect or are periodic here; for first passage through a point use "
-                "kinetic_passage with that point as the target"
+                "kinetic_first_passage with that point as the target"
             )
             raise CaseError(msg, key="grid.x.walls")
         _check_modes(self.modes)
@@ -195,7 +195,14 @@ class Underdamped:
 
     @cached_property
     def _operator(self) -> Kinetic:
-        return self.operator(modes=self.mode_count)
+        found = self.operator(modes=self.mode_count)
+        if found.climb > STEEPEST / 2:
+            msg = (
+                f"{self.grid.axes[0].cells} cells are too coarse for the temperature: at equilibrium "
+                f"L / T changes by {found.climb:.3g} from one cell to the next"
+            )
+            raise CaseError(msg, key="grid.x.cells")
+        return found
 
     def _repr_html_(self) -> str:
         rows = {

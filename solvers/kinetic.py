@@ -47,6 +47,9 @@ STENCIL: tuple[tuple[int, float], ...] = (
 #: Climb of Phi between two cells above which their face takes the difference of second order: the
 #: wide one has spurious modes there, as slow as one likes.
 STEEP = 3.0
+#: Climb between two cells beyond which Phi is cut, away from its minimum: nothing lives there, but
+#: the rates would be as large as one likes.
+STEEPEST = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,8 @@ class Kinetic:
     spacing : float
         Cell width h.
     cells : ndarray, shape (n,)
-        :math:`\Phi = V/T` at the cell centres.
+        :math:`\Phi = V/T` at the cell centres; where it climbs by more than 4 from one to the next,
+        on a line, the operator sees it climb by 4.
     faces : ndarray, shape (n + 1,)
         The same at all faces, those at the walls included.
     speed : float
@@ -116,10 +120,36 @@ class Kinetic:
         """Shape of the odd modes, (modes / 2, faces that carry something)."""
         return self.half, self.count if self.periodic else self.count - 1
 
+    @cached_property
+    def seen(self) -> tuple[Array, Array]:
+        """Phi at cells and at all faces, as the operator sees it."""
+        if self.periodic:
+            return self.cells, self.faces
+        half = np.empty(2 * self.count + 1)
+        half[0::2], half[1::2] = self.faces, self.cells
+        low = 2 * int(np.argmin(self.cells)) + 1
+        climb = np.diff(half)
+        if np.abs(climb).max() <= 0.5 * STEEPEST:
+            return self.cells, self.faces
+        climb = np.clip(climb, -0.5 * STEEPEST, 0.5 * STEEPEST)
+        right = half[low] + np.cumsum(climb[low:])
+        left = half[low] - np.cumsum(climb[:low][::-1])[::-1]
+        half = np.concatenate([left, [half[low]], right])
+        return half[1::2], half[0::2]
+
+    @property
+    def climb(self) -> float:
+        """Mean over equilibrium of the steepest climb of Phi from a cell to the next."""
+        weight = np.exp(self.cells.min() - self.cells)
+        step = np.abs(np.diff(self.cells))
+        steepest = np.maximum(np.append(step, 0.0), np.insert(step, 0, 0.0))
+        return float(steepest @ weight / weight.sum())
+
     @property
     def live_faces(self) -> Array:
         """Phi at the faces that carry odd modes: all but the walls, or one of every two ends."""
-        return self.faces[:-1] if self.periodic else self.faces[1:-1]
+        faces = self.seen[1]
+        return faces[:-1] if self.periodic else faces[1:-1]
 
     @cached_property
     def links(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
@@ -131,7 +161,8 @@ class Kinetic:
             cell = face + first + offset
             cell = cell % n if self.periodic else np.where(cell < 0, -1 - cell, cell)
             cells.append(np.where(cell >= n, 2 * n - 1 - cell, cell))
-        steep = np.abs(self.cells[cells[2]] - self.cells[cells[1]]) > STEEP
+        phi = self.seen[0]
+        steep = np.abs(phi[cells[2]] - phi[cells[1]]) > STEEP
         weights = [
             np.where(steep, narrow, weight) / self.spacing
             for (_, weight), narrow in zip(STENCIL, (0.0, -1.0, 1.0, 0.0), strict=True)
@@ -150,7 +181,7 @@ class Kinetic:
 
     def _difference(self, power: float) -> sp.csr_array:
         row, column, weight = self.links
-        climb = self.cells[column] - self.live_faces[row]
+        climb = self.seen[0][column] - self.live_faces[row]
         shape = (self.odd_shape[1], self.count)
         matrix = sp.csr_array((weight * np.exp(power * climb), (row, column)), shape=shape)
         matrix.sort_indices()
@@ -191,8 +222,9 @@ class Kinetic:
     @cached_property
     def weights(self) -> tuple[Array, Array]:
         """``e^(-(Phi - min Phi) / 2)`` at cells and at live faces: c = weight * psi."""
-        low = float(self.cells.min())
-        return np.exp(-0.5 * (self.cells - low)), np.exp(-0.5 * (self.live_faces - low))
+        cells = self.seen[0]
+        low = float(cells.min())
+        return np.exp(-0.5 * (cells - low)), np.exp(-0.5 * (self.live_faces - low))
 
     @cached_property
     def equilibrium(self) -> Array:

@@ -32,9 +32,18 @@ class Walled:
         theta; not negative where real.
     time : float
         t.
+    factorise : bool
+        Without factors there are products only.
     """
 
-    def __init__(self, elements: Elements, shift: complex = 0.0, time: float = 1.0) -> None:
+    def __init__(
+        self,
+        elements: Elements,
+        shift: complex = 0.0,
+        time: float = 1.0,
+        *,
+        factorise: bool = True,
+    ) -> None:
         self.elements, self.shift, self.time = elements, shift, time
         v = elements.velocity
         self._x1, self._x2 = (elements.speed * m for m in elements.differences())
@@ -42,7 +51,19 @@ class Walled:
         self._odd = shift * np.eye(v.count - 1) + time * elements.rate * v.odd
         self._inverse = np.linalg.inv(self._odd)
         self._even = shift * np.eye(v.count) + time * elements.rate * v.even
-        self._factorise()
+        if factorise:
+            self._factorise()
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the factors take."""
+        return sum(a.nbytes + b.nbytes for a, b in self._inner)
+
+    def product(self, even: Numbers, odd: Numbers) -> tuple[Numbers, Numbers]:
+        """Apply the matrix."""
+        zero = np.zeros_like(even), np.zeros_like(odd)
+        r_e, r_o = self._residual(even, odd, *zero)
+        return -r_e, -r_o
 
     def transport(self, even: Numbers) -> Numbers:
         """Transport from even to odd."""
@@ -57,11 +78,13 @@ class Walled:
         return self._assembled(first)
 
     @one_blas_thread
-    def solve(self, even: Numbers, odd: Numbers) -> tuple[Numbers, Numbers, float]:
+    def solve(
+        self, even: Numbers, odd: Numbers, *, refinements: int = REFINEMENTS
+    ) -> tuple[Numbers, Numbers, float]:
         """Solve; also returns the last relative correction."""
         e, o = self._once(even, odd)
         doubt = np.inf
-        for _ in range(REFINEMENTS):
+        for _ in range(refinements):
             r_e, r_o = self._residual(e, o, even, odd)
             d_e, d_o = self._once(r_e, r_o)
             size = np.sqrt(np.linalg.norm(e) ** 2 + np.linalg.norm(o) ** 2)

@@ -39,7 +39,8 @@ ROWS = [
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"}
     | {"phase_space", "kinetic_density", "kinetic_currents", "kinetic_steady"}
-    | {"kinetic_relaxation", "kinetic_passage", "kinetic_survival", "kinetic_rates"}
+    | {"kinetic_relaxation", "kinetic_line", "kinetic_passage"}
+    | {"kinetic_survival", "kinetic_rates"}
     | {"ensemble", "ensemble_fields", "ensemble_plan", "ensemble_start", "ensemble_target"}
     | {"arrivals", "sampling", "sampled_density", "sampled_passage"}
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
