@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fokkerplanck.layout import Group
     from fokkerplanck.passage import Passage
     from fokkerplanck.problem import Problem
+    from fokkerplanck.survival import Survival
     from fokkerplanck.underdamped import Underdamped
 
     Tell = Callable[[str], None]
@@ -35,7 +36,7 @@ Array = NDArray[np.float64]
 class KineticWay:
     """One passage: where it starts and what it reaches, and its time once that is found.
 
-    `sampled`, `reactive`, `survival` and `refined` are those of overdamped motion: None.
+    `sampled`, `reactive` and `refined` are those of overdamped motion: None.
     """
 
     table: PassageTable
@@ -43,7 +44,7 @@ class KineticWay:
     passage: Passage | None = None
     sampled: None = None
     reactive: None = None
-    survival: None = None
+    survival: Survival | None = None
     refined: None = None
 
     @property
@@ -58,7 +59,13 @@ class KineticWay:
         tell(f"passage {self.table.name}")
         start, target = self.ends.start, self.ends.target
         begin = start[0] if len(start) == 1 else start
-        self.passage = kinetic_first_passage(problem, begin, target[0] if len(target) == 1 else target)
+        end = target[0] if len(target) == 1 else target
+        self.passage = kinetic_first_passage(problem, begin, end)
+        if self.table.survival:
+            from fokkerplanck.kinetic_survival import kinetic_passage_distribution
+
+            tell(f"passage {self.table.name}: distribution of the time")
+            self.survival = kinetic_passage_distribution(problem, begin, end)
 
     def shares(self, problem: Underdamped) -> tuple[Array, Array]:
         """Shares of the cells in (x, v) in the start and in the target."""
@@ -132,7 +139,9 @@ class KineticEscape:
         for k, way in enumerate(self.ways):
             if way.passage is not None:
                 sets = way.shares(self.problem)
-                group = record.passage_group(k, way.passage, sets, None, None, names)
+                group = record.passage_group(
+                    k, way.passage, sets, None, way.survival, names
+                )
                 groups[f"passage/{way.table.name}"] = group
         if self.spectrum is not None:
             groups["spectrum"] = record.spectrum_group(self.spectrum, names)
@@ -140,5 +149,5 @@ class KineticEscape:
 
     def _passage(self, way: KineticWay) -> dict[str, Any]:
         assert way.passage is not None
-        found = record.passage_json(way.passage, None, None, None)
+        found = record.passage_json(way.passage, None, way.survival, None)
         return found | mean_clock_json(self.limit, found["mean"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +16,10 @@ from fokkerplanck.plot.line import label_place
 from fokkerplanck.plot.line_figure import draw_masses
 from fokkerplanck.plot.plane import loss_levels
 from fokkerplanck.plot.plane_figure import CURVE_TIMES, shown_field, shown_states, state_panel
-from fokkerplanck.plot.select import Scale, is_logarithmic, scale_of
+from fokkerplanck.plot.select import LOG_FLOOR, Scale, is_logarithmic, scale_of
 from fokkerplanck.plot.style import WELLS, WIDTH, density_map, letter
 from fokkerplanck.plot.subject import Subject
-from fokkerplanck.plot.window import crop
+from fokkerplanck.plot.window import cut, part_of, window
 
 if TYPE_CHECKING:
     from fokkerplanck.store import StoredResult
@@ -29,6 +30,10 @@ Array = NDArray[np.float64]
 #: most times in one figure
 PANELS = 4
 COLUMNS = 3
+#: density above this part of its peak is to be seen
+VISIBLE = 0.02
+#: times at distances that differ by less are even
+EVEN = 0.01
 #: heights of a row of panels and of the strip below, inches
 ROW, STRIP = 2.0, 1.45
 #: colours of position and velocity
@@ -55,7 +60,7 @@ def phase_figure(
         The loss first, then one panel for each time and the stationary state; below, the mass in
         each well against time, or in a single well the means of x and v.
     """
-    whole, part = subject, crop(subject, log=log)
+    whole, part = subject, _orbits(subject, log=log)
     states = shown_states(part)
     if len(states) == 1:
         return _single(part, log)
@@ -118,7 +123,9 @@ def potential_panel(potential: Array, whole: Subject, part: Subject, ax: Axes) -
 
 def moments(times: Array, mean: Array, covariance: Array, ax: Axes) -> Axes:
     """Draw the means of position and velocity, with a band of one standard deviation."""
-    shown = times > 0 if is_logarithmic(times) else np.ones(times.size, dtype=bool)
+    steps = np.diff(times)
+    logarithmic = is_logarithmic(times) and float(np.ptp(steps)) > EVEN * float(steps.max())
+    shown = times > 0 if logarithmic else np.ones(times.size, dtype=bool)
     for k, name in enumerate("xv"):
         m = mean[shown, k]
         spread = np.sqrt(covariance[shown, k, k])
@@ -127,13 +134,34 @@ def moments(times: Array, mean: Array, covariance: Array, ax: Axes) -> Axes:
         )
         ax.plot(times[shown], m, color=MOMENTS[k], label=f"${name}$")
     ax.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
-    if is_logarithmic(times):
+    if logarithmic:
         ax.set_xscale("log")
     ax.set_xlim(times[shown][0], times[shown][-1])
     ax.set_xlabel("time $t$")
     ax.set_ylabel("mean $\\pm$ std")
     ax.legend(loc="upper right", ncols=2)
     return ax
+
+
+def _orbits(subject: Subject, *, log: bool) -> Subject:
+    """Cut a subject to the orbits that densities are seen on, and no part of these off."""
+    floor = LOG_FLOOR if log else VISIBLE
+    top = max(
+        float(subject.loss[s.density > floor * s.density.max()].max()) for s in subject.states
+    )
+    seen = subject.loss <= top
+    if subject.wells is not None:
+        for cell in (*subject.wells.minima, *subject.wells.passes):
+            seen[cell] = True
+    slices = window(seen, subject.grid)
+    steady = subject.stationary
+    return replace(
+        subject,
+        grid=part_of(subject.grid, slices),
+        loss=subject.loss[slices],
+        shots=tuple(cut(s, slices) for s in subject.shots),
+        stationary=None if steady is None else cut(steady, slices),
+    )
 
 
 def phase_moments(result: StoredResult) -> tuple[Array, Array] | None:

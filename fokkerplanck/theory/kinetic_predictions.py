@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.theory.boltzmann import boltzmann_density
+from fokkerplanck.theory.kinetic_escape_predictions import INERTIAL
 from fokkerplanck.theory.linear import initial_moments, linear_process, snapshot_times
 from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from fokkerplanck.theory.prediction import Prediction, entry, invalid, is_index, pick, unknown
@@ -60,6 +61,42 @@ def _ornstein_uhlenbeck(
     process, fault = _oscillator(subject)
     if process is None:
         return invalid(fault)
+    return _law(subject, process, case, quantity)
+
+
+def _limiting_dynamics(
+    subject: tuple[Underdamped, Problem], case: Any, quantity: str
+) -> Prediction:
+    """The same from the hyper-parameters of SGD with momentum, in a quadratic loss."""
+    from fokkerplanck.theory.limiting_dynamics import LimitingDynamics
+
+    problem, limit = subject
+    sgd = limit.sgd
+    if sgd is None:
+        return invalid("needs hyper-parameters: a table [sgd]")
+    process, fault = linear_process(limit)
+    if process is None:
+        return invalid(fault)
+    curvature = float(process.rate[0, 0]) - sgd.weight_decay
+    if curvature <= 0:
+        return invalid("the loss is no well")
+    # sigma^2 H is the variance of a sample's gradient, its batches drawn as they are
+    noise = 2.0 * problem.friction * problem.temperature * sgd.batch_size / sgd.learning_rate
+    found = LimitingDynamics(
+        [curvature],
+        sgd.learning_rate,
+        sgd.momentum,
+        sgd.batch_size,
+        weight_decay=sgd.weight_decay,
+        residual_variance=noise / curvature,
+        centre=process.centre,
+    )
+    return _law(subject, found.process, case, quantity)
+
+
+def _law(
+    subject: tuple[Underdamped, Problem], process: OrnsteinUhlenbeck, case: Any, quantity: str
+) -> Prediction:
     head, _, rest = quantity.partition(".")
     if head == "stationary":
         known: dict[str, Callable[[], Any]] = {
@@ -139,6 +176,8 @@ def _inside(
 
 #: Name in a case file -> closed form, called with ((problem, limit), case, quantity).
 KINETIC: dict[str, Callable[[Any, Any, str], Prediction]] = {
+    **INERTIAL,
     "boltzmann": _boltzmann,
+    "limiting-dynamics": _limiting_dynamics,
     "ornstein-uhlenbeck": _ornstein_uhlenbeck,
 }

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from fokkerplanck.errors import NumericalError
-from fokkerplanck.verification import descent, disc, flows, laws, masses, passages, sgd, spectra
+from fokkerplanck.verification import (
+    descent,
+    disc,
+    flows,
+    kinetic,
+    laws,
+    masses,
+    passages,
+    sgd,
+    spectra,
+)
 from fokkerplanck.verification.rows import Entry
 
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
 
 
-FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent)
+FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent, kinetic)
 
 
 def _place(entry: Entry) -> tuple[bool, str, int]:
@@ -22,7 +32,7 @@ def _place(entry: Entry) -> tuple[bool, str, int]:
     return letter != "I", letter, int(number)
 
 
-#: Every prediction that is checked: those of the list I, which the solvers of overdamped problems
+#: Every prediction that is checked: those of the list I, which the solvers
 #: must meet, and statements of other sections, by number.
 ENTRIES: tuple[Entry, ...] = tuple(
     sorted((entry for family in FAMILIES for entry in family.ENTRIES), key=_place)
