@@ -139,9 +139,7 @@ class KineticEscape:
         for k, way in enumerate(self.ways):
             if way.passage is not None:
                 sets = way.shares(self.problem)
-                group = record.passage_group(
-                    k, way.passage, sets, None, way.survival, names
-                )
+                group = record.passage_group(k, way.passage, sets, None, way.survival, names)
                 groups[f"passage/{way.table.name}"] = group
         if self.spectrum is not None:
             groups["spectrum"] = record.spectrum_group(self.spectrum, names)

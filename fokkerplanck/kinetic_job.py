@@ -166,7 +166,9 @@ class KineticJob(Task):
             "landscape": found | surface_json(self.limit, found),
             "noise": noise_json(self.limit),
             "sgd": self.sgd,
-            "evolve": None if self.case.evolve is None else self.record.evolve() | {"ensemble": None},
+            "evolve": None
+            if self.case.evolve is None
+            else self.record.evolve() | {"ensemble": None},
         }
 
     def _dynamics(self) -> dict[str, Any]:

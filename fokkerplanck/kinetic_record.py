@@ -103,11 +103,15 @@ class KineticRecord(Record):
     def remarks(self, found: KineticStationary | None) -> list[str]:
         """Everything about grid and modes that a reader must know, in sentences."""
         out = []
-        walls = self._most("wall_mass") if found is None else max(
-            self._most("wall_mass"), found.wall_mass
+        walls = (
+            self._most("wall_mass")
+            if found is None
+            else max(self._most("wall_mass"), found.wall_mass)
         )
         if walls > NOTICED:
-            out.append(f"Walls are close: up to {walls:.1e} of the mass is in the cells next to them.")
+            out.append(
+                f"Walls are close: up to {walls:.1e} of the mass is in the cells next to them."
+            )
         if (beyond := self._most("beyond")) > NOTICED:
             out.append(
                 f"The velocity axis is short: up to {beyond:.1e} of the mass is in its outermost "

@@ -182,7 +182,9 @@ def lay_out(file: Any, header: Header) -> None:
     if header.initial is not None:
         _constant(file, "initial", header.initial, dims, "density at the start")
     _write_case(file.create_group("case"), header)
-    name, size = ("mass", int(np.prod(grid.shape))) if header.modes is None else ("modes", header.modes)
+    name, size = (
+        ("mass", int(np.prod(grid.shape))) if header.modes is None else ("modes", header.modes)
+    )
     _write_checkpoint(file.create_group("checkpoint"), name, size)
 
 

@@ -262,7 +262,9 @@ def _moves(stored: StoredResult) -> list[tuple[str, str]]:
     if not stored.underdamped:
         return []
     names = ("friction", "mass", "temperature", "modes")
-    return [("dynamics", ", ".join(["underdamped", *(f"{n} {stored.attrs[n]:.6g}" for n in names)]))]
+    return [
+        ("dynamics", ", ".join(["underdamped", *(f"{n} {stored.attrs[n]:.6g}" for n in names)]))
+    ]
 
 
 def _times(times: Sequence[float]) -> str:

@@ -31,7 +31,9 @@ class Galerkin:
     thermal velocity and f = -L'/(2T); the derivative d is exact for limited bandwidth.
     """
 
-    def __init__(self, temperature: float, friction: float, n: int, modes: int, reach: float) -> None:
+    def __init__(
+        self, temperature: float, friction: float, n: int, modes: int, reach: float
+    ) -> None:
         x, h = np.linspace(-reach, reach, n, retstep=True)
         k = np.arange(n)[:, None] - np.arange(n)[None, :]
         d = np.where(k == 0, 0.0, (-1.0) ** k / np.where(k == 0, 1, k)) / h

@@ -102,7 +102,8 @@ def phase_start(case: Case, problem: Underdamped) -> PhaseState:
         if isinstance(start, GaussianStart) and len(start.mean) == 1:
             width = {"std": start.std, "covariance": start.covariance}
             return phase_space.phase_thermal(
-                problem, densities.gaussian(line, start.mean, **width)  # type: ignore[arg-type]
+                problem,
+                densities.gaussian(line, start.mean, **width),  # type: ignore[arg-type]
             )
         if isinstance(start, GaussianStart):
             return phase_space.phase_gaussian(
@@ -135,7 +136,9 @@ def _from_file(start: FileStart, case: Case, problem: Underdamped) -> PhaseState
         if source.names not in (("x",), ("x", "v")):
             msg = f"{start.file} is a density in {' and '.join(source.names)}; needs x, or x and v"
             raise CaseError(msg, key="initial.file")
-        density = np.maximum(result.density(-1 if start.at is None else result.index_of(start.at)), 0)
+        density = np.maximum(
+            result.density(-1 if start.at is None else result.index_of(start.at)), 0
+        )
     space = problem.phase_grid if source.dim == 2 else problem.grid
     before = source.integrate(density)
     if source != space:

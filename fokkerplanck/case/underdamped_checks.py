@@ -15,7 +15,7 @@ __all__ = ["underdamped_mistakes"]
 
 #: tables that need overdamped motion, and what to do instead
 ELSEWHERE = {
-    "rates": 'ask for [spectrum], whose slowest rate is the sum of both, or for a [[passage]] to '
+    "rates": "ask for [spectrum], whose slowest rate is the sum of both, or for a [[passage]] to "
     "the top of the barrier",
     "selection": "ask for [stationary], whose basin masses are the occupations",
     "quasi_stationary": "ask for a [[passage]] out of the well",
@@ -109,7 +109,10 @@ def _start(case: Case) -> Iterator[Mistake]:
         return
     axes = [("x", case.grid.x), ("v", case.grid.v)]
     if len(start.mean) > 2:
-        yield "initial.mean", f"needs [x], with thermal velocities, or [x, v], got {_list(start.mean)}"
+        yield (
+            "initial.mean",
+            f"needs [x], with thermal velocities, or [x, v], got {_list(start.mean)}",
+        )
         return
     for k, ((name, axis), c) in enumerate(zip(axes, start.mean, strict=False)):
         if axis is not None and not axis.min <= c <= axis.max:
@@ -130,7 +133,10 @@ def _width(start: GaussianStart) -> Iterator[Mistake]:
         return
     rows = start.covariance or ()
     if len(rows) != n:
-        yield "initial.covariance", f"needs {n} x {n} entries, as the mean has {n}, got {show(rows)}"
+        yield (
+            "initial.covariance",
+            f"needs {n} x {n} entries, as the mean has {n}, got {show(rows)}",
+        )
         return
     matrix = np.array(rows)
     if not np.array_equal(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:

@@ -64,8 +64,8 @@ def phase_figure(
     states = shown_states(part)
     if len(states) == 1:
         return _single(part, log)
-    strip = whole.survey is not None and whole.what is None and (
-        whole.metastable or means is not None
+    strip = (
+        whole.survey is not None and whole.what is None and (whole.metastable or means is not None)
     )
     strip = strip and whole.survey is not None and len(whole.survey.times) >= CURVE_TIMES
     total = len(states) + 1

@@ -63,9 +63,7 @@ def ladder(
     return drawn
 
 
-def eigenvalue_plane(
-    spectrum: StoredSpectrum, grid: Grid, ax: Axes | None = None
-) -> list[Line2D]:
+def eigenvalue_plane(spectrum: StoredSpectrum, grid: Grid, ax: Axes | None = None) -> list[Line2D]:
     """Mark each mode by its decay rate, to the right, and its frequency, upwards.
 
     Modes that oscillate lie above and below the axis, those that only decay on it.

@@ -78,6 +78,8 @@ def _strong() -> Iterator[Row]:
 
 
 ENTRIES = (
-    Entry("I.23", "motion with inertia", "slowest rates, stationary current, oscillation", _slowest),
+    Entry(
+        "I.23", "motion with inertia", "slowest rates, stationary current, oscillation", _slowest
+    ),
     Entry("I.24", "strong friction", "relaxation tends to that without inertia", _strong),
 )
