@@ -195,7 +195,8 @@ def _prediction(case: Case, name: str, key: str) -> Any:
     listed = ", ".join(sorted(known))
     if other := next((kind for kind, names in sorts.items() if name in names), None):
         msg = f'"{name}" is a law of {other} motion, and this case is {sort}: of that are known '
-        raise CaseError(f"{msg}{listed}", file=_file(case), key=key)
+        msg += listed
+        raise CaseError(msg, file=_file(case), key=key)
     msg = f'no prediction "{name}"; known: {listed}'
     raise CaseError(msg, file=_file(case), key=key)
 

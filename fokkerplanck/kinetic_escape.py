@@ -1,4 +1,4 @@
-"""What a case asks about escape of underdamped motion: passages through points, and the spectrum."""
+"""What a case asks about escape of underdamped motion: passages and the spectrum."""
 
 from __future__ import annotations
 

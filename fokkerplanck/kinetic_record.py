@@ -119,14 +119,14 @@ class KineticRecord(Record):
             )
         if (top := self._most("top_mode")) > NOTICED:
             out.append(
-                f"Velocities are barely resolved: the highest of {self.phase.mode_count} modes hold "
-                f"up to {top:.1e}; give more (dynamics.modes)."
+                f"Velocities are barely resolved: the highest of {self.phase.mode_count} modes "
+                f"hold up to {top:.1e}; give more (dynamics.modes)."
             )
         low = self.minimum
         if low is not None and low < -NEGATIVE * self.peak:
             out.append(
-                f"The density is negative by up to {-low / self.peak:.1e} of its peak where it is not "
-                "resolved: give more cells or modes."
+                f"The density is negative by up to {-low / self.peak:.1e} of its peak where it is "
+                "not resolved: give more cells or modes."
             )
         return out
 

@@ -95,7 +95,7 @@ def refuse_existing(output: Path) -> None:
 
 
 def checkpoint(found: StoredResult) -> Array | None:
-    """What the last snapshot left to go on from, bit for bit; None before the first.
+    """Read what the last snapshot left to go on from, bit for bit; None before the first.
 
     Cell masses, shape (cells,), or the modes of underdamped motion.
     """

@@ -21,6 +21,11 @@ Layout, all dimensionless, axis order ``(time, x, y)``:
                         ``population(well)``, ``position(well, component)``
 ``/case``               ``text`` (canonical TOML), ``summary`` (the JSON of ``run``), provenance
 ``/checkpoint``         the last cell masses, bit for bit, in two slots used in turn
+underdamped motion      axes ``x`` and ``v``; ``loss(x)``, ``energy(x, v)``, ``diffusion(row,
+                        column)``; per time moments, ``entropy_production`` and what is barely
+                        resolved, see `fokkerplanck.layout.KINETIC_SCALARS`; the attributes
+                        ``friction``, ``mass``, ``temperature``, ``modes``; in ``/stationary``
+                        ``reversible`` and ``irreversible``; ``/checkpoint`` holds modes
 ======================  =========================================================================
 
 While a run goes on the file is called ``NAME.part``; what was written before a crash or a kill

@@ -1,4 +1,4 @@
-"""What runs of all dynamics share: what was found so far, the JSON object, the groups of the file."""
+"""What runs of all dynamics share: what was found, the JSON object, the groups of the file."""
 
 from __future__ import annotations
 

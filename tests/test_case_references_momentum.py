@@ -27,8 +27,8 @@ def quartic(x: np.ndarray) -> np.ndarray:
 class Galerkin:
     """Klein and Kramers for the quartic well, m = 1, in ``psi = c e^(L / 2T)``.
 
-    ``psi_n' = -s sqrt(n) (d - f) psi_(n-1) - s sqrt(n + 1) (d + f) psi_(n+1) - g n psi_n`` with s the
-    thermal velocity and f = -L'/(2T); the derivative d is exact for limited bandwidth.
+    ``psi_n' = -s sqrt(n) (d - f) psi_(n-1) - s sqrt(n + 1) (d + f) psi_(n+1) - g n psi_n`` with
+    the thermal velocity s and f = -L'/(2T); the derivative d is exact for limited bandwidth.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.case.build import INSIDE, located
 from fokkerplanck.case.models import Case, DeltaStart, FileStart, GaussianStart
-from fokkerplanck.case.set_tables import SetTable, TargetTable, point_set
+from fokkerplanck.case.set_tables import TargetTable, point_set
 from fokkerplanck.errors import CaseError
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ def _temperature(limit: Problem) -> float:
         values = d.reshape(-1)
         where = x if x.shape[0] == values.size else limit.grid.points().reshape(-1, 1)
         msg = (
-            f"varies from {values[low]:.4g} at x = {where[low, 0]:.4g} to {values[high]:.4g} at x = "
-            f"{where[high, 0]:.4g}, but underdamped motion has one temperature: give a constant "
+            f"varies from {values[low]:.4g} at x = {where[low, 0]:.4g} to {values[high]:.4g} at "
+            f"x = {where[high, 0]:.4g}, but underdamped motion has one temperature: give a "
+            "constant "
             "covariance = [[c]], or overdamped dynamics"
         )
         raise CaseError(msg, key=f"noise.{limit.noise.kind}")
@@ -178,11 +179,14 @@ def phase_passages(case: Case, limit: Problem) -> tuple[KineticEnds, ...]:
     CaseError
         A start or a target off the grid, or a start inside the target.
     """
+    from fokkerplanck.sets import Ball
+
     made = []
     for k, table in enumerate(case.passage):
         centre = table.from_.centre or ()
         with located(case, f"passage.{k}.from"):
-            start = point_set(SetTable(centre=centre[:1], radius=0.0), limit)
+            start = Ball(centre[:1], 0.0)
+            start.check_on(limit.grid)
         with located(case, f"passage.{k}.to"):
             assert isinstance(table.to, TargetTable)
             end = point_set(table.to, limit)
@@ -209,5 +213,5 @@ def _first(end: PointSet, limit: Problem, start: float, wall: float) -> float | 
     for here, there in pairwise(stops.tolist()):
         part = float(end.entry([[here]], [[there]], limit.grid)[0])
         if part <= 1.0:
-            return here + part * (there - here)
+            return float(here + part * (there - here))
     return None

@@ -1,4 +1,4 @@
-"""Rules that join the tables of a case of underdamped motion: what it needs, and what is not known."""
+"""Rules that join the tables of a case of underdamped motion: what it needs and cannot have."""
 
 from __future__ import annotations
 

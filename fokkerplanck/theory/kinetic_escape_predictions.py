@@ -66,7 +66,7 @@ def _neighbours(wells: Any, table: Any) -> tuple[int, int] | str:
 
 def _holds(target: Any, x: float) -> bool:
     if target.centre is not None:
-        return abs(x - target.centre[0]) <= (target.radius or 0.0) + 1e-6
+        return bool(abs(x - target.centre[0]) <= (target.radius or 0.0) + 1e-6)
     if target.box is not None:
         return bool(target.box[0][0] - 1e-6 <= x <= target.box[0][1] + 1e-6)
     if target.halfplane is not None:

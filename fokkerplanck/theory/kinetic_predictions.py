@@ -57,7 +57,7 @@ def _labels(limit: Problem) -> NDArray[np.intp]:
 def _ornstein_uhlenbeck(
     subject: tuple[Underdamped, Problem], case: Any, quantity: str
 ) -> Prediction:
-    """Normal law in position and velocity of a quadratic loss: a damped oscillator."""
+    """Give the normal law in position and velocity of a quadratic loss: a damped oscillator."""
     process, fault = _oscillator(subject)
     if process is None:
         return invalid(fault)
@@ -67,7 +67,7 @@ def _ornstein_uhlenbeck(
 def _limiting_dynamics(
     subject: tuple[Underdamped, Problem], case: Any, quantity: str
 ) -> Prediction:
-    """The same from the hyper-parameters of SGD with momentum, in a quadratic loss."""
+    """Give the same from the hyper-parameters of SGD with momentum, in a quadratic loss."""
     from fokkerplanck.theory.limiting_dynamics import LimitingDynamics
 
     problem, limit = subject
