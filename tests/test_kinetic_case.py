@@ -390,6 +390,25 @@ def test_what_cannot_be_is_refused_with_a_reason(
     assert not Path("out.h5").exists()
 
 
+def test_a_sweep_over_friction_fits_no_line(tmp_path: Path) -> None:
+    from fokkerplanck.case.load import Variants
+    from fokkerplanck.plot.sweep import plot_sweep
+    from fokkerplanck.sweep import run_sweep
+
+    text = WELL.split("[initial]")[0] + "[spectrum]\ncount = 1\n"
+    variants = Variants.of(parse_case(text))
+    path = tmp_path / "sweep.h5"
+    found = run_sweep(variants, {"dynamics.friction": [0.5, 1.0, 3.0]}, path, workers=0)
+    rates = found.scalars["spectrum.0"]
+    # a damped oscillator of frequency 1: friction over two, and beyond 2 the slow root
+    expected = [0.25, 0.5, 1.5 - np.sqrt(1.25)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+    (fit,) = found.fit()
+    assert fit.json()["computed"] is None
+    np.testing.assert_allclose(fit.x, np.log([0.5, 1.0, 3.0]))
+    plot_sweep(found, tmp_path / "sweep.png")
+
+
 def test_velocities_of_overdamped_motion_are_refused() -> None:
     text = WELL.replace('kind = "underdamped"\nfriction = 0.8\nmodes = 24', 'kind = "overdamped"')
     with pytest.raises(CaseError, match="underdamped"):
