@@ -19,6 +19,7 @@ from fokkerplanck.comparison import METRICS, Comparison, Snapshot
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.regrid import common_grid, regrid, regrid_vectors
+from fokkerplanck.store import VELOCITY
 
 if TYPE_CHECKING:
     from fokkerplanck.store import StoredResult
@@ -29,6 +30,7 @@ __all__ = [
     "Snapshot",
     "compare",
     "compare_files",
+    "of_one_kind",
     "parse_tolerances",
     "snapshot",
 ]
@@ -51,7 +53,8 @@ def compare(
     Parameters
     ----------
     a, b : Snapshot
-        On grids of one dimension. On different grids both are first moved, keeping mass and
+        On grids of one dimension; of a density in (x, v) beside one in x, the velocities are
+        summed over. On different grids both are first moved, keeping mass and
         positivity, to a common one (see `fokkerplanck.regrid.common_grid`).
     tolerances : mapping, optional
         Largest value that passes, by metric.
@@ -69,8 +72,10 @@ def compare(
         If the dimensions differ, a density has no mass, or a tolerance names no metric.
     """
     bounds = {_known(name): float(value) for name, value in (tolerances or {}).items()}
+    a, b, notes = of_one_kind(a, b)
     grids = a.grid, b.grid
-    a, b, notes = _on_one_grid(a, b, resolution)
+    a, b, more = _on_one_grid(a, b, resolution)
+    notes += more
     pair = a.density, b.density, a.grid
     away = distances.wasserstein_pair(*pair)
     metrics: dict[str, float | None] = {
@@ -136,7 +141,7 @@ def compare_files(
 
 def snapshot(result: StoredResult, at: float | str | None = None) -> Snapshot:
     """Take one snapshot out of an open result; `at` as for `compare_files`."""
-    common = {"grid": result.grid, "loss": result.loss, "label": str(result.path)}
+    common = {"grid": result.grid, "loss": result.relief, "label": str(result.path)}
     if at == "stationary" or (at is None and result.times.size == 0):
         held = result.stationary
         if held is None:
@@ -187,6 +192,38 @@ def _time(at: float | str) -> float:
     except ValueError:
         msg = f'expects a time or "stationary", got {at!r}'
         raise CaseError(msg, key="--at") from None
+
+
+def of_one_kind(a: Snapshot, b: Snapshot) -> tuple[Snapshot, Snapshot, list[str]]:
+    """Sum over the velocities of one snapshot where the other has none."""
+    names = a.grid.names, b.grid.names
+    if names[0] == names[1] or VELOCITY not in (names[0][-1], names[1][-1]):
+        return a, b, []
+    plane = next(s for s in (a, b) if s.grid.names[-1] == VELOCITY)
+    other = b if plane is a else a
+    if other.grid.dim != 1:
+        msg = (
+            f"a density in {' and '.join(plane.grid.names)} and one in "
+            f"{' and '.join(other.grid.names)} have no common ground; densities in x and v can be "
+            "compared with each other, or with one in x"
+        )
+        raise CaseError(msg, file=other.label or None)
+    note = (
+        f"{'a' if plane is a else 'b'} is in x and v: summed over v; without inertia time runs "
+        "faster, t there is friction times t here"
+    )
+    pair = tuple(_marginal(s) if s is plane else s for s in (a, b))
+    return *pair, [note]  # type: ignore[return-value]
+
+
+def _marginal(s: Snapshot) -> Snapshot:
+    """Density and current in x of a snapshot in (x, v)."""
+    h = s.grid.spacing[1]
+    # of the energy of a place the least is its loss, up to a constant
+    loss = None if s.loss is None else s.loss.min(axis=1)
+    current = None if s.current is None else s.current[..., :1].sum(axis=1) * h
+    grid, density = Grid(s.grid.axes[:1]), s.density.sum(axis=1) * h
+    return replace(s, grid=grid, density=density, current=current, loss=loss)
 
 
 def _on_one_grid(a: Snapshot, b: Snapshot, resolution: str) -> tuple[Snapshot, Snapshot, list[str]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fokkerplanck.store import StoredResult
+from fokkerplanck.grid import Axis
+from fokkerplanck.store import VELOCITY, StoredResult
 
 __all__ = ["datasets", "describe"]
 
@@ -20,7 +21,7 @@ def describe(stored: StoredResult) -> dict[str, Any]:
         "format_version": stored.attrs["format_version"],
         "planned": stored.attrs["planned"],
         "grid": {
-            a.name: {"min": a.min, "max": a.max, "cells": a.cells, "walls": list(a.walls)}
+            a.name: {"min": a.min, "max": a.max, "cells": a.cells, "walls": _walls(stored, a)}
             for a in stored.grid.axes
         },
         "times": stored.times.tolist(),
@@ -29,6 +30,11 @@ def describe(stored: StoredResult) -> dict[str, Any]:
         "case": stored.case_text,
         "summary": None if summary is None else json.loads(summary),
     }
+
+
+def _walls(stored: StoredResult, axis: Axis) -> list[str] | None:
+    """Both walls of an axis; velocities have none."""
+    return None if stored.underdamped and axis.name == VELOCITY else list(axis.walls)
 
 
 def datasets(stored: StoredResult) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,6 @@ from fokkerplanck.errors import CaseError
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
-    from fokkerplanck.problem import Problem
 
 __all__ = ["check", "evaluate", "lookup"]
 
@@ -32,14 +31,14 @@ class OutOfRange(CaseError):
     """An index beyond the end of a list of the result."""
 
 
-def evaluate(case: Case, problem: Problem, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+def evaluate(case: Case, problem: Any, result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Judge every ``[[expect]]`` of a case.
 
     Parameters
     ----------
     case : Case
-    problem : Problem
-        Given to the closed forms.
+    problem : Problem, or (Underdamped, Problem)
+        Given to the closed forms; of underdamped motion with the problem without inertia.
     result : mapping
         The JSON object of ``run``.
 
@@ -72,7 +71,7 @@ def check(case: Case) -> None:
             msg = f'"{expected.quantity}" needs a table [{table}], which this case does not have'
             raise CaseError(msg, file=_file(case), key=f"expect.{k}.quantity")
         if expected.prediction is not None:
-            _prediction(expected.prediction, _file(case), f"expect.{k}.prediction")
+            _prediction(case, expected.prediction, f"expect.{k}.prediction")
 
 
 def lookup(result: Any, path: str, *, file: str | None = None, key: str | None = None) -> Any:
@@ -108,7 +107,7 @@ def lookup(result: Any, path: str, *, file: str | None = None, key: str | None =
     return place
 
 
-def _judge(k: int, case: Case, problem: Problem, result: Mapping[str, Any]) -> dict[str, Any]:
+def _judge(k: int, case: Case, problem: Any, result: Mapping[str, Any]) -> dict[str, Any]:
     expected, file, key = case.expect[k], _file(case), f"expect.{k}.quantity"
     note = ""
     try:
@@ -127,7 +126,7 @@ def _judge(k: int, case: Case, problem: Problem, result: Mapping[str, Any]) -> d
     elif note:
         predicted = None
     else:
-        formula = _prediction(expected.prediction, file, f"expect.{k}.prediction")
+        formula = _prediction(case, expected.prediction, f"expect.{k}.prediction")
         predicted, valid, note = formula(problem, case, expected.quantity)
     rtol, atol = expected.rtol or 0.0, expected.atol or 0.0
     return {
@@ -184,13 +183,22 @@ def _contents(place: Any) -> str:
     return "was not computed" if place is None else "is a single value"
 
 
-def _prediction(name: str, file: str | None, key: str) -> Any:
+def _prediction(case: Case, name: str, key: str) -> Any:
+    from fokkerplanck.theory.kinetic_predictions import KINETIC
     from fokkerplanck.theory.predictions import PREDICTIONS
 
-    if name not in PREDICTIONS:
-        msg = f'no prediction "{name}"; known: {", ".join(sorted(PREDICTIONS))}'
-        raise CaseError(msg, file=file, key=key)
-    return PREDICTIONS[name]
+    sorts = {"overdamped": PREDICTIONS, "underdamped": KINETIC}
+    sort = case.dynamics.kind
+    known = sorts.pop(sort)
+    if name in known:
+        return known[name]
+    listed = ", ".join(sorted(known))
+    if other := next((kind for kind, names in sorts.items() if name in names), None):
+        msg = f'"{name}" is a law of {other} motion, and this case is {sort}: of that are known '
+        msg += listed
+        raise CaseError(msg, file=_file(case), key=key)
+    msg = f'no prediction "{name}"; known: {listed}'
+    raise CaseError(msg, file=_file(case), key=key)
 
 
 def _within(computed: Any, predicted: Any, rtol: float, atol: float) -> bool:

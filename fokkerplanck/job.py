@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck import expect
 from fokkerplanck.case import build
 from fokkerplanck.ensemble_run import SampledEvolution
 from fokkerplanck.errors import CaseError
 from fokkerplanck.escape import Escape
-from fokkerplanck.layout import SCALARS, Group, Header
+from fokkerplanck.layout import SCALARS, Header
 from fokkerplanck.provenance import provenance
-from fokkerplanck.record import Record, plain, wells
+from fokkerplanck.record import Record, wells
 from fokkerplanck.resume import checkpoint
 from fokkerplanck.sgd_record import noise_json, sgd_json
 from fokkerplanck.solvers.current import cell_current
 from fokkerplanck.store import StoredResult
 from fokkerplanck.surface_record import surface_json
+from fokkerplanck.task import Sink, Task, python_value
 from fokkerplanck.writer import Snapshot
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from fokkerplanck.solvers.generator import Generator
     from fokkerplanck.steady_state import Stationary
 
-__all__ = ["Job", "Sink"]
+__all__ = ["Job"]
 
 Array = NDArray[np.float64]
 #: Largest tolerance that evolution takes.
@@ -42,15 +41,8 @@ LARGEST_TOLERANCE = 0.1
 COUNTERS = ("time_error", "clipped", "products", "solves")
 
 
-class Sink(Protocol):
-    """Where snapshots go: a file, or memory."""
-
-    def append(self, snapshot: Snapshot) -> None:
-        """Save one snapshot."""
-
-
 @dataclass(eq=False)
-class Job:
+class Job(Task):
     """One run of a case: what it starts from, and what it has found so far.
 
     Parameters
@@ -121,7 +113,7 @@ class Job:
         """Take over the snapshots of an interrupted run."""
         scalars = {name: found.file[name][...] for name in SCALARS}
         for k, t in enumerate(found.times):
-            row = {name: _python(values[k]) for name, values in scalars.items()}
+            row = {name: python_value(values[k]) for name, values in scalars.items()}
             self.record.add(float(t), found.density(k), row)
         self.mass = checkpoint(found)
 
@@ -183,44 +175,19 @@ class Job:
 
             self.stationary = stationary(self.problem, self.case.stationary.weight)
 
-    def find_escape(self, progress: Progress | None) -> None:
-        """Solve for passages, spectrum, rates and the like, if the case asks for them."""
-        self.escape.find(progress.tell if progress is not None else _tell_nobody)
+    @property
+    def subject(self) -> Problem:
+        """The problem that closed forms are asked about."""
+        return self.problem
 
-    def found(self, saved: int) -> str:
-        """Say what has been found; `saved` snapshots are in the file."""
-        planned, ways = len(self.times), self.escape.ways
-        parts = [f"{saved} of {planned} snapshots"] if planned else []
-        if self.stationary is not None:
-            parts.append("the stationary density")
-        if done := sum(way.found for way in ways):
-            parts.append(f"{done} of {len(ways)} passages")
-        if done := len(self.escape.quasi_stationary):
-            parts.append(f"{done} of {len(self.case.quasi_stationary)} quasi-stationary densities")
-        return ", ".join(parts) or "nothing"
-
-    def summary(self, output: str | None, begin: float) -> dict[str, Any]:
-        """Return the JSON object of the run, expectations judged."""
-        found, case = self.stationary, self.case
-        result: dict[str, Any] = {
-            "case": str(case.path) if case.path else None,
-            "title": case.title,
-            "output": output,
-            "grid": {"cells": list(self.problem.grid.shape)},
-            "mass_error": self.record.mass_error,
-            "minimum_density": self.record.minimum,
+    def parts(self) -> dict[str, Any]:
+        """Parts of the JSON object that belong to the dynamics: "evolve" and what comes before."""
+        return {
             "landscape": self._landscape,
             "noise": noise_json(self.problem),
             "sgd": self.sgd,
             "evolve": self._evolved(),
-            "stationary": None if found is None else self.record.stationary(found),
-            **self.escape.json(),
-            "expect": [],
         }
-        result = plain(result)
-        result["expect"] = plain(expect.evaluate(case, self.problem, result))
-        result["wall_seconds"] = time.perf_counter() - begin
-        return result
 
     @property
     def _landscape(self) -> dict[str, Any]:
@@ -234,26 +201,6 @@ class Job:
             return None
         found = self.record.evolve(self.case.evolve.weight)
         return found | {"ensemble": self.walkers.json() if self.walkers else None}
-
-    def groups(self, saved: int) -> dict[str, Group]:
-        """Return the groups, known at the end, of a file that holds so many snapshots."""
-        groups = {"observables": self.record.group(saved)} if saved else {}
-        if (found := self.stationary) is not None:
-            names = self.problem.grid.names
-            groups["stationary"] = Group(
-                {
-                    "density": (found.density, names, "stationary probability density"),
-                    "current": (found.current, (*names, "component"), "stationary current"),
-                },
-                {
-                    "entropy_production": found.entropy_production,
-                    "irreversibility": found.irreversibility,
-                    "residual": found.residual,
-                    "weight": found.weight,
-                    "mean_climb": found.mean_climb,
-                },
-            )
-        return groups | self.escape.groups()
 
     def _snapshot(self, step: Step, base: dict[str, Any]) -> Snapshot:
         """Observe a step; `base` holds the totals an interrupted run had reached."""
@@ -297,11 +244,3 @@ def _sgd(case: Case, problem: Problem) -> dict[str, Any] | None:
     except CaseError as error:
         file = str(case.path) if case.path else None
         raise CaseError(error.message, file=file, key=error.key) from None
-
-
-def _tell_nobody(what: str) -> None:
-    pass
-
-
-def _python(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value.item()

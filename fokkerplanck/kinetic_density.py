@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck.density import Evolution
 from fokkerplanck.errors import CaseError
 from fokkerplanck.phase_space import PhaseState, phase_state
-from fokkerplanck.solvers.kinetic_evolve import evolve_modes
+from fokkerplanck.solvers.kinetic_evolve import KineticStep, evolve_modes
 from fokkerplanck.underdamped import Underdamped
 
 __all__ = ["KineticEvolution", "KineticMoment", "kinetic_evolve", "kinetic_evolve_steps"]
@@ -52,12 +52,16 @@ class KineticEvolution(Evolution):
 
 @dataclass(frozen=True, eq=False)
 class KineticMoment:
-    """State at one time, the L1 error of time integration so far, and the method."""
+    """State at one time, the L1 error of time integration so far, and the method.
+
+    `step` is all that the evolution goes on from.
+    """
 
     time: float
     state: PhaseState
     error: float
     method: str
+    step: KineticStep | None = field(default=None, repr=False)
 
 
 def kinetic_evolve(
@@ -103,8 +107,13 @@ def kinetic_evolve_steps(
     times: ArrayLike | Sequence[float],
     *,
     tolerance: float = 1e-8,
+    after: KineticStep | None = None,
 ) -> Iterator[KineticMoment]:
-    """Yield one `KineticMoment` per time, each computed when asked for; see `kinetic_evolve`."""
+    """Yield one `KineticMoment` per time, each computed when asked for; see `kinetic_evolve`.
+
+    With `after`, the step of an earlier moment, it goes on from there as if there had been no
+    break, and `initial` is not used.
+    """
     given = np.atleast_1d(np.asarray(times, dtype=np.float64))
     good = given.ndim == 1 and given.size > 0 and np.isfinite(given).all()
     if not good or given[0] < 0 or not (np.diff(given) > 0).all():
@@ -113,16 +122,20 @@ def kinetic_evolve_steps(
     if not 0 < tolerance < 1:
         msg = f"tolerance is between 0 and 1, got {tolerance}"
         raise CaseError(msg, key="evolve.tolerance")
-    start = initial if isinstance(initial, PhaseState) else phase_state(problem, initial)
-    return _moments(problem, start, given, tolerance)
+    start: PhaseState | KineticStep
+    if after is not None:
+        start = after
+    else:
+        start = initial if isinstance(initial, PhaseState) else phase_state(problem, initial)
+    modes = start.operator, start.even, start.odd
+    steps = evolve_modes(*modes, given, tolerance=tolerance, after=after)
+    return _moments(problem, steps)
 
 
-def _moments(
-    problem: Underdamped, start: PhaseState, times: Array, tolerance: float
-) -> Iterator[KineticMoment]:
-    for step in evolve_modes(start.operator, start.even, start.odd, times, tolerance=tolerance):
+def _moments(problem: Underdamped, steps: Iterator[KineticStep]) -> Iterator[KineticMoment]:
+    for step in steps:
         state = PhaseState(problem, step.operator, step.even, step.odd, f"t = {step.time:.6g}")
-        yield KineticMoment(step.time, state, step.error, step.method)
+        yield KineticMoment(step.time, state, step.error, step.method, step)
 
 
 def _evolution(problem: Underdamped, moments: Sequence[KineticMoment]) -> KineticEvolution:

@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.grid import Grid
-from fokkerplanck.store import FORMAT, FORMAT_VERSION, StoredResult
+from fokkerplanck.store import FORMAT, FORMAT_VERSION, OPEN, VELOCITY, StoredResult
 
 __all__ = [
+    "KINETIC_SCALARS",
     "SCALARS",
     "SLOTS",
     "Group",
     "Header",
     "append_row",
+    "checkpoint_of",
     "copy_snapshots",
     "extend",
     "lay_out",
@@ -42,6 +44,24 @@ SCALARS = {
     "solves": ("i8", "linear solves so far"),
     "method": ("S24", "time integration method of this step"),
 }
+#: the same of underdamped motion
+KINETIC_SCALARS = {
+    **{name: SCALARS[name] for name in ("mass", "minimum", "time_error", "method")},
+    "mean_x": ("f8", "mean position, from the modes"),
+    "mean_v": ("f8", "mean velocity, from the modes"),
+    "covariance_xx": ("f8", "variance of the position, from the modes"),
+    "covariance_xv": ("f8", "covariance of position and velocity, from the modes"),
+    "covariance_vv": ("f8", "variance of the velocity, from the modes"),
+    "entropy_production": ("f8", "entropy production of the irreversible current"),
+    "wall_mass": ("f8", "mass in the two outermost cells of x at each wall"),
+    "beyond": ("f8", "mass in the outermost cells of v, which hold all beyond"),
+    "top_mode": ("f8", "L1 size of the two highest Hermite modes"),
+}
+#: what the checkpoint is called, and what it holds
+CHECKPOINTS = {
+    "mass": "cell masses; snapshot k is in slot k modulo 2",
+    "modes": "symmetrised modes and clock; snapshot k is in slot k modulo 2",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +73,9 @@ class Header:
     grid : Grid
     title : str
     loss : ndarray, shape (*shape,)
+        Or along the first axes only, where it is the same along the others.
     diffusion : ndarray, shape (*shape, dim, dim)
+        Or one matrix where it is the same everywhere.
     initial : ndarray, shape (*shape,), or None
         Density at the start.
     case_text, case_hash : str
@@ -66,6 +88,12 @@ class Header:
         Of an ensemble: its densities have standard errors and no currents.
     noise : mapping of str to str
         Attributes of ``diffusion``: where it comes from, how it is read, what it assumes.
+    modes : int, optional
+        Of underdamped motion: length of the checkpoint, which holds modes instead of masses.
+    energy : ndarray, shape (*shape,), or None
+        Of underdamped motion: kinetic energy and loss.
+    dynamics : mapping
+        Attributes of the file: friction, mass and the like of underdamped motion.
     """
 
     grid: Grid
@@ -79,13 +107,27 @@ class Header:
     provenance: Mapping[str, Any]
     walkers: int | None = None
     noise: Mapping[str, str] = field(default_factory=dict)
+    modes: int | None = None
+    energy: Array | None = None
+    dynamics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """Oldest format that can hold it: older programs go on reading what they can."""
+        return 1 if self.modes is None else FORMAT_VERSION
+
+    @property
+    def scalars(self) -> Mapping[str, tuple[str, str]]:
+        """Datasets with one number per snapshot: type and long name."""
+        return SCALARS if self.modes is None else KINETIC_SCALARS
 
     @property
     def nbytes(self) -> int:
         """Size of the arrays, the checkpoint included."""
-        arrays = (self.loss, self.diffusion, self.initial)
+        arrays = (self.loss, self.diffusion, self.initial, self.energy)
         kept = sum(a.nbytes for a in arrays if a is not None)
-        return kept + (SLOTS + 1) * self.loss.nbytes + 4 * len(self.case_text)
+        each = 8 * (self.modes or int(np.prod(self.grid.shape)))
+        return kept + (SLOTS + 1) * each + 4 * len(self.case_text)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +158,10 @@ class Group:
 def lay_out(file: Any, header: Header) -> None:
     """Make every dataset a run appends to, and write what is known at the start."""
     grid, dims = header.grid, header.grid.names
-    file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION, Conventions="CF-1.11")
+    file.attrs.update(format=FORMAT, format_version=header.version, Conventions="CF-1.11")
     file.attrs.update(title=header.title, status="running", planned=header.planned)
     file.attrs["axes"] = list(dims)
+    file.attrs.update(header.dynamics)
     _coordinates(file, grid)
     _extendable(file, "time", None, "f8", "time")
     file["time"].make_scale("time")
@@ -128,31 +171,43 @@ def lay_out(file: Any, header: Header) -> None:
     else:
         file.attrs["walkers"] = header.walkers
         _extendable(file, "density_error", dims, "f8", "standard error of the density, by sampling")
-    for name, (dtype, long_name) in SCALARS.items():
+    for name, (dtype, long_name) in header.scalars.items():
         _extendable(file, name, (), dtype, long_name)
-    _constant(file, "loss", header.loss, dims, "loss landscape")
-    _constant(file, "diffusion", header.diffusion, (*dims, "row", "column"), "diffusion tensor")
+    _constant(file, "loss", header.loss, dims[: header.loss.ndim], "loss landscape")
+    along = (*dims[: header.diffusion.ndim - 2], "row", "column")
+    _constant(file, "diffusion", header.diffusion, along, "diffusion tensor")
+    if header.energy is not None:
+        _constant(file, "energy", header.energy, dims, "kinetic energy and loss")
     file["diffusion"].attrs.update(header.noise)
     if header.initial is not None:
         _constant(file, "initial", header.initial, dims, "density at the start")
     _write_case(file.create_group("case"), header)
-    _write_checkpoint(file.create_group("checkpoint"), int(np.prod(grid.shape)))
+    name, size = (
+        ("mass", int(np.prod(grid.shape))) if header.modes is None else ("modes", header.modes)
+    )
+    _write_checkpoint(file.create_group("checkpoint"), name, size)
 
 
 def append_row(
     file: Any,
     k: int,
-    mass: Array,
+    kept: Array,
     fields: Mapping[str, Array | None],
     scalars: Mapping[str, Any],
 ) -> None:
     """Write snapshot `k`, all but its time; `fields` that are None are left out."""
-    file["checkpoint/mass"][k % SLOTS] = mass
+    checkpoint_of(file)[k % SLOTS] = kept
     for name, values in fields.items():
         if values is not None:
             extend(file[name], k, values)
-    for name in SCALARS:
-        extend(file[name], k, scalars[name])
+    for name, value in scalars.items():
+        extend(file[name], k, value)
+
+
+def checkpoint_of(file: Any) -> Any:
+    """Dataset that holds, bit for bit, what a run goes on from."""
+    group = file["checkpoint"]
+    return group[next(name for name in CHECKPOINTS if name in group)]
 
 
 def extend(data: Any, k: int, value: Any) -> None:
@@ -164,13 +219,13 @@ def extend(data: Any, k: int, value: Any) -> None:
 def copy_snapshots(old: StoredResult, file: Any) -> int:
     """Take over all snapshots of an older file; returns how many."""
     n = int(old.times.size)
-    for name in ("density", "current", "density_error", *SCALARS):
+    for name in dict.fromkeys(("density", "current", "density_error", *SCALARS, *KINETIC_SCALARS)):
         if name not in file:
             continue
         file[name].resize(n, axis=0)
         for k in range(n):
             file[name][k] = old.file[name][k]
-    file["checkpoint/mass"][...] = old.file["checkpoint/mass"][...]
+    checkpoint_of(file)[...] = checkpoint_of(old.file)[...]
     file["time"].resize(n, axis=0)
     file["time"][...] = old.times
     return n
@@ -198,7 +253,8 @@ def _coordinates(group: Any, grid: Grid) -> None:
         scale.make_scale(axis.name)
         scale.attrs.update(units="1", long_name=f"{axis.name}, cell centres")
         scale.attrs.update(lower=axis.min, upper=axis.max)
-        scale.attrs.update(wall_low=axis.walls[0], wall_high=axis.walls[1])
+        low, high = axis.walls if axis.name != VELOCITY else (OPEN, OPEN)
+        scale.attrs.update(wall_low=low, wall_high=high)
     for name in ("component", "row", "column"):
         data = group.create_dataset(name, data=list(grid.names), dtype=h5py.string_dtype())
         data.make_scale(name)
@@ -258,8 +314,9 @@ def _write_case(case: Any, header: Header) -> None:
             case.attrs[key] = value
 
 
-def _write_checkpoint(group: Any, cells: int) -> None:
-    for name, size in (("slot", SLOTS), ("cell", cells)):
-        group.create_dataset(name, data=np.arange(size), **PACKED).make_scale(name)
-    data = group.create_dataset("mass", shape=(SLOTS, cells), dtype="f8")
-    _describe(group, data, ("slot", "cell"), "cell masses; snapshot k is in slot k modulo 2")
+def _write_checkpoint(group: Any, name: str, size: int) -> None:
+    item = "cell" if name == "mass" else "item"
+    for dim, length in (("slot", SLOTS), (item, size)):
+        group.create_dataset(dim, data=np.arange(length), **PACKED).make_scale(dim)
+    data = group.create_dataset(name, shape=(SLOTS, size), dtype="f8")
+    _describe(group, data, ("slot", item), CHECKPOINTS[name])

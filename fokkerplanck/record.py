@@ -15,9 +15,9 @@ from fokkerplanck.layout import Group
 from fokkerplanck.sgd_record import clock_json
 
 if TYPE_CHECKING:
+    from fokkerplanck.grid import Grid
     from fokkerplanck.landscapes.critical import CriticalPoint
     from fokkerplanck.problem import Problem
-    from fokkerplanck.steady_state import Stationary
 
 __all__ = ["Record", "critical_json", "plain", "wells"]
 
@@ -77,12 +77,17 @@ class Record:
             self.observed[name][k] = value.tolist()
 
     @property
+    def grid(self) -> Grid:
+        """Grid of the densities."""
+        return self.problem.grid
+
+    @property
     def mass_error(self) -> float | None:
         """Largest ``|mass - 1|``; where walls absorb, the largest growth of mass."""
         masses = np.array([s["mass"] for s in self.scalars])
         if not masses.size:
             return None
-        if any("absorbing" in axis.walls for axis in self.problem.grid.axes):
+        if any("absorbing" in axis.walls for axis in self.grid.axes):
             return float(np.diff(masses, prepend=1.0).max(initial=0.0))
         return float(np.abs(masses - 1.0).max())
 
@@ -108,8 +113,8 @@ class Record:
             **{k: last.get(k) for k in ("clipped", "products", "solves")},
         }
 
-    def stationary(self, found: Stationary) -> dict[str, Any]:
-        """Part "stationary" of the JSON object."""
+    def stationary(self, found: Any) -> dict[str, Any]:
+        """Part "stationary" of the JSON object, of a `Stationary`."""
         return {
             "entropy_production": found.entropy_production,
             "irreversibility": found.irreversibility,
@@ -122,7 +127,7 @@ class Record:
 
     def group(self, saved: int) -> Group:
         """Group ``/observables`` of a file that holds so many snapshots."""
-        n, dim = min(len(self.times), saved), self.problem.grid.dim
+        n, dim = min(len(self.times), saved), self.grid.dim
         sizes = {"component": dim, "row": dim, "column": dim, "basin": self.count}
         arrays = {}
         for name, (dims, long_name) in OBSERVED.items():
@@ -135,7 +140,7 @@ class Record:
         return Group(arrays, {})
 
     def _observe(self, density: Array) -> dict[str, Any]:
-        grid = self.problem.grid
+        grid = self.grid
         masses = observe.basin_masses(self.labels, self.count, grid, density)
         return {
             "mean": observe.mean(grid, density).tolist(),

@@ -13,10 +13,12 @@ from rich.table import Table
 
 from fokkerplanck.escape_report import escape_tables
 from fokkerplanck.sgd_report import clock_text, noise_rows, sgd_table
+from fokkerplanck.store import VELOCITY
 from fokkerplanck.surface_report import surface_rows
 from fokkerplanck.terminal import number, place, plain_table, short, table
 
 if TYPE_CHECKING:
+    from fokkerplanck.grid import Axis
     from fokkerplanck.store import StoredResult
 
 __all__ = ["print_info", "print_run", "print_verification"]
@@ -37,6 +39,7 @@ def print_run(result: Mapping[str, Any]) -> None:
         console.print(f"\n[bold]{escape(result['title'])}[/bold]")
     facts = plain_table()
     for name, value in [
+        *_dynamics_rows(result),
         *noise_rows(result),
         *surface_rows(result),
         *_grid_rows(result),
@@ -97,6 +100,20 @@ def print_info(stored: StoredResult) -> None:
     console.print(escape(textwrap.indent(stored.case_text.rstrip(), "  ")), highlight=False)
 
 
+def _dynamics_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of underdamped motion: what moves, and how well that is resolved."""
+    found = result.get("dynamics")
+    if not found:
+        return []
+    parts = [f"{name} {found[name]:.6g}" for name in ("friction", "mass", "temperature")]
+    low, high = found["velocity"]
+    return [
+        ("dynamics", f"underdamped: {', '.join(parts)}"),
+        ("velocities", f"{found['modes']} Hermite modes, shown from {low:.4g} to {high:.4g}"),
+        *(("remark", text) for text in found["remarks"]),
+    ]
+
+
 def _grid_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [("grid", " x ".join(map(str, result["grid"]["cells"])) + " cells")]
     if result["mass_error"] is not None:
@@ -119,12 +136,13 @@ def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("sampling error (L1)", f"{walkers['sampling_errors'][-1]:.1e}"),
             ("step error (L1)", _step_error(walkers["step_errors"])),
         ]
-    work = [f"{evolve[k]} {k}" for k in ("products", "solves") if evolve[k]]
-    if evolve["method"] != "fipy":  # which has a discretisation of its own
+    work = [f"{evolve[k]} {k}" for k in ("products", "solves") if evolve.get(k)]
+    if evolve["method"] != "fipy" and not result.get("dynamics"):
+        # which have a discretisation of their own
         work.insert(0, f"{evolve['weight']} weights")
     return [
         ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}{_until(evolve)}"),
-        ("method", f"{evolve['method']} ({', '.join(work)})"),
+        ("method", f"{evolve['method']} ({', '.join(work)})" if work else evolve["method"]),
         ("time error (L1)", f"{evolve['time_error']:.1e}"),
     ]
 
@@ -149,12 +167,16 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("entropy production", number(found["entropy_production"])),
         ("irreversibility", number(found["irreversibility"])),
-        ("residual", f"{found['residual']:.1e} ({found['weight']} weights)"),
+        ("residual", f"{found['residual']:.1e} ({_discretisation(found['weight'])})"),
     ]
     if found["mean_climb"] > COARSE:
         climb = f"the density climbs {found['mean_climb']:.2g} times the noise per cell"
         rows.append(("coarse grid", f"{climb}, better below 1: use more cells"))
     return rows
+
+
+def _discretisation(weight: str) -> str:
+    return "Hermite modes" if weight == "hermite" else f"{weight} weights"
 
 
 def _wells(result: Mapping[str, Any]) -> Table:
@@ -210,7 +232,7 @@ def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
     made = stored.provenance
     versions = made.pop("versions", {})
     axes = [
-        f"{a.name} in [{a.min:g}, {a.max:g}], {a.cells} cells, {' | '.join(a.walls)}"
+        f"{a.name} in [{a.min:g}, {a.max:g}], {a.cells} cells, {_walls(stored, a)}"
         for a in stored.grid.axes
     ]
     status = str(stored.attrs["status"])
@@ -222,11 +244,26 @@ def _info_rows(stored: StoredResult) -> list[tuple[str, str]]:
         ("title", stored.title),
         ("status", status),
         ("grid", "\n".join(axes)),
+        *_moves(stored),
         ("times", _times([float(t) for t in stored.times])),
         ("noise", str(stored.file["diffusion"].attrs.get("noise_assumption", "not recorded"))),
         *surface,
         *((name.replace("_", " "), str(value)) for name, value in made.items() if value != ""),
         ("versions", ", ".join(f"{name} {v}" for name, v in versions.items())),
+    ]
+
+
+def _walls(stored: StoredResult, axis: Axis) -> str:
+    no_walls = stored.underdamped and axis.name == VELOCITY
+    return "no walls" if no_walls else " | ".join(axis.walls)
+
+
+def _moves(stored: StoredResult) -> list[tuple[str, str]]:
+    if not stored.underdamped:
+        return []
+    names = ("friction", "mass", "temperature", "modes")
+    return [
+        ("dynamics", ", ".join(["underdamped", *(f"{n} {stored.attrs[n]:.6g}" for n in names)]))
     ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, DataError
-from fokkerplanck.layout import SLOTS, Header
+from fokkerplanck.layout import SLOTS, Header, checkpoint_of
 from fokkerplanck.store import StoredResult, part_path, read
 
 if TYPE_CHECKING:
@@ -95,10 +95,13 @@ def refuse_existing(output: Path) -> None:
 
 
 def checkpoint(found: StoredResult) -> Array | None:
-    """Cell masses of the last snapshot, bit for bit, shape (cells,); None before the first."""
+    """Read what the last snapshot left to go on from, bit for bit; None before the first.
+
+    Cell masses, shape (cells,), or the modes of underdamped motion.
+    """
     if not found.times.size:
         return None
-    return np.asarray(found.file["checkpoint/mass"][(found.times.size - 1) % SLOTS])
+    return np.asarray(checkpoint_of(found.file)[(found.times.size - 1) % SLOTS])
 
 
 def _check_same(found: StoredResult, case: Case, times: Array, header: Header) -> None:

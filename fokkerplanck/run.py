@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from fokkerplanck import expect
 from fokkerplanck.errors import CaseError, DataError, NumericalError
-from fokkerplanck.job import Job
 from fokkerplanck.provenance import now
 from fokkerplanck.resume import check_place, refuse_existing, resumable
 from fokkerplanck.store import StoredResult, read
@@ -25,6 +24,9 @@ from fokkerplanck.writer import Snapshot, Writer
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
     from fokkerplanck.escape import Escape
+    from fokkerplanck.job import Job
+    from fokkerplanck.kinetic_escape import KineticEscape
+    from fokkerplanck.kinetic_job import KineticJob
     from fokkerplanck.metastability import QuasiStationary
     from fokkerplanck.passage import Passage
     from fokkerplanck.progress import Progress
@@ -71,7 +73,7 @@ class RunResult:
         The JSON object that ``fokkerplanck run --json`` prints.
     stationary : Stationary or None
         Stationary state, if the case asks for it.
-    escape : Escape
+    escape : Escape or KineticEscape
         All that was found about escape; see the properties for its parts.
     snapshots : tuple of Snapshot
         Densities and currents of a run kept in memory; empty when they are in the file.
@@ -81,7 +83,7 @@ class RunResult:
     output: Path | None
     summary: dict[str, Any]
     stationary: Stationary | None
-    escape: Escape = field(repr=False)
+    escape: Escape | KineticEscape = field(repr=False)
     snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
 
     @property
@@ -222,7 +224,7 @@ def run_case(
         if not (force or resume):
             refuse_existing(path)
     expect.check(case)
-    job = Job.of(case, refine=refine)
+    job = job_of(case, refine=refine)
     if path is None:
         return _run_in_memory(job, begin, progress)
     writer, replaces = _open_writer(path, job, resume=resume, force=force)
@@ -242,11 +244,28 @@ def run_case(
     return RunResult(case, path, summary, job.stationary, job.escape)
 
 
+def job_of(case: Case, *, refine: bool = False) -> Job | KineticJob:
+    """Make the job of a case: the one place that chooses between the dynamics.
+
+    Raises
+    ------
+    CaseError
+        For what the case describes and cannot be built.
+    """
+    if case.underdamped:
+        from fokkerplanck.kinetic_job import KineticJob
+
+        return KineticJob.of(case, refine=refine)
+    from fokkerplanck.job import Job
+
+    return Job.of(case, refine=refine)
+
+
 def judge_case(case: Case) -> dict[str, Any]:
     """Run a case for its JSON object alone: no file, no densities kept."""
     begin = time.perf_counter()
     expect.check(case)
-    job = Job.of(case)
+    job = job_of(case)
     job.evolve(_Nowhere(), None)
     job.find_stationary()
     job.find_escape(None)
@@ -260,7 +279,7 @@ def check_output(path: Path, case: Path) -> None:
         raise CaseError(msg, file=str(path), key="--output")
 
 
-def _run_in_memory(job: Job, begin: float, progress: Progress | None) -> RunResult:
+def _run_in_memory(job: Job | KineticJob, begin: float, progress: Progress | None) -> RunResult:
     memory = _Memory()
     job.evolve(memory, progress)
     job.find_stationary()
@@ -286,7 +305,9 @@ class _Nowhere:
         pass
 
 
-def _open_writer(path: Path, job: Job, *, resume: bool, force: bool) -> tuple[Writer, bool]:
+def _open_writer(
+    path: Path, job: Job | KineticJob, *, resume: bool, force: bool
+) -> tuple[Writer, bool]:
     """Open the file; the flag says that an unfinished result may take the final name."""
     found = resumable(path, job.case, job.times, job.header) if resume else None
     if found is None:
@@ -298,7 +319,7 @@ def _open_writer(path: Path, job: Job, *, resume: bool, force: bool) -> tuple[Wr
 
 
 @contextmanager
-def _saving(writer: Writer, job: Job, replaces: bool) -> Iterator[None]:
+def _saving(writer: Writer, job: Job | KineticJob, replaces: bool) -> Iterator[None]:
     """On whatever goes wrong, leave a valid file with everything computed so far."""
 
     def keep(status: str) -> Path:

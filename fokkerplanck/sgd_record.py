@@ -181,7 +181,9 @@ def _notes(
         )
     if sgd.weight_decay:
         notes.append("Weight decay acts on the drift only, the noise is that of the bare loss.")
-    if sgd.momentum:
+    if sgd.inertial:
+        notes.append("Momentum is solved for as inertia: a step takes the time of a learning rate.")
+    elif sgd.momentum:
         notes.append("Momentum is taken in its overdamped limit: clock and noise / (1 - momentum).")
     if steepest is None:
         return [*notes, "Without a minimum inside the walls nothing says how far that holds."]
@@ -192,7 +194,7 @@ def _notes(
             f"Steps of this learning rate diverge in the wells at {places} (learning rate * "
             f"curvature >= {limit:g}): the diffusion stands for no descent."
         )
-    elif any(well["oscillates"] for well in wells):
+    elif not sgd.inertial and any(well["oscillates"] for well in wells):
         places = ", ".join(_place(well) for well in wells if well["oscillates"])
         notes.append(
             f"Steps oscillate in the wells at {places}, which the diffusion misses: learning rate "

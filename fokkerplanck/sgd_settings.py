@@ -49,6 +49,9 @@ class SGD:
         Schedules, expressions of the time t (not of steps).
     parameters : mapping, optional
         Names used in the schedules.
+    inertial : bool
+        True where momentum is solved for as inertia, not in its overdamped limit: a step then
+        takes the time ``eta``, whatever the momentum. The noise is the same.
 
     Raises
     ------
@@ -65,6 +68,7 @@ class SGD:
     learning_rate_of_t: str | None = None
     batch_size_of_t: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict, hash=False)
+    inertial: bool = False
 
     def __post_init__(self) -> None:
         if not self.replacement and self.dataset_size is None:
@@ -91,8 +95,8 @@ class SGD:
 
     @property
     def step(self) -> float:
-        """Time that one step takes, schedules left out: ``eta / (1 - beta)``."""
-        return self.learning_rate / (1 - self.momentum)
+        """Time that one step takes, schedules left out: ``eta / (1 - beta)``, or ``eta``."""
+        return self.learning_rate / self._pace
 
     @property
     def scheduled(self) -> bool:
@@ -127,7 +131,7 @@ class SGD:
     def steps(self, times: ArrayLike) -> Array:
         """Count the steps ``int dt / step(t)`` taken up to each of the times; not rounded."""
         if self.learning_rate_of_t is None:
-            return np.asarray(times, dtype=np.float64) * ((1 - self.momentum) / self.learning_rate)
+            return np.asarray(times, dtype=np.float64) * (self._pace / self.learning_rate)
         return elapsed(self._steps_per_time, np.asarray(times, dtype=np.float64))
 
     def epochs(self, times: ArrayLike) -> Array:
@@ -178,7 +182,7 @@ class SGD:
         return diffusion_scale(learning_rate, batch_size, self._drawn_from, self.momentum)
 
     def _steps_per_time(self, times: Array) -> Array:
-        return np.asarray((1 - self.momentum) / self.learning_rate_at(times))
+        return np.asarray(self._pace / self.learning_rate_at(times))
 
     def _samples_per_time(self, times: Array) -> Array:
         return self._steps_per_time(times) * self.batch_size_at(times)
@@ -188,6 +192,11 @@ class SGD:
             msg = "epochs need the number of samples, dataset_size"
             raise CaseError(msg, key="sgd.dataset_size")
         return self.dataset_size
+
+    @property
+    def _pace(self) -> float:
+        """Learning rate over the time of a step."""
+        return 1.0 if self.inertial else 1 - self.momentum
 
     @property
     def _ratio(self) -> float:

@@ -21,6 +21,11 @@ Layout, all dimensionless, axis order ``(time, x, y)``:
                         ``population(well)``, ``position(well, component)``
 ``/case``               ``text`` (canonical TOML), ``summary`` (the JSON of ``run``), provenance
 ``/checkpoint``         the last cell masses, bit for bit, in two slots used in turn
+underdamped motion      axes ``x`` and ``v``; ``loss(x)``, ``energy(x, v)``, ``diffusion(row,
+                        column)``; per time moments, ``entropy_production`` and what is barely
+                        resolved, see `fokkerplanck.layout.KINETIC_SCALARS`; the attributes
+                        ``friction``, ``mass``, ``temperature``, ``modes``; in ``/stationary``
+                        ``reversible`` and ``irreversible``; ``/checkpoint`` holds modes
 ======================  =========================================================================
 
 While a run goes on the file is called ``NAME.part``; what was written before a crash or a kill
@@ -57,7 +62,9 @@ Array = NDArray[np.float64]
 #: Value of the root attribute ``format``: how a file is known to be ours.
 FORMAT = "fokkerplanck result"
 #: Raised by one when a reader of the old layout would misread the new one.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+#: Name of the axis of velocities, and what stands for its walls: it has none.
+VELOCITY, OPEN = "v", "none"
 
 
 def read(path: str | Path) -> StoredResult:
@@ -106,11 +113,15 @@ class StoredStationary:
         Its probability current at cell centres.
     entropy_production : float
         Schnakenberg sum over links, per unit time.
+    reversible, irreversible : ndarray, shape (*shape, dim), or None
+        Parts of the current of underdamped motion.
     """
 
     density: Array
     current: Array
     entropy_production: float
+    reversible: Array | None = None
+    irreversible: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,13 +189,28 @@ class StoredResult:
 
     @cached_property
     def loss(self) -> Array:
-        """The loss at cell centres, shape (*shape,)."""
+        """The loss at cell centres, shape (*shape,); of underdamped motion along x alone."""
         return self._array("loss")
 
     @cached_property
     def diffusion(self) -> Array:
-        """Diffusion tensor at cell centres, shape (*shape, dim, dim)."""
+        """Diffusion tensor at cell centres, shape (*shape, dim, dim), or one for all of them."""
         return self._array("diffusion")
+
+    @property
+    def underdamped(self) -> bool:
+        """Whether densities are those of position and velocity."""
+        return self.grid.names[-1] == VELOCITY
+
+    @cached_property
+    def energy(self) -> Array | None:
+        """Kinetic energy and loss at cell centres of underdamped motion, shape (*shape,)."""
+        return self._array("energy") if "energy" in self.file else None
+
+    @property
+    def relief(self) -> Array:
+        """What wells and contours are those of: the energy of underdamped motion, or the loss."""
+        return self.loss if self.energy is None else self.energy
 
     @cached_property
     def initial(self) -> Array | None:
@@ -235,6 +261,7 @@ class StoredResult:
                 group["density"][...],
                 group["current"][...],
                 float(group.attrs["entropy_production"]),
+                *(group[n][...] if n in group else None for n in ("reversible", "irreversible")),
             )
 
     @cached_property
@@ -398,6 +425,8 @@ def _reading(path: Path) -> Iterator[None]:
 def _axis(scale: Any, name: str) -> Axis:
     attrs = scale.attrs
     walls = (_text(attrs["wall_low"]), _text(attrs["wall_high"]))
+    if walls == (OPEN, OPEN):
+        walls = ("reflecting", "reflecting")
     low, high = float(attrs["lower"]), float(attrs["upper"])
     return Axis(low, high, int(scale.shape[0]), walls, name)  # type: ignore[arg-type]
 

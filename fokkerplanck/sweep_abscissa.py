@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.sweep_data import SweepResult
 
-__all__ = ["Abscissa", "abscissa", "expression"]
+__all__ = ["BENT", "Abscissa", "abscissa", "expression"]
 
 Array = NDArray[np.float64]
 
 #: last parts of keys that times are exponential in one over
 INVERSE = ("learning_rate", "temperature", "k", "hessian_scale")
+#: keys against whose logarithm times are no straight line: they turn over
+BENT = ("friction",)
 #: a name with dots in a formula: letters, digits, and parts in between
 NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.\w+)*")
 DOT = "__"
@@ -58,7 +60,8 @@ def abscissa(result: SweepResult, against: str | None = None) -> Abscissa | None
         key = next((k for k in numbers if np.unique(result.varied[k]).size > 1), None)
         if key is None:
             return None
-        against = f"1/{key}" if key.rpartition(".")[2] in INVERSE else key
+        last = key.rpartition(".")[2]
+        against = f"log({key})" if last in BENT else f"1/{key}" if last in INVERSE else key
     found = expression(result, against, "--against")
     if len(result) > 1 and np.unique(found.values).size == 1:
         msg = f'"{against}" is the same at every point'

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
-from fokkerplanck.sweep_abscissa import Abscissa, abscissa, expression
+from fokkerplanck.sweep_abscissa import BENT, Abscissa, abscissa, expression
 from fokkerplanck.sweep_data import SweepResult
 from fokkerplanck.sweep_quantity import LN10, Logarithm, logarithm_of
 
@@ -100,8 +100,13 @@ class Fit:
     lines: Mapping[str, Line]
     outside: Mapping[str, int]
 
+    @property
+    def bent(self) -> bool:
+        """Whether theory knows of no straight line: Kramers' turnover with friction has none."""
+        return any(self.against.endswith(f"{key})") for key in BENT)
+
     def json(self) -> dict[str, Any]:
-        """Return plain values."""
+        """Return plain values; no line where none is meant."""
         return {
             "quantity": self.quantity,
             "ordinate": self.ordinate,
@@ -110,7 +115,7 @@ class Fit:
             "points": self.points.tolist(),
             "x": self.x.tolist(),
             "y": self.y.tolist(),
-            "computed": self.line.json(),
+            "computed": None if self.bent else self.line.json(),
             "predicted": {
                 name: {
                     **found.json(),
@@ -141,7 +146,7 @@ def fits(
         Formula of the varied keys and of numbers of the case, such as
         ``"1/(landscape.parameters.k*noise.learning_rate)"``. By default B for a batch size B, 1/eta
         for a learning rate, 1/T for a temperature, 1/k for a parameter k that scales curvatures,
-        and any other key itself; of several keys the first that has numbers.
+        the logarithm of a friction, and any other key itself; of several keys the first that has numbers.
     scale : str, optional
         Formula that times are multiplied by: with k, the straight line is that of theory.md C6.
 

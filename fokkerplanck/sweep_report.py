@@ -129,7 +129,7 @@ def _head(path: str) -> str:
 
 def _print_fits(console: Console, fitted: Sequence[Fit]) -> None:
     groups: dict[tuple[str, str], list[Fit]] = {}
-    for fit in fitted:
+    for fit in (f for f in fitted if not f.bent):
         groups.setdefault((fit.ordinate, fit.against), []).append(fit)
     for (name, against), members in groups.items():
         counts = {found.count for f in members for found in (f.line, *f.lines.values())}

@@ -319,6 +319,61 @@ table = true                    # gradients of each sample, for descent in the p
 """
 
 #: kind -> (one line, text)
+UNDERDAMPED = """\
+# Motion with inertia: position and velocity, a damped path over a barrier.
+title = "Quartic double well with inertia"
+
+[grid]
+x = { min = -2.0, max = 2.0, cells = 128, walls = "reflecting" }   # or "periodic"
+v = { min = -1.6, max = 1.6, cells = 96 }   # what is shown; six thermal velocities if left out
+
+[landscape]
+kind = "expression"
+loss = "(x**2 - 1)**2 / 4"
+
+[dynamics]                      # dx = v dt, dv = (-L'(x) - friction v) dt + noise
+kind = "underdamped"
+friction = 0.5                  # the mass is 1; or leave it out and give SGD with momentum:
+# modes = 80                    # Hermite modes in v; chosen from the friction if left out
+
+# [sgd]                         # mass = learning_rate (1 + momentum)/2, friction = 1 - momentum,
+# learning_rate = 0.05          # a step takes the time of a learning rate; noise then of kind
+# batch_size = 8                # "covariance" with covariance = [[c]]
+# momentum = 0.9
+
+[noise]                         # on the velocity: the stationary density is exp(-(v^2/2 + L)/T)
+kind = "white"
+temperature = 0.1
+
+[initial]
+kind = "gaussian"
+mean = [-1.0, 0.0]              # x and v; with x alone velocities are thermal
+std = [0.2, 0.3]
+
+[evolve]
+times = [0, 0.5, 1, 2, 3, 5, 10, 20, 40]
+
+[stationary]
+
+[spectrum]                      # rates and, where modes oscillate, frequencies
+count = 3
+
+[[passage]]                     # mean time at which x first comes to a set
+name = "across"
+from = { centre = [-1.0] }      # [x] with thermal velocities, or [x, v]
+to = { centre = [1.0], radius = 0.2 }
+
+[[expect]]
+quantity = "stationary.covariance.0.0"
+prediction = "boltzmann"
+rtol = 1e-6
+
+[[expect]]
+quantity = "stationary.covariance.1.1"
+value = 0.1                     # equipartition
+rtol = 1e-9
+"""
+
 TEMPLATES: dict[str, tuple[str, str]] = {
     "double-well": ("two wells on a line, white noise", DOUBLE_WELL),
     "double-well-2d": ("two wells in the plane, anisotropic noise", DOUBLE_WELL_2D),
@@ -328,6 +383,7 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "ring": ("a driven ring with a steady current", RING),
     "schedule": ("noise that is turned down in steps", SCHEDULE),
     "sgd": ("stochastic gradient descent: noise from the Hessian, time in steps", SGD),
+    "underdamped": ("position and velocity: motion with inertia in a double well", UNDERDAMPED),
 }
 
 #: files that are no cases, in the same way

@@ -61,12 +61,12 @@ class Snapshot:
     ----------
     time : float
     mass : ndarray, shape (cells,)
-        Cell masses, kept bit for bit in the checkpoint.
+        Cell masses, kept bit for bit in the checkpoint; of underdamped motion the modes.
     density : ndarray, shape (*shape,)
     current : ndarray, shape (*shape, dim), or None
         None for an ensemble.
     scalars : mapping
-        A value for each of `fokkerplanck.layout.SCALARS`.
+        A value for each of `fokkerplanck.layout.SCALARS`, or `KINETIC_SCALARS`.
     error : ndarray, shape (*shape,), or None
         Standard error of the density of an ensemble.
     """

@@ -53,6 +53,10 @@ class KineticStep:
         L1 error of time integration accumulated so far.
     method : str
         ``"chebyshev"``, ``"rational"`` or ``"stationary"``.
+    settled, stride : float
+        When oscillations are over, and the next step of the rational method.
+    amount : float
+        Mass at the start.
     """
 
     time: float
@@ -61,6 +65,9 @@ class KineticStep:
     odd: Array
     error: float
     method: str
+    settled: float = 0.0
+    stride: float = 0.0
+    amount: float = 1.0
 
 
 def evolve_modes(
@@ -70,6 +77,7 @@ def evolve_modes(
     times: ArrayLike | Sequence[float],
     *,
     tolerance: float = 1e-8,
+    after: KineticStep | None = None,
 ) -> Iterator[KineticStep]:
     """Yield the modes at each of the times, each computed when asked for.
 
@@ -83,6 +91,8 @@ def evolve_modes(
         Increasing, none negative.
     tolerance : float
         L1 error of time integration, accumulated, per unit mass.
+    after : KineticStep, optional
+        Go on from this step, bit for bit as if there had been no break; the modes are then its.
 
     Raises
     ------
@@ -90,7 +100,10 @@ def evolve_modes(
         If the error estimate stays above the tolerance, or the start is so far from equilibrium
         that rounding alone exceeds it.
     """
-    yield from _Evolution(operator, even, odd, tolerance).to(np.asarray(times, dtype=np.float64))
+    evolution = _Evolution(operator, even, odd, tolerance)
+    if after is not None:
+        evolution.go_on(after)
+    yield from evolution.to(np.asarray(times, dtype=np.float64))
 
 
 class _Evolution:
@@ -107,6 +120,11 @@ class _Evolution:
         self.settled = self.now + operator.settled_after(part)
         self.step = 0.25 * (self.settled - self.now)
 
+    def go_on(self, step: KineticStep) -> None:
+        """Stand where an earlier evolution stood after one of its steps."""
+        self.amount, self.error, self.now = step.amount, step.error, step.time
+        self.settled, self.step = step.settled, step.stride
+
     def norm(self) -> float:
         return self.operator.norm(self.even, self.odd) / abs(self.amount)
 
@@ -119,7 +137,9 @@ class _Evolution:
     def to(self, times: Array) -> Iterator[KineticStep]:
         for time in times:
             method = self._advance(float(time))
-            yield KineticStep(float(time), self.operator, self.even, self.odd, self.error, method)
+            modes = self.operator, self.even, self.odd
+            clock = self.settled, self.step, self.amount
+            yield KineticStep(float(time), *modes, self.error, method, *clock)
 
     def _advance(self, time: float) -> str:
         if self.now < time and self._rests():

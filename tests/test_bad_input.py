@@ -197,11 +197,11 @@ BROKEN = [
     line("unknown spacing", '"log"', '"logarithmic"', "evolve.times.spacing", '"log"'),
     line("later noise", WHITE, 'kind = "levy"\nalpha = 1.5', "noise.kind", "not computed"),
     line(
-        "later dynamics",
+        "inertia without friction",
         "[stationary]",
-        '[dynamics]\nkind = "underdamped"',
-        "dynamics.kind",
-        "not computed",
+        '[dynamics]\nkind = "underdamped"\n[stationary]',
+        "dynamics.friction",
+        "missing key",
     ),
     # times
     line("times that go back", TIMES, "[1.0, 0.5]", "evolve.times", "increase"),

@@ -15,6 +15,7 @@ from scipy.sparse import linalg as sparse_linalg
 from fokkerplanck.case import build, load_case
 from tests.capacity import three_wells
 from tests.elements import between_three_networks, descent_of_a_training
+from tests.test_case_references_momentum import EXACT as EXACT_MOMENTUM
 from tests.test_case_references_sgd import EXACT as EXACT_SGD
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -532,8 +533,8 @@ def test_every_case_is_a_page_of_the_gallery(path: Path) -> None:
     case = load_case(path)
     assert case.title
     assert len(case.expect) >= 4
-    known = (*EXACT, *EXACT_SGD, double_well_2d, escape_disc_2d, three_wells)
+    known = (*EXACT, *EXACT_SGD, *EXACT_MOMENTUM, double_well_2d, escape_disc_2d, three_wells)
     known = (*known, *NETWORKS)
     assert path.stem in {f.__name__ for f in known}
-    if case.evolve:
+    if case.evolve and not case.underdamped:
         assert build.initial(case, build.problem(case)).min() >= 0

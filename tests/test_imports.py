@@ -63,12 +63,15 @@ ROWS = [
         "compare_sampling",
         "plot",
     }
-    | {"sgd_record", "surface_record"}
+    | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint"}
     | {"network_run", "network_comparison"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
         "job",
+        "task",
+        "kinetic_job",
+        "kinetic_escape",
         "ensemble_run",
         "sampled_record",
         "confrontation_report",

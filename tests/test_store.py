@@ -233,7 +233,7 @@ def test_what_is_not_ours_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.h5", LINE)
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 99
-    with pytest.raises(DataError, match="has format 99; this version reads up to 1"):
+    with pytest.raises(DataError, match="has format 99; this version reads up to 2"):
         read(path)
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 1

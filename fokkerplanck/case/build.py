@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fokkerplanck.sets import PointSet
     from fokkerplanck.sgd_settings import SGD
 
-__all__ = ["grid", "initial", "passages", "problem", "times"]
+__all__ = ["INSIDE", "grid", "initial", "located", "passages", "problem", "times"]
 
 Array = NDArray[np.float64]
 #: share of a stored density that must lie inside the grid it is moved to
@@ -49,15 +49,15 @@ def problem(case: Case) -> Problem:
     from fokkerplanck.problem import Problem
 
     space = grid(case)
-    with _located(case, "landscape"):
+    with located(case, "landscape"):
         loss = _landscape(case)
-    with _located(case, ""):
+    with located(case, ""):
         sgd = settings(case)
-    with _located(case, "noise"):
+    with located(case, "noise"):
         noise = _noise(case, sgd)
-    with _located(case, "dynamics.drift"):
+    with located(case, "dynamics.drift"):
         force = _force(case)
-    with _located(case, ""):
+    with located(case, ""):
         made = Problem(space, loss, noise, force, sgd)
         _check_schedule(case, made)
         made.fields()  # fails here, before any output is touched
@@ -67,7 +67,7 @@ def problem(case: Case) -> Problem:
 def grid(case: Case) -> Grid:
     """Grid of a case."""
     named = zip(case.grid.axes, "xy", strict=False)
-    with _located(case, "grid"):
+    with located(case, "grid"):
         return Grid(tuple(Axis(a.min, a.max, a.cells, a.walls, name) for a, name in named))
 
 
@@ -84,7 +84,7 @@ def initial(case: Case, problem: Problem) -> Array:
     from fokkerplanck import initial as densities
 
     start, space = case.initial, problem.grid
-    with _located(case, "initial"):
+    with located(case, "initial"):
         if start is None:
             msg = "missing table [initial]: say where the density starts"
             raise CaseError(msg)
@@ -119,7 +119,7 @@ def times(case: Case) -> Array:
         listed = np.asarray(space(given.start, given.stop, given.count))
     if unit == "time":
         return listed
-    with _located(case, ""):
+    with located(case, ""):
         sgd = settings(case)
         return listed if sgd is None else sgd.time(listed, unit)
 
@@ -134,13 +134,13 @@ def passages(case: Case, problem: Problem) -> tuple[tuple[PointSet, PointSet | s
     """
     made = []
     for k, table in enumerate(case.passage):
-        with _located(case, f"passage.{k}.from"):
+        with located(case, f"passage.{k}.from"):
             start = point_set(table.from_, problem)
         end: PointSet | str = "walls"
         if not isinstance(table.to, str):
-            with _located(case, f"passage.{k}.to"):
+            with located(case, f"passage.{k}.to"):
                 end = point_set(table.to, problem)
-            with _located(case, f"passage.{k}.from"):
+            with located(case, f"passage.{k}.from"):
                 _check_way(start, end, problem.grid)
         made.append((start, end))
     return tuple(made)
@@ -157,7 +157,7 @@ def _check_way(start: PointSet, end: PointSet, grid: Grid) -> None:
 
 
 @contextmanager
-def _located(case: Case, key: str) -> Iterator[None]:
+def located(case: Case, key: str) -> Iterator[None]:
     """Add the case's file, and the table's key, to an error from deeper down."""
     file = str(case.path) if case.path else None
     try:

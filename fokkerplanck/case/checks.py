@@ -13,11 +13,13 @@ from fokkerplanck.case.messages import Mistake, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
 from fokkerplanck.case.passage_checks import passage_mistakes
 from fokkerplanck.case.sgd_tables import changes_in_time, sgd_mistakes
+from fokkerplanck.case.underdamped_checks import underdamped_mistakes
 
 __all__ = ["RESULTS", "mistakes_in", "output_bytes"]
 
 #: first parts of the quantities that `run` reports, and the table each one needs
 RESULTS: dict[str, str | None] = {
+    "dynamics": None,
     "mass_error": None,
     "minimum_density": None,
     "landscape": None,
@@ -40,24 +42,29 @@ NAMED: dict[str, Callable[[Any], str]] = {
 }
 LARGEST_OUTPUT = 4 * 2**30
 MOST_CELLS = 2**24
+#: cells in v of underdamped motion where none are given
+VELOCITIES = 128
 ONLY_PLANE = ("mueller-brown",)
 ONLY_LINE = ("tridiagonal",)
 
 
 def mistakes_in(case: Case) -> list[Mistake]:
     """All that is wrong with a case whose tables are right one by one."""
-    return [mistake for rule in RULES for mistake in rule(case)]
+    rules = UNDERDAMPED if case.underdamped else RULES
+    return [mistake for rule in rules for mistake in rule(case)]
 
 
 def output_bytes(case: Case) -> int:
     """Size of the densities and currents of all snapshots, before compression."""
     times = case.evolve.times if case.evolve else ()
     snapshots = times.count if isinstance(times, TimesTable) else len(times)
-    return 8 * _cells(case) * (1 + case.dim) * (snapshots + 1)
+    dim = case.dim + case.underdamped
+    return 8 * _cells(case) * (1 + dim) * (snapshots + 1)
 
 
 def _cells(case: Case) -> int:
-    return prod(axis.cells for axis in case.grid.axes)
+    in_v = case.grid.v.cells if case.grid.v else VELOCITIES
+    return prod(axis.cells for axis in case.grid.axes) * (in_v if case.underdamped else 1)
 
 
 def _something_to_do(case: Case) -> Iterator[Mistake]:
@@ -84,6 +91,11 @@ def _size(case: Case) -> Iterator[Mistake]:
             f"the snapshots would take {size:.3g} GiB ({_cells(case)} cells, density and current "
             f"at each time); at most {limit} GiB are allowed: ask for fewer times or cells",
         )
+
+
+def _velocities(case: Case) -> Iterator[Mistake]:
+    if case.grid.v is not None:
+        yield "grid.v", 'velocities need [dynamics] of kind "underdamped"; leave out v, or give y'
 
 
 def _landscape(case: Case) -> Iterator[Mistake]:
@@ -211,6 +223,7 @@ def _names_a_table(case: Case, quantity: str, key: str) -> Iterator[Mistake]:
 RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _something_to_do,
     _size,
+    _velocities,
     _landscape,
     _noise,
     sgd_mistakes,
@@ -219,5 +232,14 @@ RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     passage_mistakes,
     ensemble_mistakes,
     _method,
+    _expectations,
+)
+#: the same for underdamped motion
+UNDERDAMPED: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
+    _something_to_do,
+    _size,
+    _landscape,
+    sgd_mistakes,
+    underdamped_mistakes,
     _expectations,
 )

@@ -21,7 +21,7 @@ Mistake = tuple[str, str]
 Tables = list[type[BaseModel]]
 
 #: what the format of cases already names and this version does not compute: refused, not ignored
-LATER_KINDS = {"noise": ("levy",), "dynamics": ("underdamped",)}
+LATER_KINDS = {"noise": ("levy",)}
 LONGEST_SHOWN = 60
 #: errors that are best answered with the whole of what a key expects
 ABOUT = ("tuple_type", "model_type", "model_attributes_type", "literal_error")

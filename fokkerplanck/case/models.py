@@ -30,6 +30,7 @@ from fokkerplanck.case.passage_tables import (
     SpectrumTable,
 )
 from fokkerplanck.case.sgd_tables import SgdTable, Unit
+from fokkerplanck.case.underdamped_tables import UnderdampedTable, VelocityTable
 from fokkerplanck.case.values import (
     Entry,
     FilePath,
@@ -80,14 +81,15 @@ class AxisTable(Table):
 
 
 class GridTable(Table):
-    """The axes; a `y` makes the grid a plane."""
+    """The axes; a `y` makes the grid a plane, a `v` is that of velocities."""
 
     x: AxisTable = Field(description="{ min, max, cells, walls }")
     y: AxisTable | None = None
+    v: VelocityTable | None = None
 
     @property
     def axes(self) -> tuple[AxisTable, ...]:
-        """The axes that are there, in order."""
+        """The axes of the landscape that are there, in order."""
         return (self.x,) if self.y is None else (self.x, self.y)
 
 
@@ -101,8 +103,8 @@ class ForceTable(Table):
     parameters: Parameters = Field(default_factory=dict)
 
 
-class DynamicsTable(Table):
-    """Which equation of motion."""
+class OverdampedTable(Table):
+    """Motion without inertia."""
 
     kind: Literal["overdamped"] = "overdamped"
     drift: Annotated[
@@ -110,6 +112,17 @@ class DynamicsTable(Table):
         | Annotated[ForceTable, Tag(ForceTable.TAG)],
         Discriminator(lambda v: tag("gradient") if isinstance(v, str) else ForceTable.TAG),
     ] = Field(default="gradient", description='"gradient" or { force = ["...", "..."] }')
+
+
+def _kind_of_dynamics(given: object) -> str:
+    kind = given.get("kind", "overdamped") if isinstance(given, dict) else "overdamped"
+    return str(getattr(given, "kind", kind))
+
+
+DynamicsTable = Annotated[
+    Annotated[OverdampedTable, Tag("overdamped")] | Annotated[UnderdampedTable, Tag("underdamped")],
+    Discriminator(_kind_of_dynamics),
+]
 
 
 class GaussianStart(Table):
@@ -243,7 +256,7 @@ class Case(Table):
     landscape: LandscapeTable
     noise: NoiseTable
     sgd: SgdTable | None = None
-    dynamics: DynamicsTable = Field(default_factory=DynamicsTable)
+    dynamics: DynamicsTable = Field(default_factory=OverdampedTable)
     initial: InitialTable | None = None
     evolve: EvolveTable | None = None
     ensemble: EnsembleTable | None = None
@@ -269,8 +282,13 @@ class Case(Table):
 
     @property
     def dim(self) -> int:
-        """Number of coordinates."""
+        """Number of coordinates of the landscape."""
         return len(self.grid.axes)
+
+    @property
+    def underdamped(self) -> bool:
+        """Whether there are velocities, too."""
+        return self.dynamics.kind == "underdamped"
 
     @cached_property
     def text(self) -> str:

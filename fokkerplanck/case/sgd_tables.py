@@ -60,7 +60,8 @@ class SgdTable(Table):
 def settings(case: Case) -> SGD | None:
     """Hyper-parameters of a case, from [sgd] or else from [noise]; None without any.
 
-    A ``dataset_size`` in [noise] means batches drawn without replacement.
+    A ``dataset_size`` in [noise] means batches drawn without replacement. Underdamped motion
+    takes momentum as inertia, and a step the time eta.
 
     Raises
     ------
@@ -77,7 +78,7 @@ def settings(case: Case) -> SGD | None:
         "parameters": rates.parameters if rates else {},
     }
     if table is not None:
-        return SGD(**table.model_dump(), **changing)
+        return SGD(**table.model_dump(), **changing, inertial=case.underdamped)
     eta, batch, size = (getattr(noise, name, None) for name in SHARED)
     if eta is None or batch is None:
         return None

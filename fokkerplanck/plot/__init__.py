@@ -125,6 +125,12 @@ def figure_of(
             raise CaseError(msg, file=str(result.path), key="at")
         with styled():
             return escape_figure(material(result, what, name), what, log=log)
+    if result.underdamped:
+        from fokkerplanck.plot.phase_figure import phase_figure, phase_moments
+
+        shown = gather(result, count=PANELS, at=at, what=what)
+        with styled():
+            return phase_figure(shown, result.loss, phase_moments(result), log=log)
     line = result.grid.dim == 1
     subject = gather(result, count=CURVES if line else PANELS, at=at, what=what)
     with styled():

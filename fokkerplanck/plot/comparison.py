@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from fokkerplanck.compare import Comparison, Snapshot, compare
+from fokkerplanck.compare import Comparison, Snapshot, compare, of_one_kind
 from fokkerplanck.grid import Grid
 from fokkerplanck.plot.plane import aspect, density_image, extent, loss_contours, shape_ratio
 from fokkerplanck.plot.select import LOG_FLOOR, scale_of
@@ -73,6 +73,7 @@ def comparison_figure(
         If the dimensions differ.
     """
     found = compare(a, b) if comparison is None else comparison
+    a, b, _ = of_one_kind(a, b)
     grid = common_grid(a.grid, b.grid)
     difference = regrid(a.density, a.grid, grid).density - regrid(b.density, b.grid, grid).density
     with styled():

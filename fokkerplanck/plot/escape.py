@@ -36,6 +36,8 @@ MOST = 4
 VISIBLE = 0.01
 #: slopes are shown up to this part of the highest barrier above it
 ABOVE = 1.0
+#: so many temperatures above the passes nothing is seen of underdamped motion
+RARE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def material(result: StoredResult, what: str | None, name: str | None = None) ->
         passages = tuple(p for p in passages if p.survival is not None)
     found = Material(
         result.grid,
-        result.loss,
-        find_wells(result.loss, result.grid),
+        result.relief,
+        find_wells(result.relief, result.grid),
         passages[:MOST],
         result.spectrum,
         result.rates,
@@ -105,6 +107,8 @@ def material(result: StoredResult, what: str | None, name: str | None = None) ->
         stationary_shot(result),
     )
     _require(found, what, str(result.path))
+    if result.underdamped:
+        found = _resolved(found, float(result.attrs["temperature"]))
     return found if found.grid.dim == 1 else _cropped(found)
 
 
@@ -165,9 +169,31 @@ def _cropped(found: Material) -> Material:
     )
 
 
+def _resolved(found: Material, temperature: float) -> Material:
+    """Leave out observables of underdamped motion where nothing ever comes.
+
+    They are quotients of densities, and mean nothing where both vanish.
+    """
+    energy, wells = found.loss, found.wells
+    cells = () if wells is None else (wells.passes or wells.minima)
+    top = max((float(energy[c]) for c in cells), default=float(energy.min()))
+    gone = energy > top + RARE * temperature
+
+    def seen(values: Array | None) -> Array | None:
+        return None if values is None else np.where(gone, np.nan, values)
+
+    spectrum = found.spectrum
+    if spectrum is not None:
+        spectrum = replace(spectrum, right=np.where(gone, np.nan, spectrum.right))
+    passages = tuple(replace(p, log10_time=seen(p.log10_time)) for p in found.passages)
+    return replace(found, spectrum=spectrum, passages=passages)
+
+
 def _below_passes(found: Material) -> NDArray[np.bool_]:
     """Cells where the loss is no higher above the highest pass than that above the minimum."""
     loss, wells = found.loss, found.wells
+    if found.spectrum is not None and np.isnan(found.spectrum.right).any():
+        return np.asarray(np.isfinite(found.spectrum.right[0]))
     if wells is None or not wells.passes:
         return np.ones(loss.shape, dtype=bool)
     top = max(float(loss[cell]) for cell in wells.passes)

@@ -200,10 +200,20 @@ def set_outlines(
             place = points[np.unravel_index(int(share.argmax()), share.shape)]
             ax.plot(*place, "o", color=face, markeredgecolor=colour, markersize=5.0, zorder=7)
             continue
+        if _is_place(share):
+            x = points[int(share.any(axis=1).argmax()), 0, 0]
+            ax.axvline(x, color=colour, linewidth=0.9, linestyle=(0, (2, 2)), zorder=5)
+            continue
         x, y, thin = thinned(share, grid)
         if filled:
             ax.contourf(x, y, thin.T, levels=[0.5, 2.0], colors=[face], alpha=0.6, zorder=5)
         ax.contour(x, y, thin.T, levels=[0.5], colors=colour, linewidths=0.9, zorder=5)
+
+
+def _is_place(share: Array) -> bool:
+    """Whether a set of the plane is one place in x, whatever the other coordinate."""
+    rows = share.any(axis=1)
+    return bool(np.count_nonzero(rows) == 1 and share[rows].all())
 
 
 def side_bar(filled: ScalarMappable, ax: Axes, label: str) -> Colorbar:

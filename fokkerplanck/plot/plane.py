@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fokkerplanck.grid import Grid
 from fokkerplanck.plot.style import STEPS, WELLS, density_map, new_axes
 from fokkerplanck.plot.wells import Wells
+from fokkerplanck.store import VELOCITY
 
 __all__ = [
     "Streams",
@@ -45,6 +46,8 @@ STREAM_CELLS = 64
 CONTOUR_CELLS = 256
 #: equal aspect is kept unless one side is this many times longer
 LONGEST = 4.0
+#: shape of a plane of position and velocity
+PHASE = 1.2
 
 
 def extent(grid: Grid) -> tuple[float, float, float, float]:
@@ -54,7 +57,9 @@ def extent(grid: Grid) -> tuple[float, float, float, float]:
 
 
 def aspect(grid: Grid) -> Literal["equal", "auto"]:
-    """``equal``, unless the domain would become a ribbon."""
+    """``equal``, unless the domain would become a ribbon, or v has a unit of its own."""
+    if grid.names[-1] == VELOCITY:
+        return "auto"
     left, right, bottom, top = extent(grid)
     ratio = (right - left) / (top - bottom)
     return "equal" if 1 / LONGEST <= ratio <= LONGEST else "auto"
@@ -62,6 +67,8 @@ def aspect(grid: Grid) -> Literal["equal", "auto"]:
 
 def shape_ratio(grid: Grid) -> float:
     """Width over height of the axes of a grid."""
+    if grid.names[-1] == VELOCITY:
+        return PHASE
     left, right, bottom, top = extent(grid)
     return float(np.clip((right - left) / (top - bottom), 1 / LONGEST, LONGEST))
 

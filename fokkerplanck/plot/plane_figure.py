@@ -25,7 +25,7 @@ from fokkerplanck.plot.style import WIDTH, density_map, letter, number, time_lab
 from fokkerplanck.plot.subject import Subject
 from fokkerplanck.plot.window import crop
 
-__all__ = ["PANELS", "plane_figure", "state_panel"]
+__all__ = ["CURVE_TIMES", "PANELS", "plane_figure", "shown_field", "shown_states", "state_panel"]
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def plane_figure(subject: Subject, *, log: bool = False) -> Figure:
         are several wells, the mass in each against time. A single state gets one large panel.
     """
     whole, subject = subject, crop(subject, log=log)
-    states = _shown(subject)
+    states = shown_states(subject)
     if len(states) == 1:
         return _single(subject, states[0], log)
     strip = subject.metastable and subject.survey is not None and subject.what is None
@@ -60,7 +60,7 @@ def plane_figure(subject: Subject, *, log: bool = False) -> Figure:
     axes = [figure.add_subplot(spec[k // columns, k % columns]) for k in range(len(states) + 1)]
     landscape_image(subject.loss, subject.grid, axes[0], subject.wells)
     axes[0].set_title("loss $L$")
-    scale = scale_of([_field(s, subject) for s in states], log=log)
+    scale = scale_of([shown_field(s, subject) for s in states], log=log)
     for ax, state, norm in zip(axes[1:], states, scale.norms, strict=True):
         state_panel(ax, state, subject, norm, peak=not scale.shared)
     _bar(figure, axes, scale, subject.what)
@@ -79,7 +79,7 @@ def state_panel(
     ax: Axes, state: Shot, subject: Subject, norm: Normalize, *, peak: bool = False
 ) -> None:
     """Draw one state: its density, contours of the loss, minima and passes, streamlines."""
-    field = _field(state, subject)
+    field = shown_field(state, subject)
     density_image(field, subject.grid, ax, norm=norm)
     loss_contours(subject.loss, subject.grid, ax)
     if subject.wells is not None and subject.metastable:
@@ -102,7 +102,8 @@ def state_panel(
         )
 
 
-def _shown(subject: Subject) -> tuple[Shot, ...]:
+def shown_states(subject: Subject) -> tuple[Shot, ...]:
+    """States that get a panel."""
     if subject.what == "stationary" and subject.stationary is not None:
         return (subject.stationary,)
     if subject.survey is None and subject.shots:
@@ -112,7 +113,8 @@ def _shown(subject: Subject) -> tuple[Shot, ...]:
     return subject.states
 
 
-def _field(state: Shot, subject: Subject) -> Array:
+def shown_field(state: Shot, subject: Subject) -> Array:
+    """Field of a panel: the density, or the size of the current."""
     if subject.what == "current" and state.current is not None:
         return np.asarray(np.linalg.norm(state.current, axis=-1))
     return state.density
@@ -133,7 +135,7 @@ def _single(subject: Subject, state: Shot, log: bool) -> Figure:
     side = 3.6 * min(1.0, ratio)
     figure = Figure((side + 1.2, side / ratio + 0.65), layout="constrained")
     ax = figure.add_subplot()
-    scale = scale_of([_field(state, subject)], log=log)
+    scale = scale_of([shown_field(state, subject)], log=log)
     state_panel(ax, state, subject, scale.norms[0])
     _bar(figure, [ax], scale, subject.what)
     return figure

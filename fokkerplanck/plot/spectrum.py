@@ -18,7 +18,7 @@ from fokkerplanck.plot.plane import aspect, extent, frame, loss_contours
 from fokkerplanck.plot.style import WELLS, large_number, new_axes
 from fokkerplanck.stored_escape import StoredSpectrum
 
-__all__ = ["MODE_COLOURS", "first_mode", "ladder", "mode_curves", "mode_image"]
+__all__ = ["MODE_COLOURS", "eigenvalue_plane", "first_mode", "ladder", "mode_curves", "mode_image"]
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,8 @@ GAP = 10.0
 RUNG = (0.12, 0.5)
 #: rungs nearer than this part of the height of the panel share one label
 CLOSE = 0.07
+#: rates that span more than this factor are shown on a logarithmic axis
+LOG_RATES = 20.0
 
 
 def ladder(
@@ -58,6 +60,33 @@ def ladder(
     if not flat:
         _names(scales, ax, high - low + 2 * room, first_mode(grid))
     _gap(scales, ax, flat)
+    return drawn
+
+
+def eigenvalue_plane(spectrum: StoredSpectrum, grid: Grid, ax: Axes | None = None) -> list[Line2D]:
+    """Mark each mode by its decay rate, to the right, and its frequency, upwards.
+
+    Modes that oscillate lie above and below the axis, those that only decay on it.
+    """
+    ax, first, drawn = new_axes(ax), first_mode(grid), []
+    rates, turning = np.asarray(spectrum.rates), np.asarray(spectrum.frequencies)
+    ax.axhline(0.0, color="0.7", linewidth=0.6, zorder=0)
+    for k, (rate, frequency) in enumerate(zip(rates, turning, strict=True)):
+        colour = MODE_COLOURS[k % len(MODE_COLOURS)]
+        drawn += ax.plot(rate, frequency, "o", color=colour, markersize=5.0, clip_on=False)
+        name = ax.annotate(
+            f"$\\lambda_{{{first + k}}}$", (rate, frequency), (4.0, 4.0), textcoords="offset points"
+        )
+        name.set_fontsize(8)
+    if rates[-1] > LOG_RATES * rates[0]:
+        ax.set_xscale("log")
+        ax.set_xlim(rates[0] / 2.0, 2.5 * rates[-1])
+    else:
+        ax.set_xlim(0.0, 1.2 * float(rates.max()))
+    half = 1.25 * float(np.abs(turning).max()) or 1.0
+    ax.set_ylim(-half, half)
+    ax.set_xlabel("rate $\\lambda_k$")
+    ax.set_ylabel("frequency $\\omega_k$")
     return drawn
 
 
@@ -105,7 +134,7 @@ def mode_curves(modes: Array, grid: Grid, ax: Axes | None = None) -> list[Line2D
 def mode_image(mode: Array, loss: Array, grid: Grid, ax: Axes | None = None) -> AxesImage:
     """Draw a mode in the plane, white where it changes sign, over contours of the loss."""
     ax = new_axes(ax, height=3.0)
-    half = float(np.abs(mode).max()) or 1.0
+    half = float(np.nanmax(np.abs(mode))) or 1.0
     image = ax.imshow(
         _signed(mode).T / half,
         origin="lower",
@@ -122,5 +151,5 @@ def mode_image(mode: Array, loss: Array, grid: Grid, ax: Axes | None = None) -> 
 def _signed(mode: Array) -> Array:
     """Choose the sign of a mode, which is free: negative at the first cells."""
     flat = mode.ravel()
-    large = flat[np.abs(flat) > 0.5 * np.abs(flat).max()]
+    large = flat[np.abs(flat) > 0.5 * np.nanmax(np.abs(flat))]
     return -mode if large.size and large[0] > 0 else mode

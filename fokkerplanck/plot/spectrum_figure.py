@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from fokkerplanck.plot.escape import Material
 from fokkerplanck.plot.passage import COMMITTOR
 from fokkerplanck.plot.plane import shape_ratio
-from fokkerplanck.plot.spectrum import first_mode, ladder, mode_curves, mode_image
-from fokkerplanck.plot.style import WIDTH, large_number, letter
+from fokkerplanck.plot.spectrum import eigenvalue_plane, first_mode, ladder, mode_curves, mode_image
+from fokkerplanck.plot.style import WIDTH, large_number, letter, number
 
 __all__ = ["spectrum_figure"]
 
@@ -50,13 +50,20 @@ def _line(found: Material) -> Figure:
 
 def _plane(found: Material) -> Figure:
     assert found.spectrum is not None
-    spectrum, n = found.spectrum, min(MAPS, len(found.spectrum.rates))
+    spectrum = found.spectrum
+    # a mode and its conjugate look the same
+    chosen = [k for k, w in enumerate(spectrum.frequencies) if w >= 0.0][:MAPS]
+    n = len(chosen)
     figure, steps, axes = _places(n, shape_ratio(found.grid))
-    ladder(spectrum, found.grid, steps)
-    for k, ax in enumerate(axes):
-        mode_image(np.asarray(spectrum.right[k]), found.loss, found.grid, ax)
-        number = first_mode(found.grid) + k
-        ax.set_title(f"$\\lambda_{number} = {large_number(float(spectrum.log10_rates[k]))}$")
+    turning = bool(np.any(spectrum.frequencies))
+    (eigenvalue_plane if turning else ladder)(spectrum, found.grid, steps)
+    for k, (mode, ax) in enumerate(zip(chosen, axes, strict=True)):
+        mode_image(np.asarray(spectrum.right[mode]), found.loss, found.grid, ax)
+        title = f"\\lambda_{first_mode(found.grid) + mode} = "
+        title += large_number(float(spectrum.log10_rates[mode]))
+        if spectrum.frequencies[mode]:
+            title += f",\\ \\omega = {number(float(spectrum.frequencies[mode]))}"
+        ax.set_title(f"${title}$")
         if ax.get_subplotspec().colspan.start and ax is not axes[0]:  # type: ignore[union-attr]
             ax.set_ylabel("")
             ax.tick_params(labelleft=False)

@@ -91,7 +91,7 @@ def gather(
         raise CaseError(msg, key="what")
     state, overview = stationary_shot(result), None
     shots: tuple[Shot, ...] = ()
-    wells = find_wells(result.loss, result.grid)
+    wells = find_wells(result.relief, result.grid)
     if what == "stationary":
         _require_stationary(state, at, str(result.path))
     elif at is not None:
@@ -102,7 +102,7 @@ def gather(
         # the place of the stationary state is not left empty
         most = count + (state is None)
         shots = tuple(shot(result, k) for k in choose(overview.change, most, settled=settled))
-    subject = Subject(result.grid, result.loss, wells, shots, state, overview, what)
+    subject = Subject(result.grid, result.relief, wells, shots, state, overview, what)
     _require_content(subject, str(result.path))
     return subject
 

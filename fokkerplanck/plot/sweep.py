@@ -155,7 +155,8 @@ def _draw(ax: Axes, name: str, fitted: Sequence[Fit], laws: Sequence[str]) -> No
         ends = np.array([fit.x[0], fit.x[-1]])
         ms = 3.6 if len(fit.x) <= CROWD else 1.8
         ax.plot(fit.x, fit.y, "o", ms=ms, mew=0, color=colour, zorder=3)
-        ax.plot(ends, fit.line.at(ends), color=colour, lw=1.0, zorder=2)
+        through = (fit.x, fit.y) if fit.bent else (ends, fit.line.at(ends))
+        ax.plot(*through, color=colour, lw=1.0, zorder=2)
         for law, values in fit.predicted.items():
             dark = "0.25" if len(fitted) == 1 else colour
             ax.plot(fit.x, values, color=dark, lw=1.0, ls=_dashes(law, laws), zorder=2.5)
@@ -183,14 +184,16 @@ def _handles(fitted: Sequence[Fit], laws: Sequence[str]) -> list[Any]:
         colour = _colour(k, len(fitted))
         style = {"marker": "o", "ms": 3.6, "mew": 0, "lw": 1.0, "color": colour}
         slope = slope_label(fit.line.slope, fit.line.slope_error)
-        made.append(Line2D([], [], label=f"{name}: slope ${slope}$", **style))
+        label = name if fit.bent else f"{name}: slope ${slope}$"
+        made.append(Line2D([], [], label=label, **style))
     if not few:
         made.append(Line2D([], [], ls="", label=f"{len(fitted)} series"))
     for j, law in enumerate(laws):
         slopes = [fit.lines[law].slope for fit in fitted if law in fit.lines]
         text = " to ".join(dict.fromkeys(f"${number(s, 4)}$" for s in (min(slopes), max(slopes))))
         style = {"ls": DASHES[j % len(DASHES)], "lw": 1.0, "color": "0.25"}
-        made.append(Line2D([], [], label=f"{plain(law)}: slope {text}", **style))
+        label = plain(law) if fitted[0].bent else f"{plain(law)}: slope {text}"
+        made.append(Line2D([], [], label=label, **style))
     return made
 
 

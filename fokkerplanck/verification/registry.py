@@ -11,6 +11,7 @@ from fokkerplanck.verification import (
     descent,
     disc,
     flows,
+    kinetic,
     laws,
     masses,
     momentum,
@@ -23,7 +24,7 @@ from fokkerplanck.verification.rows import Entry
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
 
 
-FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent, momentum)
+FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent, kinetic, momentum)
 
 
 def _place(entry: Entry) -> tuple[bool, str, int]:
