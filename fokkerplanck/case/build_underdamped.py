@@ -53,7 +53,7 @@ def underdamped(case: Case, limit: Problem) -> Underdamped:
         options["velocity"] = Axis(v.min, v.max, v.cells, name="v")
     with located(case, "noise"):
         temperature = _temperature(limit)
-    with located(case, "dynamics"):
+    with located(case, ""):
         if limit.sgd is None:
             friction = float(getattr(table, "friction", None) or 0.0)
             made = Underdamped(limit.grid, limit.landscape, friction, temperature, **options)
