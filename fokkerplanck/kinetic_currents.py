@@ -1,4 +1,4 @@
-"""Currents in position and velocity: the part that time reversal keeps, and the part that relaxes."""
+"""Currents in position and velocity: what time reversal keeps, and what relaxes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class KineticCurrent(Current):
 
 
 def kinetic_current(problem: Underdamped, density: PhaseState | ArrayLike) -> KineticCurrent:
-    """Current of a density in (x, v), averaged over cells.
+    """Find the current of a density in (x, v), averaged over cells.
 
     Parameters
     ----------

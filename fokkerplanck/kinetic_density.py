@@ -117,7 +117,7 @@ def kinetic_evolve_steps(
     given = np.atleast_1d(np.asarray(times, dtype=np.float64))
     good = given.ndim == 1 and given.size > 0 and np.isfinite(given).all()
     if not good or given[0] < 0 or not (np.diff(given) > 0).all():
-        msg = f"times are finite, increasing and none negative, got {times}"
+        msg = f"times are finite, increasing and none negative, got {times!r:.80}"
         raise CaseError(msg, key="evolve.times")
     if not 0 < tolerance < 1:
         msg = f"tolerance is between 0 and 1, got {tolerance}"

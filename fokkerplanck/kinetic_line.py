@@ -86,12 +86,12 @@ class Stretch:
             x = axis.min + np.mod(x - axis.min, axis.max - axis.min)
         return x[..., None]
 
-    def on(self, centres: Array) -> tuple[Array, Array]:
+    def on(self, centres: Array) -> tuple[NDArray[np.bool_], Array]:
         """Whether cell centres lie on the stretch, and where: on a ring, a turn further or not."""
         axis = self.problem.grid.axes[0]
         x = centres.astype(np.float64)
         if axis.periodic:
-            x = np.where(x < self.low, x + axis.max - axis.min, x)
+            x = self.low + np.mod(x - self.low, axis.max - axis.min)
         return (x > self.low) & (x < self.high), x
 
 
@@ -145,6 +145,6 @@ def stretch_of(
 def _numbers(value: float | Sequence[float] | ArrayLike, key: str) -> Array:
     out = np.atleast_1d(np.asarray(value, dtype=np.float64))
     if out.shape not in ((1,), (2,)) or not np.isfinite(out).all():
-        msg = f"needs one or two finite numbers, got {value}"
+        msg = f"needs one or two finite numbers, got {value!r:.80}"
         raise CaseError(msg, key=key)
     return out

@@ -95,9 +95,9 @@ def kinetic_first_passage(
     if not (found > 0).all() or doubt > MOST_DOUBT or not error[0] < LOST:
         msg = (
             f"the mean passage time from {stretch.start} to {stretch.target} came out as "
-            f"{found[0]:.4g}, uncertain by {error[0]:.1e}: more modes than {problem.mode_count} are "
-            "needed at low friction, more cells on steep slopes; barriers above some 30 temperatures "
-            "are beyond double precision"
+            f"{found[0]:.4g}, uncertain by {error[0]:.1e}: low friction asks for more modes than "
+            f"{problem.mode_count}, steep slopes for more cells, and barriers above some 30 "
+            "temperatures are beyond double precision"
         )
         raise NumericalError(msg)
     log = np.log10(found)

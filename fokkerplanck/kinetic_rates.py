@@ -10,16 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import MINIMUM_CELLS
+from fokkerplanck.kinetic_line import FEWEST, Stretch
+from fokkerplanck.solvers.kinetic_elements import DEGREE, element_nodes
 from fokkerplanck.solvers.kinetic_modes import slowest
-from fokkerplanck.underdamped import MOST_MODES, Underdamped
+from fokkerplanck.solvers.kinetic_slowest import slowest_between_walls
+from fokkerplanck.underdamped import Underdamped
 
 __all__ = ["FrictionCurve", "rate_against_friction"]
 
 Array = NDArray[np.float64]
+Point = tuple[float, float, int, str]
 #: Cells and modes, over those of a point, that its error is estimated from; order in the cells.
 COARSER, ORDER = 0.75, 4
+#: The same of elements and half-range functions, and the most of these that are tried.
+FEWER, MOST_FUNCTIONS = 0.7, 180
 #: Factor of the modes from one try to the next, and the most that are tried.
-MORE, MOST_TRIED = 1.5, 800
+MORE, MOST_TRIED = 1.5, 1000
 #: The two maxima of the density must differ from that between them by this factor.
 LEAST_DEPTH = 2.0
 
@@ -37,10 +43,13 @@ class FrictionCurve:
     eigenvalues : ndarray, shape (n,)
         Slowest eigenvalue lambda_1, the sum of both rates.
     errors : ndarray, shape (n,)
-        Relative errors to be expected, from fewer modes and fewer cells. nan where not even the
-        most modes would do: such points are not to be used.
+        Relative errors to be expected, from fewer modes and fewer cells; inf where neither method
+        would do: such points are not to be used.
     modes : ndarray of int, shape (n,)
-        Hermite modes that were needed.
+        Functions of velocity that were needed.
+    methods : tuple of str
+        ``"half-range"`` (spectral elements, see `fokkerplanck.solvers.kinetic_slowest`), or
+        ``"hermite"`` where the errors of those are above the tolerance, and larger.
     populations : ndarray, shape (2,)
         Equilibrium populations of both wells.
     barrier : float
@@ -52,6 +61,7 @@ class FrictionCurve:
     eigenvalues: Array
     errors: Array
     modes: NDArray[np.int64] = field(repr=False)
+    methods: tuple[str, ...] = field(repr=False)
     populations: Array
     barrier: float
 
@@ -86,18 +96,64 @@ def rate_against_friction(
     """
     given = np.atleast_1d(np.asarray(frictions, dtype=np.float64))
     top, populations = _two_wells(problem)
-    values, errors, modes = np.empty(given.size), np.empty(given.size), np.zeros(given.size, int)
-    for k, friction in enumerate(given):
-        point = replace(problem, friction=float(friction))
-        values[k], errors[k], modes[k] = _point(point, top, tolerance)
+    points = []
+    for friction in given:
+        points.append(_point(replace(problem, friction=float(friction)), top, tolerance))
         if on_point is not None:
-            on_point(float(friction), float(values[k]), float(errors[k]))
-    rates = values[:, None] * populations[::-1]
-    return FrictionCurve(given, rates, values, errors, modes, populations, top)
+            on_point(float(friction), *points[-1][:2])
+    values, errors = (np.array([p[k] for p in points]) for k in (0, 1))
+    return FrictionCurve(
+        given,
+        values[:, None] * populations[::-1],
+        values,
+        errors,
+        np.array([p[2] for p in points]),
+        tuple(p[3] for p in points),
+        populations,
+        top,
+    )
 
 
-def _point(problem: Underdamped, top: float, tolerance: float) -> tuple[float, float, int]:
-    """Slowest eigenvalue, its relative error, and the modes taken."""
+def _point(problem: Underdamped, top: float, tolerance: float) -> Point:
+    """Slowest eigenvalue, its relative error, the modes taken, and by which method."""
+    first = _by_elements(problem, top, tolerance)
+    if first[1] <= tolerance:
+        return first
+    second = _by_hermite(problem, top, tolerance)
+    return first if first[1] <= second[1] else second
+
+
+def _by_elements(problem: Underdamped, top: float, tolerance: float) -> Point:
+    axis = problem.grid.axes[0]
+    stretch = Stretch(problem, axis.min, axis.max, (False, False), top, None, "", "")
+    count = max(int(np.ceil(axis.cells / DEGREE)), FEWEST)
+    fewer = max(int(FEWER * count), FEWEST - 2)
+    share = 1.0 / ((count / fewer) ** DEGREE - 1.0)
+    functions = stretch.functions
+    while True:
+        value = _on(stretch, count, functions, top)
+        less = _on(stretch, count, int(FEWER * functions), top)
+        in_velocity = abs(less / value - 1.0)
+        if not in_velocity > 0.5 * tolerance or MORE * functions > MOST_FUNCTIONS:
+            break
+        functions = int(MORE * functions)
+    error = in_velocity + share * abs(_on(stretch, fewer, functions, top) / value - 1.0)
+    good = np.isfinite(error) and value > 0
+    return value, error if good else np.inf, 2 * functions, "half-range"
+
+
+def _on(stretch: Stretch, count: int, functions: int, top: float) -> float:
+    problem = stretch.problem
+    elements = stretch.elements(count=count, functions=functions)
+    nodes, _ = element_nodes(elements.edges)
+    shift = 1e-3 * min(problem.rate, problem.frequency)
+    try:
+        return slowest_between_walls(elements, np.where(nodes > top, 1.0, -1.0), shift)
+    except NumericalError:
+        return np.nan
+
+
+def _by_hermite(problem: Underdamped, top: float, tolerance: float) -> Point:
     cells, modes = problem.grid.shape[0], problem.mode_count
     fewer = max(int(COARSER * cells), MINIMUM_CELLS)
     share = 1.0 / ((cells / fewer) ** ORDER - 1.0)
@@ -105,11 +161,12 @@ def _point(problem: Underdamped, top: float, tolerance: float) -> tuple[float, f
         value = _slowest(problem, modes, cells, top)
         less = _slowest(problem, max(2 * int(0.5 * COARSER * modes), 4), cells, top)
         in_modes = abs(less / value - 1.0)
-        if in_modes <= 0.5 * tolerance or MORE * modes > min(MOST_TRIED, MOST_MODES):
+        if not in_modes > 0.5 * tolerance or MORE * modes > MOST_TRIED:
             break
         modes = 2 * int(0.5 * MORE * modes)
-    coarse = _slowest(problem, modes, fewer, top)
-    return value, in_modes + share * abs(coarse / value - 1.0), modes
+    error = in_modes + share * abs(_slowest(problem, modes, fewer, top) / value - 1.0)
+    good = np.isfinite(error) and value > 0
+    return value, error if good else np.inf, modes, "hermite"
 
 
 def _slowest(problem: Underdamped, modes: int, cells: int, top: float) -> float:

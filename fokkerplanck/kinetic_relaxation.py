@@ -80,8 +80,8 @@ def kinetic_spectrum(
     errors = np.maximum(found.errors, _differences(problem, found, shifts))
     if errors[0] > LARGEST_ERROR:
         msg = (
-            f"the slowest mode, {found.values[0].real:.4g}, is uncertain by {errors[0]:.1e}: use more "
-            f"cells than {op.count}, or more Hermite modes than {op.modes}"
+            f"the slowest mode, {found.values[0].real:.4g}, is uncertain by {errors[0]:.1e}: use "
+            f"more cells than {op.count}, or more Hermite modes than {op.modes}"
         )
         raise NumericalError(msg)
     rates, turning = found.values.real, np.abs(found.values.imag) > 1e-9 * np.abs(found.values)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.errors import CaseError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.kinetic_line import Stretch, stretch_of
 from fokkerplanck.kinetic_passage import kinetic_first_passage
 from fokkerplanck.solvers.kinetic_passage import Observable
@@ -20,6 +20,8 @@ __all__ = ["kinetic_passage_distribution"]
 Array = NDArray[np.float64]
 #: Range of the times in units of the mean, and their number, unless they are given.
 FIRST, LAST, COUNT = 1e-3, 10.0, 25
+#: Halvings of the steps of time.
+MOST_HALVINGS = 6
 
 
 def kinetic_passage_distribution(
@@ -29,7 +31,7 @@ def kinetic_passage_distribution(
     times: ArrayLike | None = None,
     *,
     count: int = COUNT,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
 ) -> Survival:
     r"""Survival :math:`S(t) = e^{t L^\dagger} 1` at the start, and the density -dS/dt.
 
@@ -54,13 +56,22 @@ def kinetic_passage_distribution(
     passage = kinetic_first_passage(problem, start, target)
     moments = _times(times, count, passage.mean)
     stretch = stretch_of(problem, start, target)
-    follow = KineticSurvival(
-        stretch.elements(), tolerance, 1.0 / max(problem.frequency, problem.rate)
-    )
-    survival, density = np.empty(moments.size), np.empty(moments.size)
-    for k, time in enumerate(moments):
-        alive, falls = follow.at(float(time))
-        survival[k], density[k] = _at(stretch, alive), _at(stretch, falls)
+    elements, step = stretch.elements(), 1.0 / max(problem.frequency, problem.rate)
+    follow = KineticSurvival(elements, step, 0.1 * tolerance)
+    found, error = _follow(stretch, follow, moments), np.inf
+    for _ in range(MOST_HALVINGS):
+        step *= 0.5
+        before = found
+        found = _follow(
+            stretch, KineticSurvival(elements, step, 0.1 * tolerance, follow.slow), moments
+        )
+        error = float(np.abs(found[0] - before[0]).max())
+        if error <= tolerance:
+            break
+    else:
+        msg = f"the survival still changes by {error:.1e} when steps are halved to {step:.1e}"
+        raise NumericalError(msg)
+    survival, density = np.clip(found[0], 0.0, 1.0), found[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         log10 = np.log10(np.maximum(survival, 0.0))
     return Survival(
@@ -68,11 +79,17 @@ def kinetic_passage_distribution(
         survival,
         log10,
         density,
-        follow.error,
+        error,
         passage.mean,
         passage.start,
         passage.target,
     )
+
+
+def _follow(stretch: Stretch, follow: KineticSurvival, times: Array) -> Array:
+    """Survival and density at the start, shape (2, n)."""
+    both = [follow.at(float(time)) for time in times]
+    return np.array([[_at(stretch, u) for u in pair] for pair in both]).T
 
 
 def _at(stretch: Stretch, u: Observable) -> float:

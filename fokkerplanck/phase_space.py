@@ -155,7 +155,7 @@ def phase_gaussian(
             away = away - length * np.round(away / length)
         p = np.exp(-0.5 * (away / width) ** 2) / (width * np.sqrt(2.0 * np.pi))
         speed = (m[1] + slope * away) / op.speed
-        return p * gaussian_modes(speed, rest / op.speed**2, op.modes)
+        return np.asarray(p * gaussian_modes(speed, rest / op.speed**2, op.modes))
 
     text = f"Gaussian around x = {m[0]:.4g}, v = {m[1]:.4g}"
     return _state(problem, modes, text, rest)
@@ -259,8 +259,8 @@ def _state(
         factor *= 2.0
     if best is None or not best.norm < LARGEST_NORM:
         msg = (
-            f"the start, {text}, is too hot or too far from equilibrium for any basis of velocities "
-            f"up to {HOTTEST:g} temperatures: start nearer, or raise the temperature"
+            f"the start, {text}, is too hot or too far from equilibrium for any basis of "
+            f"velocities up to {HOTTEST:g} temperatures: start nearer, or raise the temperature"
         )
         raise CaseError(msg, key="initial")
     return _checked(problem, best, text)
@@ -275,8 +275,8 @@ def _checked(problem: Underdamped, start: Start, text: str) -> PhaseState:
     if state.top_mode > MOST_UNRESOLVED:
         msg = (
             f"the start, {text}, is too narrow or too fast in v for {problem.mode_count} Hermite "
-            f"modes: the highest still hold {state.top_mode:.1e} of it; give more modes, or a wider "
-            "start"
+            f"modes: the highest still hold {state.top_mode:.1e} of it; give more modes, or a "
+            "wider start"
         )
         raise CaseError(msg, key="initial")
     return state

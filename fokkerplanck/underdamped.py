@@ -94,7 +94,7 @@ class Underdamped:
         velocity: Axis | None = None,
         modes: int | None = None,
     ) -> Underdamped:
-        r"""SGD with momentum as motion with inertia, for gradient noise that is the same everywhere.
+        r"""SGD with momentum as motion with inertia, where gradient noise is the same everywhere.
 
         :math:`m = \eta (1 + \beta) / 2`, :math:`z = 1 - \beta`, :math:`T = \eta c / (2 B (1 -
         \beta))`; a step takes a time of :math:`\eta`.
@@ -198,8 +198,8 @@ class Underdamped:
         found = self.operator(modes=self.mode_count)
         if found.climb > STEEPEST / 2:
             msg = (
-                f"{self.grid.axes[0].cells} cells are too coarse for the temperature: at equilibrium "
-                f"L / T changes by {found.climb:.3g} from one cell to the next"
+                f"{self.grid.axes[0].cells} cells are too coarse for the temperature: at "
+                f"equilibrium L / T changes by {found.climb:.3g} from one cell to the next"
             )
             raise CaseError(msg, key="grid.x.cells")
         return found
@@ -245,8 +245,8 @@ def _check_velocity(axis: Axis, speed: float) -> None:
     beyond = float(ndtr(axis.min / speed) + ndtr(-axis.max / speed))
     if beyond > MOST_BEYOND:
         msg = (
-            f"the velocity axis from {axis.min:g} to {axis.max:g} is too short for the temperature: "
-            f"{beyond:.2g} of the stationary mass lies beyond; at a thermal velocity of {speed:.3g} "
-            f"take at least -{4 * speed:.3g} to {4 * speed:.3g}"
+            f"the velocity axis from {axis.min:g} to {axis.max:g} is too short for the "
+            f"temperature: {beyond:.2g} of the stationary mass lies beyond; at a thermal velocity "
+            f"of {speed:.3g} take at least -{4 * speed:.3g} to {4 * speed:.3g}"
         )
         raise CaseError(msg, key="grid.v")

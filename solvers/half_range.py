@@ -1,4 +1,4 @@
-r"""Velocities for absorbing walls: polynomials in :math:`|w|`, even and odd, under the normal density.
+r"""Velocities for absorbing walls: polynomials in :math:`|w|` under the normal density.
 
 At a wall that absorbs, a density is cut off at w = 0 and varies like :math:`\sqrt{|w|}` on the side
 that comes back; Hermite polynomials, smooth there, converge like a power of their number below 1.

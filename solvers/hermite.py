@@ -1,4 +1,4 @@
-r"""Normalised Hermite polynomials :math:`h_n` under the normal density: values and cell averages."""
+r"""Normalised Hermite polynomials :math:`h_n` under the normal density."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ and the modes of :math:`p = \varphi(w) \sum_n c_n(x) h_n(w)` (:math:`\varphi` th
           - s \sqrt{n+1}\, \partial_x c_{n+1} - g n\, c_n .
 
 Even modes live on cells and odd modes on faces; :math:`\partial_x` is the centred difference of
-fourth order between the two (of second order where a cell is steeper than 3 temperatures). This is no Markov generator: transport is hyperbolic, and rates of
-either sign appear. What the generators have by construction is kept in another way:
+fourth order between the two (of second order where a cell is steeper than 3 temperatures).
+This is no Markov generator: transport is hyperbolic, and rates of either sign appear. What the
+generators have by construction is kept in another way:
 
 - the equation of :math:`c_0` is in flux form: mass is exact to rounding;
 - :math:`c_0 = e^{-\Phi}` is stationary to rounding, on any lattice;
@@ -91,7 +92,7 @@ class Kinetic:
     cold: float = 1.0
 
     def heated(self, factor: float) -> Kinetic:
-        """The same dynamics in modes of a basis `factor` times as hot as this one's."""
+        """Change to modes of a basis `factor` times as hot as this one's."""
         return replace(
             self,
             cells=self.cells / factor,
@@ -189,8 +190,7 @@ class Kinetic:
 
     @cached_property
     def transport(self) -> sp.csr_array:
-        """Transport from even to odd modes, both ordered by place first; its negative transpose
-        leads back."""
+        """Transport from even to odd modes, by place first; back is its negative transpose."""
         odd = np.arange(1, self.modes, 2)
         up = sp.diags_array(np.sqrt(odd))
         down = sp.diags_array(np.sqrt(odd[:-1] + 1.0), offsets=1, shape=(self.half, self.half))

@@ -7,11 +7,11 @@ Observables :math:`u = e + o`, even and odd in velocity, obey the backward equat
 
 tested under :math:`e^{-\Phi} \varphi(w)`. Even functions are continuous polynomials of degree p on
 each element, with Lobatto nodes; odd ones live at the p Gauss points between them (for p = 1 that
-is the staggered lattice again). Transport is antisymmetric, constants and equilibrium are exact. A
-wall that absorbs has u = 0 for all that flies out, :math:`w o = -|w| e` there, so that it adds the
-positive matrix of :math:`|w|`; with odd functions eliminated what is left is symmetric and, for real
-shifts, positive definite. Elements shrink towards such walls, where the boundary layer ends in a
-singular point.
+is the staggered lattice again). Transport is antisymmetric, constants and equilibrium are exact.
+A wall that absorbs has u = 0 for all that flies out, :math:`w o = -|w| e` there, so that it adds
+the positive matrix of :math:`|w|`; with odd functions eliminated what is left is symmetric and, for
+real shifts, positive definite. Elements shrink towards such walls, where the boundary layer ends in
+a singular point.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SMALLEST = 1e-4
 
 
 def graded(low: float, high: float, count: int, absorbing: tuple[bool, bool], path: float) -> Array:
-    """Ends of about `count` equal elements, halved again and again towards absorbing walls.
+    """Cut a line into about `count` equal elements, halved again and again at absorbing walls.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ __all__ = ["Walled"]
 
 Array = NDArray[np.float64]
 Numbers = NDArray[Any]
-#: Refinements of a solution.
-REFINEMENTS = 2
+#: Most refinements of a solution, and the relative correction at which they end.
+REFINEMENTS, SETTLED = 8, 1e-11
 
 
 class Walled:
@@ -69,7 +69,8 @@ class Walled:
         """Transport from even to odd."""
         local = self._local(even)
         first = np.einsum("eqk,ekm->eqm", self._x1, local, optimize=True) @ self._w.T
-        return first + np.einsum("eqk,ekm->eqm", self._x2, local, optimize=True) @ self._r.T
+        second = np.einsum("eqk,ekm->eqm", self._x2, local, optimize=True) @ self._r.T
+        return np.asarray(first + second)
 
     def back(self, odd: Numbers) -> Numbers:
         """Transposed transport, from odd to even."""
@@ -90,11 +91,13 @@ class Walled:
             size = np.sqrt(np.linalg.norm(e) ** 2 + np.linalg.norm(o) ** 2)
             doubt = float(np.sqrt(np.linalg.norm(d_e) ** 2 + np.linalg.norm(d_o) ** 2) / size)
             e, o = e + d_e, o + d_o
+            if doubt < SETTLED:
+                break
         return e, o, doubt
 
     def _local(self, even: Numbers) -> Numbers:
         index = np.arange(DEGREE + 1) + DEGREE * np.arange(self.elements.count)[:, None]
-        return even[index]
+        return np.asarray(even[index])
 
     def _assembled(self, local: Numbers) -> Numbers:
         out = np.zeros((self.elements.nodes.size, local.shape[-1]), dtype=local.dtype)
@@ -134,7 +137,7 @@ class Walled:
         off = np.zeros((n, m, m), dtype=diagonal.dtype)
         for k in range(n):
             x1, x2 = self._x1[k], self._x2[k]
-            block = t2 * (
+            block: Numbers = t2 * (
                 _kron(x1.T @ x1, ww)
                 + _kron(x1.T @ x2, wr)
                 + _kron(x2.T @ x1, wr.T)

@@ -208,8 +208,8 @@ class _Evolution:
             step /= SHRINK
             if step < SHORTEST * time:
                 msg = (
-                    f"rational steps cannot reach an L1 error of {self.tolerance:.1e}: at a step of "
-                    f"{step:.1e} the estimate is still {error:.1e}"
+                    f"rational steps cannot reach an L1 error of {self.tolerance:.1e}: at a step "
+                    f"of {step:.1e} the estimate is still {error:.1e}"
                 )
                 raise NumericalError(msg)
         self.even, self.odd = even, odd
@@ -265,8 +265,8 @@ class _Evolution:
         noise = ROUNDING * self.norm()
         if noise > 0.1 * self.tolerance:
             msg = (
-                f"the start is too far from equilibrium: its weighted norm is {self.norm():.1e}, so "
-                f"that rounding alone is {noise:.1e} of the mass, and the tolerance "
+                f"the start is too far from equilibrium: its weighted norm is {self.norm():.1e}, "
+                f"so that rounding alone is {noise:.1e} of the mass, and the tolerance "
                 f"{self.tolerance:.1e}"
             )
             raise NumericalError(msg)

@@ -170,9 +170,9 @@ def _refined(operator: Kinetic, x: Complex, cut: int) -> tuple[complex, Complex,
     e, o = x[:cut], x[cut:]
     k = operator.transport
     d_e, d_o = operator.damping
-    moved, back = k @ e, k.T @ o
+    moved, back = np.asarray(k @ e), np.asarray(k.T @ o)
     norm = (e @ e) - (o @ o)
-    value = ((e * d_e) @ e + 2.0 * (o @ moved) - (o * d_o) @ o) / norm
+    value = complex((e * d_e) @ e + 2.0 * (o @ moved) - (o * d_o) @ o) / complex(norm)
     residual = np.concatenate([d_e * e + back - value * e, d_o * o - moved - value * o])
     # the error of a quotient of both sides is the square of the residual over the gap
     size = float(np.linalg.norm(residual))

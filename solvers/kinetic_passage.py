@@ -40,7 +40,7 @@ class Observable:
         return float(np.real(self.at(np.array([x]))[0][0, 0]))
 
     def value(self, x: Array, w: Array) -> Array:
-        """Values at all pairs of places and velocities (in thermal ones), shape (x.size, w.size)."""
+        """Values at all pairs of places and (thermal) velocities, shape (x.size, w.size)."""
         even, odd = self.at(x)
         tables = [self.elements.velocity.values(float(v)) for v in w]
         p, r = (np.array([t[k] for t in tables]) for k in (0, 1))
@@ -62,8 +62,8 @@ class Observable:
 def _bases() -> tuple[Array, Array]:
     nodes, points = reference().nodes, reference().points
     return (
-        np.linalg.inv(legendre.legvander(nodes, DEGREE)),
-        np.linalg.inv(legendre.legvander(points, DEGREE - 1)),
+        np.asarray(np.linalg.inv(legendre.legvander(nodes, DEGREE)), dtype=np.float64),
+        np.asarray(np.linalg.inv(legendre.legvander(points, DEGREE - 1)), dtype=np.float64),
     )
 
 

@@ -53,7 +53,7 @@ class Explicit:
         return 1.01 * max(op.fastest, half), half
 
     def cost(self, time: float) -> float:
-        """Number of products with L that a time takes."""
+        """Estimate the number of products with L that a time takes."""
         top, half = self.bound
         pieces = max(np.ceil(time * half / GROWTH), 1.0)
         return float(time * top + 25.0 * pieces)

@@ -16,7 +16,7 @@ SQUARE = fp.landscapes.from_expression("x**2", dim=1)
 
 
 def heavy_ball(cells, velocities=256, modes=None):
-    """The oscillator of theory.md E5: eta = 0.1, beta = 0.9, B = 32, h = 2, noise as h."""
+    """SGD with momentum in a quadratic well: eta = 0.1, beta = 0.9, B = 32, h = 2, noise as h."""
     sgd = fp.SGD(learning_rate=0.1, batch_size=32, momentum=0.9)
     grid = fp.Grid.line(-1.2, 1.2, cells)
     axis = Axis(-6.0, 6.0, velocities, name="v")
@@ -83,7 +83,7 @@ def test_oscillator_at_256_squared():
     ],
 )
 def test_starts_that_are_hot_or_far(mean, std):
-    grid = fp.Grid.line(-8.5, 8.5, 110)
+    grid = fp.Grid.line(-8.5, 8.5, 180)
     problem = fp.Underdamped(grid, HARMONIC, 0.8, 1.0, modes=84)
     begin = fp.phase_gaussian(problem, mean, std)
     assert np.allclose(begin.mean, mean, atol=1e-8)
@@ -124,7 +124,7 @@ def test_current_is_what_changes_the_moments():
     assert found.field[..., 1].sum() * grid.volume == pytest.approx(drift, abs=1e-3)
     assert abs(found.divergence.sum()) * grid.volume < 1e-12
     assert found.entropy_production > 0
-    near = list(kinetic_evolve_steps(problem, state, [1e-4]))[0].state
+    near = next(kinetic_evolve_steps(problem, state, [1e-4])).state
     slope = (near.density() - state.density()) / 1e-4
     assert np.allclose(-found.divergence, slope, atol=2e-3 * np.abs(slope).max())
     assert np.allclose(found.reversible + found.irreversible, found.field)
@@ -250,8 +250,8 @@ def test_hostile_starts_are_refused():
         fp.kinetic_evolve(problem, equilibrium_state(problem), [2.0, 1.0])
     with pytest.raises(fp.CaseError, match="too coarse"):
         fp.kinetic_stationary(quartic(1.0, 1e-4, cells=30))
+    ring = fp.Grid.line(-2, 2.5, 40, walls="periodic")
     with pytest.raises(fp.CaseError, match="periodic"):
-        ring = fp.Grid.line(-2, 2.5, 40, walls="periodic")
         fp.kinetic_stationary(fp.Underdamped(ring, QUARTIC, 1.0, 0.1))
 
 

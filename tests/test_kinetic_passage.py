@@ -58,7 +58,7 @@ def test_milne_length_shifts_the_wall_of_the_overdamped_problem():
 
 
 def test_wells_and_the_slowest_eigenvalue():
-    """From well to well takes 1 / k = 2 / lambda_1 (theory.md D5), up to e^(-barrier / T)."""
+    """From well to well takes 1 / k = 2 / lambda_1, up to e^(-barrier / T)."""
     found = fp.kinetic_first_passage(quartic(1.0, 0.025), -1.0, 1.0)
     assert found.mean == pytest.approx(2 / 1.231625e-5, rel=2e-3)
     assert found.variance == pytest.approx(found.mean**2, rel=2e-3)
@@ -106,7 +106,7 @@ def test_times_on_the_plane():
     # just before the target: soon for who flies towards it, long for who flies away
     edge = np.flatnonzero(inside)[-1]
     assert times[edge, np.argmin(np.abs(v - 0.6))] < 0.2
-    assert times[edge, np.argmin(np.abs(v + 0.6))] > 0.5 * found.mean
+    assert times[edge, np.argmin(np.abs(v + 1.2))] > 0.8 * found.mean
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_what_cannot_be_vouched_for_is_refused():
 def test_survival_has_the_mean_and_the_slowest_rate():
     problem = quartic(1.0, 0.15, cells=40, modes=24)
     times = np.geomspace(0.5, 400, 14)
-    law = fp.kinetic_passage_distribution(problem, -1.0, 0.3, times, tolerance=1e-5)
+    law = fp.kinetic_passage_distribution(problem, -1.0, 0.3, times, tolerance=1e-4)
     assert (np.diff(law.survival) < 0).all()
     assert law.survival[0] > 0.9
     late = np.log(law.survival[-2] / law.survival[-1]) / (times[-1] - times[-2])

@@ -1,4 +1,4 @@
-"""Spectrum of underdamped motion against theory.md D5, exact oscillators and the overdamped limit."""
+"""Spectrum of underdamped motion: pinned values, exact oscillators, the overdamped limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import fokkerplanck as fp
 from fokkerplanck.solvers.kinetic_modes import slowest
 from tests.kinetics import HARMONIC, QUARTIC, quartic
 
-#: temperature, friction, lambda_1 and its last digit, tolerance at 200 cells (theory.md D5)
+#: temperature, friction, lambda_1 and its last digit, tolerance at 200 cells
 TABLE = [
     (0.1, 1.0, 2.251921198361e-2, 1e-14, 5e-5),
     (0.1, 0.1, 1.322267e-2, 1e-8, 1e-3),
@@ -63,20 +63,25 @@ def test_damped_oscillator(friction):
     sums = [a * pair[0] + b * pair[1] for a in range(9) for b in range(9) if a + b]
     exact = np.sort_complex(np.round(np.array(sums), 12))[:5]
     assert found.rates == pytest.approx(exact.real, rel=1e-5)
-    assert np.abs(found.frequencies) == pytest.approx(np.abs(exact.imag), abs=1e-5)
+    turning = np.abs(exact.imag)
+    for rate in np.unique(np.round(exact.real, 6)):
+        group = np.abs(exact.real - rate) < 1e-4
+        assert np.sort(np.abs(found.frequencies[group])) == pytest.approx(
+            np.sort(turning[group]), abs=1e-5
+        )
     assert found.zero < 1e-15
     assert (found.errors < 1e-4).all()
 
 
 def test_errors_are_honest_and_modes_decay():
-    problem = quartic(0.3, 0.1, cells=100, modes=40)
+    problem = quartic(0.3, 0.1, cells=80, modes=32)
     found = fp.kinetic_spectrum(problem, 3)
-    fine = fp.kinetic_spectrum(quartic(0.3, 0.1, cells=200, modes=100), 3)
+    fine = fp.kinetic_spectrum(quartic(0.3, 0.1, cells=120, modes=60), 3)
     assert np.allclose(found.rates, fine.rates, rtol=3 * found.errors.max())
     assert abs(found.rates[0] / fine.rates[0] - 1) < 2 * found.errors[0]
     assert found.left.shape == found.right.shape == (3, *problem.phase_grid.shape)
     # the slowest observable tells the wells apart
-    assert found.right[0, 25, 64] * found.right[0, 75, 64] < 0
+    assert found.right[0, 20, 64] * found.right[0, 60, 64] < 0
     assert found.zero < 1e-15
     assert found.numbers == (1, 2, 3)
 
@@ -90,8 +95,8 @@ def test_bad_counts_and_unresolved_modes():
 
 def test_rates_between_wells_against_friction():
     tilted = fp.landscapes.from_expression("(x**2 - 1)**2 / 4 + 0.02 * x", dim=1)
-    problem = fp.Underdamped(fp.Grid.line(-2.2, 2.2, 100), tilted, 1.0, 0.05)
-    curve = fp.rate_against_friction(problem, [0.1, 1.0, 30.0])
+    problem = fp.Underdamped(fp.Grid.line(-2.2, 2.2, 200), tilted, 1.0, 0.05)
+    curve = fp.rate_against_friction(problem, [0.05, 0.5, 30.0])
     assert curve.rates.sum(axis=1) == pytest.approx(curve.eigenvalues)
     # detailed balance between the wells
     assert curve.rates[:, 0] * curve.populations[0] == pytest.approx(
@@ -105,14 +110,33 @@ def test_rates_between_wells_against_friction():
         fp.rate_against_friction(fp.Underdamped(fp.Grid.line(-5, 5, 60), HARMONIC, 1.0, 1.0), [1.0])
 
 
+def test_half_range_elements_reach_the_digits_of_the_table():
+    exact = {(0.1, 1.0): 2.251921198361e-2, (0.05, 1.0): 1.785350197622e-3}
+    for (temperature, friction), value in exact.items():
+        reach = 2.5 if temperature > 0.08 else 2.2
+        curve = fp.rate_against_friction(quartic(1.0, temperature, 300, reach), [friction])
+        assert curve.eigenvalues[0] == pytest.approx(value, rel=1e-10)
+        assert curve.methods == ("half-range",)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.05, 0.025])
 def test_turnover_over_five_decades(temperature):
     frictions = np.geomspace(1e-3, 1e2, 11)
     curve = fp.rate_against_friction(quartic(1.0, temperature), frictions)
-    assert (curve.errors[frictions > 0.02] < 1e-2).all()
+    assert (curve.errors[frictions > 5e-3] < 1e-2).all()
     assert (curve.errors < 0.1).all()
     top = int(np.argmax(curve.eigenvalues))
     assert 0.1 < frictions[top] < 1.0
     assert (np.diff(curve.eigenvalues[: top + 1]) > 0).all()
     assert (np.diff(curve.eigenvalues[top:]) < 0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("friction", "rtol"), [(0.03, 1e-3), (0.003, 2e-2)])
+def test_two_discretisations_agree_at_low_friction(friction, rtol):
+    """Hermite modes on a lattice, and half-range functions on elements: nothing is shared."""
+    curve = fp.rate_against_friction(quartic(1.0, 0.05), [friction])
+    assert curve.methods == ("half-range",)
+    found = lambda_1(friction, 0.05, 200, 500)
+    assert found == pytest.approx(curve.eigenvalues[0], rel=rtol)
