@@ -146,7 +146,8 @@ def fits(
         Formula of the varied keys and of numbers of the case, such as
         ``"1/(landscape.parameters.k*noise.learning_rate)"``. By default B for a batch size B, 1/eta
         for a learning rate, 1/T for a temperature, 1/k for a parameter k that scales curvatures,
-        the logarithm of a friction, and any other key itself; of several keys the first that has numbers.
+        the logarithm of a friction, and any other key itself; of several keys the first that has
+        numbers.
     scale : str, optional
         Formula that times are multiplied by: with k, the straight line is that of theory.md C6.
 
