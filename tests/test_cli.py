@@ -250,7 +250,9 @@ def test_templates_are_cases_that_run(capsys: pytest.CaptureFixture[str], kind: 
     result = json.loads(found.out)
     if result["evolve"]:
         assert result["mass_error"] < 1e-10
-        assert result["minimum_density"] >= 0
+        # Hermite modes are not kept positive
+        least = -1e-4 if kind == "underdamped" else 0.0
+        assert result["minimum_density"] >= least
     else:
         assert result["passage"]["left to right"]["mean"] > 1e3
 
