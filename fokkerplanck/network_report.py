@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from fokkerplanck.network_comparison import SPECTRA, RunComparison
+from fokkerplanck.network_comparison import RunComparison
+from fokkerplanck.network_distances import SPECTRA
 from fokkerplanck.network_statistics import Estimate
 from fokkerplanck.terminal import number, table
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +16,7 @@ from scipy.special import stdtrit
 
 from fokkerplanck.errors import CaseError
 
-__all__ = ["Estimate", "PathStatistics", "estimate", "log_lags", "reduce_path"]
+__all__ = ["Estimate", "PathStatistics", "estimate", "jackknife", "log_lags", "reduce_path"]
 
 Array = NDArray[np.float64]
 #: blocks of a path, points of it that are kept for pictures, steps of a piece of it
@@ -223,3 +224,15 @@ def _histograms(scaled: Array) -> NDArray[np.int64]:
 def _spread(values: Array) -> Array:
     found = values.std(axis=0)
     return np.where(found > 0, found, 1.0)
+
+
+def jackknife(function: Callable[..., Any], *blocks: Array) -> Estimate:
+    """Evaluate a function of means over blocks; its error by leaving out each block in turn."""
+    count = len(blocks[0])
+    whole = float(function(*(b.mean(axis=0) for b in blocks)))
+    without = np.array(
+        [function(*((b.sum(axis=0) - b[k]) / (count - 1) for b in blocks)) for k in range(count)]
+    )
+    pseudo = count * whole - (count - 1) * without
+    found = estimate(pseudo)
+    return Estimate(whole, found.error, found.half_width)

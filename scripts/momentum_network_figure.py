@@ -12,7 +12,8 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import NullFormatter
 from reproduce_axes import POINT
 
-from fokkerplanck.network_comparison import RunComparison, modes_of
+from fokkerplanck.network_comparison import RunComparison
+from fokkerplanck.network_modes import modes_of
 from fokkerplanck.network_run import NetworkRun
 from fokkerplanck.network_statistics import CELLS, REACH
 from fokkerplanck.plot.style import WELLS, letter

@@ -64,7 +64,8 @@ ROWS = [
         "plot",
     }
     | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint"}
-    | {"network_run", "network_comparison"}
+    | {"network_run", "network_comparison", "network_modes", "network_distances"}
+    | {"network_circulation", "network_equipartition"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {

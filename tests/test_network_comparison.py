@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from fokkerplanck.errors import CaseError, DataError
-from fokkerplanck.network_comparison import compare_run, modes_of
+from fokkerplanck.network_comparison import compare_run
+from fokkerplanck.network_modes import modes_of
 from fokkerplanck.network_report import balance_table, modes_table, travel_table
 from fokkerplanck.network_run import NetworkFile, read_network, write_network
 from fokkerplanck.network_statistics import estimate, log_lags, reduce_path
