@@ -155,7 +155,7 @@ def test_old_programs_are_told_and_old_files_stay_readable(result: Path, tmp_pat
         assert old.attrs["format_version"] == 1
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_is_the_same_bit_for_bit(
     result: Path, tmp_path: Path, after: int
 ) -> None:
@@ -325,6 +325,7 @@ def test_figures(result: Path, tmp_path: Path, what: str | None) -> None:
     assert (tmp_path / "out.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_movie(result: Path, tmp_path: Path) -> None:
     with read(result) as stored:
         plot_result(stored, tmp_path / "out.gif", dpi=40)

@@ -54,7 +54,7 @@ def test_high_friction_is_the_overdamped_problem():
     assert gap[0] / gap[1] == pytest.approx(4.0, rel=0.02)
 
 
-@pytest.mark.parametrize("friction", [0.4, 3.0])
+@pytest.mark.parametrize("friction", [0.4, pytest.param(3.0, marks=pytest.mark.slow)])
 def test_damped_oscillator(friction):
     problem = fp.Underdamped(fp.Grid.line(-8, 8, 120), HARMONIC, friction, 1.0, modes=24)
     found = fp.kinetic_spectrum(problem, 5)
@@ -73,6 +73,7 @@ def test_damped_oscillator(friction):
     assert (found.errors < 1e-4).all()
 
 
+@pytest.mark.slow
 def test_errors_are_honest_and_modes_decay():
     problem = quartic(0.3, 0.1, cells=80, modes=32)
     found = fp.kinetic_spectrum(problem, 3)
