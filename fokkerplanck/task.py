@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -32,7 +33,7 @@ class Sink(Protocol):
         """Save one snapshot."""
 
 
-class Task:
+class Task(ABC):
     """One run of a case, whatever its dynamics: what has been found of it so far.
 
     Parameters
@@ -91,13 +92,13 @@ class Task:
         return result
 
     @property
+    @abstractmethod
     def subject(self) -> Any:
         """The problem that closed forms are asked about."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parts(self) -> dict[str, Any]:
         """Parts of the JSON object that belong to the dynamics: "evolve" and what comes before."""
-        raise NotImplementedError
 
     def groups(self, saved: int) -> dict[str, Group]:
         """Return the groups, known at the end, of a file that holds so many snapshots."""

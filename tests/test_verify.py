@@ -13,7 +13,7 @@ from fokkerplanck.verification import Entry, Row, deviation, from_log10, registr
 from fokkerplanck.verification.registry import ENTRIES, chosen
 
 #: entries of more than two seconds
-SLOW = {"D4", "I.18", "I.19", "I.20", "I.21", "I.23"}
+SLOW = {"D4", "D5", "I.18", "I.19", "I.20", "I.21", "I.23"}
 KEYS = {
     *("case", "source", "name", "quantity", "computed", "predicted", "relative_error"),
     *("rtol", "atol", "tolerance", "prediction", "valid", "pass", "note"),

@@ -9,16 +9,18 @@ import numpy as np
 from fokkerplanck import landscapes
 from fokkerplanck.grid import Grid
 from fokkerplanck.kinetic_density import kinetic_evolve_steps
+from fokkerplanck.kinetic_rates import rate_against_friction
 from fokkerplanck.kinetic_relaxation import kinetic_spectrum
 from fokkerplanck.kinetic_steady import kinetic_stationary
 from fokkerplanck.phase_space import phase_gaussian
 from fokkerplanck.relaxation import spectrum
+from fokkerplanck.theory.klein_kramers import inertial_wells
 from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from fokkerplanck.underdamped import Underdamped
 from fokkerplanck.verification.references import quartic
 from fokkerplanck.verification.rows import Entry, Row
 
-__all__ = ["ENTRIES"]
+__all__ = ["ENTRIES", "turnover"]
 
 QUARTIC = "(x**2 - 1)**2 / 4"
 GALERKIN = "spectral reference"
@@ -28,6 +30,9 @@ SLOWEST = (
     (0.05, 1.0, 1.785350197622e-03, 48, 1e-6),
     (0.05, 0.3, 2.2538278e-03, 80, 1e-5),
 )
+#: Rates over ten temperatures from weak to strong friction: how far below the law for all frictions
+#: they may be, which is right to first order in temperatures over the barrier.
+TURNOVER = {0.01: 0.15, 0.1: 0.07, 1.0: 0.05, 10.0: 0.05, 100.0: 0.05}
 #: Friction so strong that inertia is seen no more, and the rate times it.
 STRONG, LIMIT = 100.0, 2.7759129816e-03
 
@@ -75,6 +80,19 @@ def _strong() -> Iterator[Row]:
     yield Row(text, STRONG * found, LIMIT, 1e-6, GALERKIN)
     without = float(spectrum(quartic(0.05), 1).rates[0])
     yield Row("the same over that without inertia", STRONG * found / without, 1.0, 1e-3, "limit")
+
+
+def turnover() -> Iterator[Row]:
+    """Rates over four decades of friction, beside the law that holds for all of them."""
+    problem = _well(1.0, 0.025)
+    found = rate_against_friction(problem, list(TURNOVER))
+    for friction, rate, error in zip(found.frictions, found.rates, found.errors, strict=True):
+        wells = inertial_wells(problem.landscape, problem.grid, float(friction), 0.025)
+        law = wells.rate(0, 1)
+        text = f"rate out of a well over the law, friction {friction:g}"
+        note = f"solved to {error:.0e}; {law.note}".rstrip("; ")
+        ratio, room = float(rate[0]) / law.rate, TURNOVER[float(friction)]
+        yield Row(text, ratio, 1.0, room, "Mel'nikov-Meshkov", valid=law.valid, note=note)
 
 
 ENTRIES = (

@@ -20,6 +20,7 @@ from fokkerplanck.theory.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from fokkerplanck.theory.regression_noise import gaussian_regression
 from fokkerplanck.theory.tail_index import tail_index
 from fokkerplanck.theory.three_factors import excess_loss, heavy_ball
+from fokkerplanck.verification.kinetic import turnover
 from fokkerplanck.verification.rows import Entry, Row, deviation
 
 __all__ = ["ENTRIES"]
@@ -169,6 +170,7 @@ def _inertial() -> Iterator[Row]:
             text = f"{name} / k, T = {t:g}, friction {g:g}"
             ratio, off = rate.rate / slowest, unit / due
             yield Row(text, ratio, due, off, "spectral", valid=rate.valid, note=rate.note)
+    yield from turnover()
 
 
 def _linear() -> Iterator[Row]:
