@@ -30,8 +30,9 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
     *(
         ROOT / "cases" / name / "README.md"
-        for name in ("gallery", "ddt", "three_factors", "resnet")
+        for name in ("gallery", "ddt", "three_factors", "resnet", "momentum")
     ),
+    ROOT / "cases" / "momentum" / "NETWORK.md",
 ]
 
 
