@@ -43,9 +43,10 @@ def help_of(command):
     return result.output
 
 
-def block(language):
-    (body,) = [body for name, body in BLOCKS if name == language]
-    return body
+def block(language, which=0, count=1):
+    bodies = [body for name, body in BLOCKS if name == language]
+    assert len(bodies) == count
+    return bodies[which]
 
 
 def test_program_runs(tmp_path):
@@ -91,9 +92,23 @@ from = { centre = [-1.0] }
 to = { basin = [1.0] }
 method = "ensemble"
 """
-    case = parse_case(rest + block("ini"))
+    case = parse_case(rest + block("ini", 0, 2))
     assert case.sgd is not None
     assert case.selection is not None
+
+
+def test_tables_of_momentum_are_valid():
+    rest = """
+[landscape]
+kind = "quartic"
+[noise]
+kind = "white"
+temperature = 0.05
+[spectrum]
+"""
+    case = parse_case(rest + block("ini", 1, 2))
+    assert case.grid.v is not None
+    assert case.dynamics.kind == "underdamped"
 
 
 @pytest.mark.parametrize("line", COMMANDS)
