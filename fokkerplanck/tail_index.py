@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.tail_index_stable import log_variance
 
-__all__ = ["FEWEST", "FEWEST_BLOCKS", "BlockEstimate", "block_estimate", "default_block"]
+__all__ = ["FEWEST", "FEWEST_BLOCKS", "BlockEstimate", "block_estimate"]
+__all__ += ["block_logs", "checked_block", "checked_values", "default_block"]
 
 Array = NDArray[np.float64]
 #: Values along the samples, and blocks, that an estimate takes at least.
@@ -72,7 +73,8 @@ def block_estimate(values: ArrayLike, block: int | None = None) -> BlockEstimate
     ----------
     M. Mohammadi, A. Mohammadpour and H. Ogata, Metrika 78, 549 (2015).
     """
-    x = _checked(values)
+    x = checked_values(values)
+    _refuse(x == 0, "exactly 0")
     k1 = default_block(len(x)) if block is None else checked_block(block, len(x))
     k2 = len(x) // k1
     inverse = block_logs(x, k1) / log(k1)
@@ -116,7 +118,14 @@ def checked_block(block: int, samples: int) -> int:
     return block
 
 
-def _checked(values: ArrayLike) -> Array:
+def checked_values(values: ArrayLike) -> Array:
+    """Give back values as (samples, coordinates) of doubles.
+
+    Raises
+    ------
+    CaseError
+        Another shape, too few samples, or values that are not finite.
+    """
     x = np.asarray(values, dtype=np.float64)
     if x.ndim not in (1, 2):
         msg = f"values have shape {x.shape}; needed is (samples,) or (samples, coordinates)"
@@ -125,10 +134,13 @@ def _checked(values: ArrayLike) -> Array:
     if len(x) < FEWEST or not x.shape[1]:
         msg = f"{len(x)} samples of {x.shape[1]} coordinates: at least {FEWEST} samples are needed"
         raise CaseError(msg)
-    for bad, what in ((~np.isfinite(x), "not finite"), (x == 0, "exactly 0")):
-        if bad.any():
-            where = tuple(int(k) for k in np.argwhere(bad)[0])
-            msg = f"{int(bad.sum())} values are {what}, the first at sample {where[0]}, coordinate "
-            msg += f"{where[1]}: the logarithm of noise must exist"
-            raise CaseError(msg)
+    _refuse(~np.isfinite(x), "not finite")
     return x
+
+
+def _refuse(bad: NDArray[np.bool_], what: str) -> None:
+    if bad.any():
+        sample, coordinate = (int(k) for k in np.argwhere(bad)[0])
+        msg = f"{int(bad.sum())} of {bad.size} values are {what}, the first at sample {sample}, "
+        msg += f"coordinate {coordinate}: the logarithm of noise must exist"
+        raise CaseError(msg)

@@ -1,0 +1,141 @@
+"""What may be concluded from tail indices and their controls, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fokkerplanck.tail_index_study import TailStudy
+
+__all__ = ["OUTCOMES", "Verdict", "verdict_of"]
+
+#: Standard errors by which something is below 2, or elsewhere.
+SURE = 3.0
+#: A fit is rejected at this p-value.
+REJECTED = 0.01
+OUTCOMES = {
+    "gaussian": "no evidence of heavy tails",
+    "scales": "no evidence of heavy tails: unequal scales look like them in the pooled estimate",
+    "dependence": "no evidence of heavy tails: dependent neighbours look like them when pooled",
+    "changing": "pooled values are heavy-tailed, single coordinates are not: scales change, or "
+    "few coordinates differ from the rest",
+    "finite": "not Gaussian, yet lighter than any stable law: the index climbs with the blocks",
+    "other": "not Gaussian, and not stable either: no stable law fits",
+    "stable": "heavy tails, as a stable law has them",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Conclusions.
+
+    Parameters
+    ----------
+    outcome : str
+        A key of `OUTCOMES`.
+    pooled_survives : bool
+        Whether the pooled index is below 2, and below those of all Gaussian surrogates.
+    below_two : bool
+        Whether single coordinates are.
+    words : str
+    """
+
+    outcome: str
+    pooled_survives: bool
+    below_two: bool
+    words: str
+
+
+def verdict_of(study: TailStudy) -> Verdict:
+    """Conclude: first whether the pooled index survives its controls, then what coordinates say.
+
+    Coordinates are below 2 where the block estimate is by three of the larger of its standard
+    errors, or where the mean of the single fits is by three errors of one fit, as if coordinates
+    depended on each other entirely. They are lighter than stable where long blocks have a larger
+    index by three errors, and of another law where the stable one is rejected at 1 %.
+    """
+    low, survives = _pooled_low(study), _survives(study)
+    below = _below_two(study)
+    outcome = _of_coordinates(study) if below else _of_pooled(study, low=low, survives=survives)
+    return Verdict(outcome, survives, below, _words(study, outcome, low=low, survives=survives))
+
+
+def _pooled_low(study: TailStudy) -> bool:
+    pooled = study.pooled
+    return 2 - pooled.alpha > SURE * max(pooled.error, pooled.spread_error)
+
+
+def _survives(study: TailStudy) -> bool:
+    gaussian = [one for one in study.controls if one.name.startswith("gaussian")]
+    return _pooled_low(study) and all(one.above(study.pooled.alpha) for one in gaussian)
+
+
+def _below_two(study: TailStudy) -> bool:
+    one = study.coordinate
+    if 2 - one.alpha > SURE * max(one.error, one.spread_error):
+        return True
+    if study.fitted is None:
+        return False
+    single = sum(fit.alpha_error for fit in study.fits) / len(study.fits)
+    return 2 - study.fitted[0] > SURE * single
+
+
+def _of_coordinates(study: TailStudy) -> str:
+    one, far = study.coordinate, study.scan.longest
+    if far is not None:
+        error = (far[2] ** 2 + max(one.error, one.spread_error) ** 2) ** 0.5
+        if far[1] - one.alpha > SURE * error:
+            return "finite"
+    good = study.goodness
+    rejected = good is None or good.p_value <= max(REJECTED, 1 / (good.draws + 1))
+    return "other" if rejected else "stable"
+
+
+def _of_pooled(study: TailStudy, *, low: bool, survives: bool) -> str:
+    if not low:
+        return "gaussian"
+    if survives:
+        return "changing"
+    variances = study.control("gaussian variances")
+    if variances is not None and variances.above(study.pooled.alpha):
+        return "dependence"
+    return "scales"
+
+
+def _words(study: TailStudy, outcome: str, *, low: bool, survives: bool) -> str:
+    one = study.coordinate
+    error = max(one.error, one.spread_error)
+    single = f"{one.alpha:.3g} ± {error:.1g} by blocks"
+    if study.fitted is not None:
+        single += f", {study.fitted[0]:.4g} by characteristic functions"
+    single = f"per coordinate {single}"
+    if study.coordinates == 1:
+        parts = [single.replace("per coordinate", "alpha")]
+    else:
+        parts = [_pooled_words(study, low=low, survives=survives), single]
+    parts += [_law_words(study, outcome)] if _below_two(study) else []
+    return f"{'; '.join(parts)}. {OUTCOMES[outcome][0].upper()}{OUTCOMES[outcome][1:]}."
+
+
+def _pooled_words(study: TailStudy, *, low: bool, survives: bool) -> str:
+    pooled = f"pooled alpha {study.pooled.alpha:.3f}"
+    if not low:
+        return f"{pooled}, not below 2"
+    gaussian = [one for one in study.controls if one.name.startswith("gaussian")]
+    lowest = min(gaussian, key=lambda one: one.alpha)
+    what = lowest.name.removeprefix("gaussian ")
+    number = f"{lowest.alpha:.3f} ± {max(lowest.spread, 1e-3):.1g}"
+    if survives:
+        return f"{pooled}, below the {number} of Gaussian coordinates with the same {what}"
+    return f"{pooled}, but Gaussian coordinates with the same {what} give {number}"
+
+
+def _law_words(study: TailStudy, outcome: str) -> str:
+    if outcome == "finite" and study.scan.longest is not None:
+        block, alpha, error = study.scan.longest
+        return f"sums of {block} have {alpha:.3g} ± {error:.1g}"
+    if study.goodness is None:
+        return "no stable law can be fitted"
+    return (
+        f"p = {study.goodness.p_value:.2g} for a stable law with alpha "
+        f"{study.goodness.fit.alpha:.3g}"
+    )
