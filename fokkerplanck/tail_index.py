@@ -1,7 +1,7 @@
 """Tail index of measured noise, by sums over blocks: an estimate from data.
 
-What theory knows of the tail that multiplicative noise gives to SGD on a regression, Kesten's index,
-is another thing and lives in `fokkerplanck.theory.tail_index`: there nothing is estimated.
+Kesten's index, of the tail that multiplicative noise gives to the weights of a regression, is
+another thing: `fokkerplanck.theory.tail_index` computes it from the hyper-parameters.
 """
 
 from __future__ import annotations

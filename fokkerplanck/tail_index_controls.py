@@ -100,7 +100,7 @@ def controls(x: Array, block: int, draws: int, rng: np.random.Generator) -> tupl
 
 
 def surrogates(x: Array, draws: int = 1) -> dict[str, Surrogate]:
-    """Return what makes a surrogate of each kind, by name."""
+    """Return what makes a surrogate of each kind, by name, as `controls` describes them."""
     deviations = np.sqrt((x**2).mean(axis=0))
     medians = np.median(np.abs(x), axis=0) / NORMAL_MEDIAN
     made: dict[str, Surrogate] = {
@@ -114,7 +114,7 @@ def surrogates(x: Array, draws: int = 1) -> dict[str, Surrogate]:
 
 
 def _of_covariance(x: Array) -> Surrogate:
-    """Normal rows whose second moments are those of the rows of x, of any rank."""
+    """Make normal rows whose second moments are those of the rows of x, of any rank."""
     n, d = x.shape
     # normal combinations of the rows themselves, or of as few that have the same moments
     root = x / n**0.5 if n <= d else np.linalg.qr(x / n**0.5, mode="r")

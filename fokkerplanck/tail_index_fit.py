@@ -103,8 +103,11 @@ def thinned(x: Array, most: int = LARGEST) -> Array:
     """Leave at most so many values: whole coordinates at even distances, then samples."""
     rows = min(len(x), most)
     columns = min(x.shape[1], max(1, most // rows))
-    at = [np.linspace(0, size - 1, n).astype(int) for size, n in zip(x.shape, (rows, columns))]
-    return np.asarray(x[np.ix_(*at)])
+    return np.asarray(x[np.ix_(_even(len(x), rows), _even(x.shape[1], columns))])
+
+
+def _even(size: int, count: int) -> NDArray[np.int64]:
+    return np.linspace(0, size - 1, count).astype(np.int64)
 
 
 def _distance(x: Array) -> tuple[StableFit, float]:

@@ -12,13 +12,11 @@ from rich.markup import escape
 
 from fokkerplanck.tail_index_scan import BlockScan
 from fokkerplanck.tail_index_study import TailStudy
-from fokkerplanck.tail_index_verdict import verdict_of
+from fokkerplanck.tail_index_verdict import off_centre, verdict_of
 from fokkerplanck.terminal import number, plain_table, short, table
 
 __all__ = ["print_tails", "tails_json"]
 
-#: Median of ``|mean| / error`` from which on noise is taken to be off its centre.
-OFF_CENTRE = 2.0
 POOLED = "all coordinates in one row, blocks over neighbours (the public procedure)"
 NAMES = {
     "shuffled": "the same values in random order",
@@ -36,10 +34,12 @@ def tails_json(study: TailStudy) -> dict[str, Any]:
         "samples": len(study.values),
         "coordinates": study.coordinates,
         "left_out": study.left_out,
+        "centred": study.centred,
         "seed": study.seed,
         "per_coordinate": {
             **asdict(study.coordinate),
             "spread": study.spread,
+            "due_spread": study.due_spread,
             "quantiles": {str(q): float(np.nanquantile(each, q)) for q in (0.05, 0.5, 0.95)},
             "scan": _scan(study.scan),
         },
@@ -104,8 +104,7 @@ def _judgement(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     one, good = found["per_coordinate"], found["goodness_of_fit"]
     rows = []
     if found["coordinates"] > 1:
-        due = one["error"] * found["coordinates"] ** 0.5
-        text = f"{one['spread']:.3g}, from the error of each alone {due:.3g}"
+        text = f"{one['spread']:.3g}, from the error of each alone {one['due_spread']:.3g}"
         rows.append(("spread over coordinates", text))
     if good is None:
         rows.append(("stable law", "none fits"))
@@ -141,10 +140,10 @@ def _numbers(values: Any) -> list[float | None]:
 
 def _cautions(study: TailStudy) -> list[str]:
     found = []
-    if study.off_centre > OFF_CENTRE:
+    if off_centre(study):
         found.append(
             f"means of coordinates are {study.off_centre:.2g} standard errors from 0: blocks take "
-            "noise to be centred, and read a drift as heavy tails; subtract it first"
+            "noise to be centred, and read a drift as heavy tails; subtract it first (--centre)"
         )
     if study.coordinate.spread_error > 2 * study.coordinate.error:
         found.append(

@@ -56,7 +56,9 @@ class TailStudy:
     goodness : GoodnessOfFit or None
         None where no stable law fits at all.
     off_centre : float
-        Median over coordinates of ``|mean| / (standard error of the mean)``; 0.67 for centred noise.
+        Median over coordinates of ``|mean| / (its standard error)``; 0.67 for centred noise.
+    centred : bool
+        Whether the median of each coordinate was subtracted.
     seed : int
     """
 
@@ -72,12 +74,18 @@ class TailStudy:
     not_fitted: int
     goodness: GoodnessOfFit | None
     off_centre: float
+    centred: bool
     seed: int
 
     @property
     def coordinates(self) -> int:
         """Number of coordinates that are used."""
         return self.values.shape[1]
+
+    @property
+    def due_spread(self) -> float:
+        """Standard deviation that coordinates of one index would have, each by its own error."""
+        return self.coordinate.error * self.coordinates**0.5
 
     @property
     def spread(self) -> float:
@@ -107,6 +115,7 @@ def study_tails(
     *,
     draws: int = 99,
     skip: bool = False,
+    centre: bool = False,
     seed: int = 0,
 ) -> TailStudy:
     """Estimate tail indices of noise, per coordinate and pooled, with controls of the pooled one.
@@ -121,6 +130,8 @@ def study_tails(
         Simulated samples of the goodness of fit.
     skip : bool
         Leave out coordinates that are constant or hold exact zeros, instead of refusing them.
+    centre : bool
+        Subtract the median of every coordinate first.
     seed : int
         Of surrogates and simulated samples.
 
@@ -131,6 +142,8 @@ def study_tails(
         of range.
     """
     x, left_out = _usable(checked_values(values), skip=skip)
+    if centre:
+        x = x - _middle(x)
     k1 = default_block(len(x)) if block is None else checked_block(block, len(x))
     rng = np.random.default_rng(seed)
     surrogate_draws = int(np.clip(DRAWN // x.size, FEWEST_DRAWS, DRAWS))
@@ -148,8 +161,16 @@ def study_tails(
         not_fitted=fits.count(None),
         goodness=_goodness(x, draws, rng),
         off_centre=_off_centre(x),
+        centred=centre,
         seed=seed,
     )
+
+
+def _middle(x: Array) -> Array:
+    """Median of every coordinate, between two values: what is left is never exactly 0."""
+    upper = len(x) // 2
+    ordered = np.partition(x, (upper - 1, upper), axis=0)
+    return np.asarray((ordered[upper - 1] + ordered[upper]) / 2)
 
 
 def _usable(x: Array, *, skip: bool) -> tuple[Array, int]:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from fokkerplanck.tail_index_study import TailStudy
 
-__all__ = ["OUTCOMES", "Verdict", "verdict_of"]
+__all__ = ["OUTCOMES", "Verdict", "off_centre", "verdict_of"]
 
 #: Standard errors by which something is below 2, or elsewhere.
 SURE = 3.0
 #: A fit is rejected at this p-value.
 REJECTED = 0.01
+#: Median of ``|mean| / error`` from which on noise is off its centre.
+OFF_CENTRE = 2.0
 OUTCOMES = {
+    "off centre": "no verdict: blocks read a drift as heavy tails, subtract it first",
     "gaussian": "no evidence of heavy tails",
     "scales": "no evidence of heavy tails: unequal scales look like them in the pooled estimate",
     "dependence": "no evidence of heavy tails: dependent neighbours look like them when pooled",
@@ -20,6 +23,7 @@ OUTCOMES = {
     "few coordinates differ from the rest",
     "finite": "not Gaussian, yet lighter than any stable law: the index climbs with the blocks",
     "other": "not Gaussian, and not stable either: no stable law fits",
+    "some": "some coordinates have heavy tails, others have not: estimate them apart",
     "stable": "heavy tails, as a stable law has them",
 }
 
@@ -56,7 +60,14 @@ def verdict_of(study: TailStudy) -> Verdict:
     low, survives = _pooled_low(study), _survives(study)
     below = _below_two(study)
     outcome = _of_coordinates(study) if below else _of_pooled(study, low=low, survives=survives)
+    if off_centre(study):
+        outcome = "off centre"
     return Verdict(outcome, survives, below, _words(study, outcome, low=low, survives=survives))
+
+
+def off_centre(study: TailStudy) -> bool:
+    """Whether means of coordinates are too far from 0 for blocks of noise."""
+    return study.off_centre > OFF_CENTRE
 
 
 def _pooled_low(study: TailStudy) -> bool:
@@ -86,6 +97,9 @@ def _of_coordinates(study: TailStudy) -> str:
         if far[1] - one.alpha > SURE * error:
             return "finite"
     good = study.goodness
+    # the spread of a common index is known to its own sampling error, and to the delta method
+    if study.spread > study.due_spread * (1.1 + SURE / (2 * study.coordinates) ** 0.5):
+        return "some"
     rejected = good is None or good.p_value <= max(REJECTED, 1 / (good.draws + 1))
     return "other" if rejected else "stable"
 
@@ -113,6 +127,8 @@ def _words(study: TailStudy, outcome: str, *, low: bool, survives: bool) -> str:
     else:
         parts = [_pooled_words(study, low=low, survives=survives), single]
     parts += [_law_words(study, outcome)] if _below_two(study) else []
+    if off_centre(study):
+        parts.append(f"means are {study.off_centre:.2g} standard errors from 0")
     return f"{'; '.join(parts)}. {OUTCOMES[outcome][0].upper()}{OUTCOMES[outcome][1:]}."
 
 
@@ -121,7 +137,9 @@ def _pooled_words(study: TailStudy, *, low: bool, survives: bool) -> str:
     if not low:
         return f"{pooled}, not below 2"
     gaussian = [one for one in study.controls if one.name.startswith("gaussian")]
-    lowest = min(gaussian, key=lambda one: one.alpha)
+    # the plainest of those that explain it; otherwise the nearest
+    explaining = [one for one in gaussian if not one.above(study.pooled.alpha)]
+    lowest = explaining[0] if explaining else min(gaussian, key=lambda one: one.alpha)
     what = lowest.name.removeprefix("gaussian ")
     number = f"{lowest.alpha:.3f} ± {max(lowest.spread, 1e-3):.1g}"
     if survives:
