@@ -126,8 +126,9 @@ def checked_values(values: ArrayLike) -> Array:
     CaseError
         Another shape, too few samples, or values that are not finite.
     """
-    x = np.asarray(values, dtype=np.float64)
-    if x.ndim not in (1, 2):
+    # in one order, so that sums do not depend on how a file was written
+    x = np.ascontiguousarray(values, dtype=np.float64)
+    if np.ndim(values) not in (1, 2):
         msg = f"values have shape {x.shape}; needed is (samples,) or (samples, coordinates)"
         raise CaseError(msg)
     x = x.reshape(len(x), -1)

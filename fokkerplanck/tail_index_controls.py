@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Control:
         from scipy.special import stdtrit
 
         quantile = -float(stdtrit(self.draws - 1, CHANCE))
-        return quantile * self.spread * (1 + 1 / self.draws) ** 0.5
+        return quantile * self.spread * sqrt(1 + 1 / self.draws)
 
 
 def pooled_order(x: Array) -> Array:

@@ -105,7 +105,7 @@ def empirical_modulus(x: Array, step: float, points: int) -> Array:
 def _regressed(x: Array, scale: float) -> StableFit:
     n = len(x)
     points = POINTS if n >= MANY else FEW_POINTS
-    u = STEP * np.arange(1, points + 1)
+    u = np.arange(1, points + 1, dtype=np.float64) * STEP
     design = np.column_stack([np.log(u), np.ones(points)])
     logs = np.log(-np.log(empirical_modulus(x, STEP / scale, points)) / 2)
     alpha = 1.5

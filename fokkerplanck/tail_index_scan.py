@@ -55,14 +55,17 @@ def block_scan(x: Array) -> BlockScan:
     sums, means, errors = x, list[float](), list[float]()
     while len(sums) >= FEWEST_BLOCKS:
         with np.errstate(divide="ignore"):
-            rows = np.log(np.abs(sums)).mean(axis=1)
+            logs = np.log(np.abs(sums))
+        # a sum that is exactly 0 leaves no index at this length
+        rows = np.where(np.isfinite(logs), logs, np.nan).mean(axis=1)
         means.append(float(rows.mean()))
         errors.append(float(rows.std(ddof=1)) / len(rows) ** 0.5)
         half = len(sums) // 2
         sums = sums[: 2 * half].reshape(half, 2, -1).sum(axis=1)
     mean, error = np.array(means), np.array(errors)
     level = np.arange(1, len(mean))
-    alpha, sd = _index(mean[1:] - mean[0], np.hypot(error[1:], error[0]), level * log(2))
+    length = np.asarray(level * log(2), dtype=np.float64)
+    alpha, sd = _index(mean[1:] - mean[0], np.hypot(error[1:], error[0]), length)
     local, local_sd = np.full(len(level), np.nan), np.full(len(level), np.nan)
     if len(level) >= SPAN:
         rise, both = mean[SPAN:] - mean[:-SPAN], np.hypot(error[SPAN:], error[:-SPAN])

@@ -85,14 +85,14 @@ class StableLaw:
         if self.alpha == 2:
             return 0.0
         a = self.alpha
-        return 2 * gamma(a) * float(np.sin(pi * a / 2)) / pi * self.scale**a
+        return float(2 * gamma(a) * np.sin(pi * a / 2) / pi * self.scale**a)
 
     def tail(self, x: ArrayLike) -> Array:
         """``P(|X| > x)``, by Zolotarev's integral over the angle of the sampler.
 
         For alpha > 1, ``X > x`` is ``E > (x / S(U))^(a/(a-1))``, so that the chance is the mean of
-        an exponential over U; below 1 the other way round. Within 1e-3 of alpha = 1 the law is taken
-        as Cauchy's.
+        an exponential over U; below 1 the other way round. Within 1e-3 of alpha = 1 the law is
+        taken as Cauchy's.
         """
         x = np.abs(np.asarray(x, dtype=np.float64)) / self.scale
         if abs(self.alpha - 1) < NEAR_CAUCHY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,12 +81,12 @@ class TailStudy:
     @property
     def coordinates(self) -> int:
         """Number of coordinates that are used."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def due_spread(self) -> float:
         """Standard deviation that coordinates of one index would have, each by its own error."""
-        return self.coordinate.error * self.coordinates**0.5
+        return self.coordinate.error * sqrt(self.coordinates)
 
     @property
     def spread(self) -> float:
@@ -167,10 +168,13 @@ def study_tails(
 
 
 def _middle(x: Array) -> Array:
-    """Median of every coordinate, between two values: what is left is never exactly 0."""
+    """Median of every coordinate, between two values: what is left is never exactly 0.
+
+    It is not half way, either: what is left would add up to 0 where the two are neighbours.
+    """
     upper = len(x) // 2
-    ordered = np.partition(x, (upper - 1, upper), axis=0)
-    return np.asarray((ordered[upper - 1] + ordered[upper]) / 2)
+    low, high = np.partition(x, (upper - 1, upper), axis=0)[upper - 1 : upper + 1]
+    return np.asarray(low + 0.4 * (high - low))
 
 
 def _usable(x: Array, *, skip: bool) -> tuple[Array, int]:

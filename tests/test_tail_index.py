@@ -126,9 +126,9 @@ def test_estimates_do_not_depend_on_the_unit():
 
 def mean_log_of_sum(transform, count):
     """``E ln S`` of a sum of positive terms with the Laplace transform of one (Frullani)."""
-    v = np.arange(-80.0, 25.0, 0.02)
+    v = np.arange(-80.0, 25.0, 0.1)
     t = np.exp(v)
-    return 0.02 * float((np.exp(-t) - transform(t) ** count).sum())
+    return 0.1 * float((np.exp(-t) - transform(t) ** count).sum())
 
 
 def of_mixture(density, squares, z):
@@ -144,14 +144,14 @@ def index_of_mixture(transform, mean_log, block):
 
 
 def lognormal(ss):
-    z = np.linspace(-10, 10, 801)
+    z = np.linspace(-10, 10, 201)
     normal = lambda z: np.exp(-(z**2) / 2) / sqrt(2 * np.pi)  # noqa: E731
     return of_mixture(normal, lambda z: np.exp(2 * ss * z), z), 0.0
 
 
 def student(nu):
     # variance nu / (2 G) with G of the gamma law nu/2; z = ln G
-    k, z = nu / 2, np.linspace(-30, 6, 2401)
+    k, z = nu / 2, np.linspace(-30, 6, 601)
     density = lambda z: np.exp(k * z - np.exp(z) - gammaln(k))  # noqa: E731
     return of_mixture(density, lambda z: nu / 2 * np.exp(-z), z), log(k) - digamma(k)
 
@@ -248,8 +248,8 @@ def test_values_of_no_stable_law_are_refused():
     with pytest.raises(CaseError, match="finite"):
         fit_stable(np.r_[np.arange(100.0), np.nan])
     # tails heavier than any power
+    x = rng_of(24).standard_normal(5000)
     with pytest.raises(NumericalError, match="no stable law"):
-        x = rng_of(24).standard_normal(5000)
         fit_stable(np.sign(x) * np.exp(20 * np.abs(x)))
 
 
@@ -266,7 +266,7 @@ def test_p_values_of_stable_samples_are_uniform():
 
 def test_other_laws_are_rejected():
     rng = rng_of(32)
-    for x in (rng.laplace(size=5000), rng.standard_t(3, size=5000), rng.uniform(-1, 1, 5000)):
+    for x in (rng.laplace(size=3000), rng.standard_t(3, size=3000), rng.uniform(-1, 1, 3000)):
         assert goodness_of_fit(x, 99, rng).p_value == pytest.approx(0.01)
 
 

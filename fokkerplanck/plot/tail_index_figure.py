@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -122,11 +123,11 @@ def scan_plot(study: TailStudy, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _scan(ax: Axes, scan: BlockScan, label: str, colour: str, dashes: object) -> None:
+def _scan(ax: Axes, scan: BlockScan, label: str, colour: str, dashes: Any) -> None:
     known = np.isfinite(scan.alpha) & (scan.error < UNKNOWN)
     k1, alpha, error = scan.block[known], scan.alpha[known], scan.error[known]
     ax.fill_between(k1, alpha - error, alpha + error, color=colour, alpha=0.2, linewidth=0)
-    ax.plot(k1, alpha, color=colour, linestyle=dashes, label=label)  # type: ignore[arg-type]
+    ax.plot(k1, alpha, color=colour, linestyle=dashes, label=label)
 
 
 def tail_plot(study: TailStudy, ax: Axes | None = None) -> Axes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import exp, log, pi, sqrt
 
 import numpy as np
+from scipy.special import digamma
 
 from fokkerplanck.tail_index import block_estimate
 from fokkerplanck.tail_index_controls import pooled_order
@@ -24,6 +25,7 @@ SURE = 3.0
 SCALES = 0.5
 BY_BLOCKS, BY_FUNCTION = "stable law, 3 sd of block sums", "stable law, 3 sd of the regression"
 ALONE = "Gaussian law, 3 sd"
+LAPLACE = "2 ln K1 / (psi(K1) - psi(1)), 3 sd"
 
 
 def _indices() -> Iterator[Row]:
@@ -48,6 +50,11 @@ def _indices() -> Iterator[Row]:
             f"alpha of one sample, alpha = {alpha:g}", fit.alpha, alpha, tolerance, BY_FUNCTION
         )
     yield from _unequal(rng)
+    x = rng.laplace(size=1000 * BLOCK)
+    # squared scales of a Laplace law are exponential, their sums of the gamma law
+    due = 2 * log(BLOCK) / float(digamma(BLOCK) - digamma(1))
+    one = block_estimate(x, BLOCK)
+    yield Row("alpha of Laplace noise", one.alpha, due, SURE * one.spread_error / due, LAPLACE)
 
 
 def _unequal(rng: np.random.Generator) -> Iterator[Row]:
@@ -101,7 +108,8 @@ ENTRIES = (
         "I.32",
         "tail index of noise",
         "stable samples of known index, by block sums and by characteristic functions; Gaussian "
-        "coordinates of unequal scales, pooled and one by one; logarithms of stable samples",
+        "coordinates of unequal scales, pooled and one by one; Laplace noise; logarithms of stable "
+        "samples",
         _rows,
     ),
 )
