@@ -12,7 +12,7 @@ from math import isqrt, log, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.errors import CaseError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.tail_index_stable import log_variance
 
 __all__ = ["FEWEST", "FEWEST_BLOCKS", "BlockEstimate", "block_estimate"]
@@ -68,6 +68,8 @@ def block_estimate(values: ArrayLike, block: int | None = None) -> BlockEstimate
     ------
     CaseError
         Too few values, a block length out of range, or values that are not finite or exactly 0.
+    NumericalError
+        Sums do not grow with their length at all: values cancel each other.
 
     References
     ----------
@@ -78,7 +80,17 @@ def block_estimate(values: ArrayLike, block: int | None = None) -> BlockEstimate
     k1 = default_block(len(x)) if block is None else checked_block(block, len(x))
     k2 = len(x) // k1
     inverse = block_logs(x, k1) / log(k1)
-    alpha = 1 / float(inverse.mean())
+    mean = float(inverse.mean())
+    if mean <= 0:
+        msg = (
+            f"sums of {k1} values are no larger than single values (1/alpha = {mean:.2g}): blocks "
+        )
+        msg += (
+            f"are too few ({k2}), or values that follow each other cancel, as minibatches of one "
+        )
+        msg += "epoch do: shuffle the samples"
+        raise NumericalError(msg)
+    alpha = 1 / mean
     coordinates = x.shape[1]
     spread = float(inverse.mean(axis=1).std(ddof=1)) / sqrt(k2)
     error = alpha**2 / log(k1) * sqrt(log_variance(alpha) / (k2 * coordinates))

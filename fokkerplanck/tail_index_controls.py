@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.tail_index import block_estimate
+from fokkerplanck.tail_index import block_logs
 from fokkerplanck.tail_index_scan import BlockScan, block_scan
 
 __all__ = ["Control", "controls", "pooled_order", "surrogates"]
@@ -31,34 +31,44 @@ class Control:
     Parameters
     ----------
     name : str
-    alpha, spread : float
-        Mean and standard deviation over the draws.
+    inverse, deviation : float
+        Mean of ``1/alpha`` over the draws, and its standard deviation.
     draws : int
     scan : BlockScan
         Of one draw.
     """
 
     name: str
-    alpha: float
-    spread: float
+    inverse: float
+    deviation: float
     draws: int
     scan: BlockScan
 
+    @property
+    def alpha(self) -> float:
+        """Index at the mean of ``1/alpha``; infinite where that is not above 0."""
+        return 1 / self.inverse if self.inverse > 0 else inf
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of alpha over the draws."""
+        return self.alpha**2 * self.deviation
+
     def above(self, pooled: float) -> bool:
         """Whether a pooled estimate is below those of the surrogates, and not by chance."""
-        return self.alpha - pooled > self.margin
+        return 1 / pooled - self.inverse > self.margin
 
     def differs(self, pooled: float) -> bool:
         """Whether it is elsewhere."""
-        return abs(self.alpha - pooled) > self.margin
+        return abs(1 / pooled - self.inverse) > self.margin
 
     @property
     def margin(self) -> float:
-        """Largest difference by chance (1.35e-3 on each side), by Student's law."""
+        """Largest difference of ``1/alpha`` by chance (1.35e-3 on each side), by Student's law."""
         from scipy.special import stdtrit
 
         quantile = -float(stdtrit(self.draws - 1, CHANCE))
-        return quantile * self.spread * sqrt(1 + 1 / self.draws)
+        return quantile * self.deviation * sqrt(1 + 1 / self.draws)
 
 
 def pooled_order(x: Array) -> Array:
@@ -93,10 +103,11 @@ def controls(x: Array, block: int, draws: int, rng: np.random.Generator) -> tupl
     """
     found = []
     for name, make in surrogates(x, draws).items():
-        alphas = [block_estimate(pooled_order(make(rng)), block).alpha for _ in range(draws)]
+        logs = [block_logs(pooled_order(make(rng)), block).mean() for _ in range(draws)]
+        inverse = np.array(logs) / log(block)
         scan = block_scan(pooled_order(make(rng)))
-        spread = float(np.std(alphas, ddof=1))
-        found.append(Control(name, float(np.mean(alphas)), spread, draws, scan))
+        deviation = float(inverse.std(ddof=1))
+        found.append(Control(name, float(inverse.mean()), deviation, draws, scan))
     return tuple(found)
 
 

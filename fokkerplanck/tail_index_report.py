@@ -47,10 +47,10 @@ def tails_json(study: TailStudy) -> dict[str, Any]:
         "pooled": {**asdict(study.pooled), "procedure": POOLED, "scan": _scan(study.pooled_scan)},
         "controls": {
             one.name.replace(" ", "_"): {
-                "alpha": one.alpha,
-                "spread": one.spread,
+                "alpha": one.alpha if one.inverse > 0 else None,
+                "spread": one.spread if one.inverse > 0 else None,
                 "draws": one.draws,
-                "margin": one.margin,
+                "margin_of_inverse": one.margin,
                 "scan": _scan(one.scan),
             }
             for one in study.controls

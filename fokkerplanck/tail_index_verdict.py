@@ -118,9 +118,9 @@ def _of_pooled(study: TailStudy, *, low: bool, survives: bool) -> str:
 def _words(study: TailStudy, outcome: str, *, low: bool, survives: bool) -> str:
     one = study.coordinate
     error = max(one.error, one.spread_error)
-    single = f"{one.alpha:.3g} ± {error:.1g} by blocks"
+    single = f"{one.alpha:.3f} ± {_digits(error)} by blocks"
     if study.fitted is not None:
-        single += f", {study.fitted[0]:.4g} by characteristic functions"
+        single += f", {study.fitted[0]:.3f} by characteristic functions"
     single = f"per coordinate {single}"
     if study.coordinates == 1:
         parts = [single.replace("per coordinate", "alpha")]
@@ -141,19 +141,24 @@ def _pooled_words(study: TailStudy, *, low: bool, survives: bool) -> str:
     explaining = [one for one in gaussian if not one.above(study.pooled.alpha)]
     lowest = explaining[0] if explaining else min(gaussian, key=lambda one: one.alpha)
     what = lowest.name.removeprefix("gaussian ")
-    number = f"{lowest.alpha:.3f} ± {max(lowest.spread, 1e-3):.1g}"
+    number = f"{lowest.alpha:.3f} ± {_digits(lowest.spread)}"
     if survives:
         return f"{pooled}, below the {number} of Gaussian coordinates with the same {what}"
     return f"{pooled}, but Gaussian coordinates with the same {what} give {number}"
 
 
+def _digits(error: float) -> str:
+    """Write an error as many digits after the point as the index beside it."""
+    return f"{max(error, 1e-3):.3f}"
+
+
 def _law_words(study: TailStudy, outcome: str) -> str:
     if outcome == "finite" and study.scan.longest is not None:
         block, alpha, error = study.scan.longest
-        return f"sums of {block} have {alpha:.3g} ± {error:.1g}"
+        return f"sums of {block} have {alpha:.3f} ± {_digits(error)}"
     if study.goodness is None:
         return "no stable law can be fitted"
     return (
         f"p = {study.goodness.p_value:.2g} for a stable law with alpha "
-        f"{study.goodness.fit.alpha:.3g}"
+        f"{study.goodness.fit.alpha:.3f}"
     )

@@ -299,6 +299,12 @@ def test_bad_samples_are_refused(values, block, said):
         block_estimate(values, block)
 
 
+def test_values_that_cancel_have_no_index():
+    x = np.diff(rng_of(40).standard_normal(5001))
+    with pytest.raises(NumericalError, match="cancel"):
+        block_estimate(1e-3 * x + np.tile([1.0, -1.0], 2500), 50)
+
+
 def test_too_few_draws_are_refused():
     with pytest.raises(CaseError, match="at least 19"):
         goodness_of_fit(np.arange(100.0), 5)
