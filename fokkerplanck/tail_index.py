@@ -82,12 +82,8 @@ def block_estimate(values: ArrayLike, block: int | None = None) -> BlockEstimate
     inverse = block_logs(x, k1) / log(k1)
     mean = float(inverse.mean())
     if mean <= 0:
-        msg = (
-            f"sums of {k1} values are no larger than single values (1/alpha = {mean:.2g}): blocks "
-        )
-        msg += (
-            f"are too few ({k2}), or values that follow each other cancel, as minibatches of one "
-        )
+        msg = f"sums of {k1} values are no larger than single values (1/alpha = {mean:.2g}): {k2} "
+        msg += "blocks are too few, or values that follow each other cancel, as minibatches of an "
         msg += "epoch do: shuffle the samples"
         raise NumericalError(msg)
     alpha = 1 / mean

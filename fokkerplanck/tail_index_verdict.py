@@ -12,8 +12,8 @@ __all__ = ["OUTCOMES", "Verdict", "off_centre", "verdict_of"]
 SURE = 3.0
 #: A fit is rejected at this p-value.
 REJECTED = 0.01
-#: Median of ``|mean| / error`` from which on noise is off its centre.
-OFF_CENTRE = 2.0
+#: Median of ``|mean| / error`` from which on noise is off its centre: also of one coordinate.
+OFF_CENTRE = 3.0
 OUTCOMES = {
     "off centre": "no verdict: blocks read a drift as heavy tails, subtract it first",
     "gaussian": "no evidence of heavy tails",

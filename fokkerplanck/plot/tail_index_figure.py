@@ -32,6 +32,8 @@ CONTROLS = {
 }
 #: Indices that are drawn, largest error that is, and values whose tail is.
 RANGE, UNKNOWN, DRAWN = (0.5, 3.0), 0.5, 400_000
+#: Largest value, in medians, that makes a long tail.
+LONG = 50.0
 #: Median of ``|X|`` of a standard normal X.
 NORMAL_MEDIAN = 0.6744897501960817
 
@@ -147,5 +149,6 @@ def tail_plot(study: TailStudy, ax: Axes | None = None) -> Axes:
     ax.plot(size, normal, color=GREY, linestyle=(0, (4, 1.5)), label="Gaussian")
     ax.set(xscale="log", yscale="log", ylim=(0.3 / n, 2), xlim=(0.1, size[-1]))
     ax.set(xlabel=r"$x$ / median of $|x|$", ylabel=r"chance that $|X| > x$")
-    ax.legend(loc="upper right", fontsize=7.0)
+    # beside the curves: short tails leave room on the left only
+    ax.legend(loc="lower left" if size[-1] < LONG else "upper right", fontsize=7.0)
     return ax
