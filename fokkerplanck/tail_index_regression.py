@@ -25,7 +25,7 @@ ITERATIONS, STILL, FEWEST = 100, 1e-9, 64
 #: Range of indices that the frequencies are made for, and room above 2 for the error.
 LOWEST, HIGHEST = 0.3, 4.0
 #: The scale lies within this factor of the median of ``|x|``; halvings of that range.
-BRACKET, HALVINGS = 8.0, 12
+BRACKET, HALVINGS = 8.0, 8
 #: Values of which powers are held at once.
 CHUNK = 200_000
 

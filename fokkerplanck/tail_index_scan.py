@@ -40,13 +40,22 @@ class BlockScan:
     local_error: Array
 
     @property
+    def shortest(self) -> tuple[int, float, float] | None:
+        """Block length, local index and its error of the shortest blocks, from 1 to 8 values."""
+        known = self._known()
+        return self._at(known[0]) if len(known) else None
+
+    @property
     def longest(self) -> tuple[int, float, float] | None:
-        """Block length, local index and error of the longest blocks of which there are some 16."""
-        known = np.flatnonzero(np.isfinite(self.local) & np.isfinite(self.local_error))
-        if not len(known):
-            return None
+        """The same of the longest blocks of which there are some 16."""
+        known = self._known()
         # the last ones have so few blocks that their errors are not known themselves
-        k = known[-2] if len(known) > 1 else known[-1]
+        return self._at(known[-2]) if len(known) > 1 else None
+
+    def _known(self) -> list[int]:
+        return [int(k) for k in np.flatnonzero(np.isfinite(self.local + self.local_error))]
+
+    def _at(self, k: int) -> tuple[int, float, float]:
         return int(self.block[k]), float(self.local[k]), float(self.local_error[k])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 
 from fokkerplanck.tail_index_study import TailStudy
 
@@ -19,8 +20,8 @@ OUTCOMES = {
     "gaussian": "no evidence of heavy tails",
     "scales": "no evidence of heavy tails: unequal scales look like them in the pooled estimate",
     "dependence": "no evidence of heavy tails: dependent neighbours look like them when pooled",
-    "changing": "pooled values are heavy-tailed, single coordinates are not: scales change, or "
-    "few coordinates differ from the rest",
+    "undecided": "undecided: pooled values are below their controls, but there are too few samples "
+    "to see it in single coordinates",
     "finite": "not Gaussian, yet lighter than any stable law: the index climbs with the blocks",
     "other": "not Gaussian, and not stable either: no stable law fits",
     "some": "some coordinates have heavy tails, others have not: estimate them apart",
@@ -54,8 +55,9 @@ def verdict_of(study: TailStudy) -> Verdict:
 
     Coordinates are below 2 where the block estimate is by three of the larger of its standard
     errors, or where the mean of the single fits is by three errors of one fit, as if coordinates
-    depended on each other entirely. They are lighter than stable where long blocks have a larger
-    index by three errors, and of another law where the stable one is rejected at 1 %.
+    depended on each other entirely. They are lighter than stable where the local index of long
+    blocks is larger than that of blocks of 8 by three errors, and of another law where the stable
+    one is rejected at 1 %. Noise whose means are three errors off 0 gets no verdict.
     """
     low, survives = _pooled_low(study), _survives(study)
     below = _below_two(study)
@@ -91,11 +93,9 @@ def _below_two(study: TailStudy) -> bool:
 
 
 def _of_coordinates(study: TailStudy) -> str:
-    one, far = study.coordinate, study.scan.longest
-    if far is not None:
-        error = (far[2] ** 2 + max(one.error, one.spread_error) ** 2) ** 0.5
-        if far[1] - one.alpha > SURE * error:
-            return "finite"
+    near, far = study.scan.shortest, study.scan.longest
+    if near is not None and far is not None and far[1] - near[1] > SURE * hypot(near[2], far[2]):
+        return "finite"
     good = study.goodness
     # the spread of a common index is known to its own sampling error, and to the delta method
     if study.spread > study.due_spread * (1.1 + SURE / (2 * study.coordinates) ** 0.5):
@@ -108,7 +108,7 @@ def _of_pooled(study: TailStudy, *, low: bool, survives: bool) -> str:
     if not low:
         return "gaussian"
     if survives:
-        return "changing"
+        return "undecided"
     variances = study.control("gaussian variances")
     if variances is not None and variances.above(study.pooled.alpha):
         return "dependence"
@@ -153,9 +153,10 @@ def _digits(error: float) -> str:
 
 
 def _law_words(study: TailStudy, outcome: str) -> str:
-    if outcome == "finite" and study.scan.longest is not None:
-        block, alpha, error = study.scan.longest
-        return f"sums of {block} have {alpha:.3f} ± {_digits(error)}"
+    near, far = study.scan.shortest, study.scan.longest
+    if outcome == "finite" and near is not None and far is not None:
+        text = f"sums of {near[0]} have {near[1]:.3f} ± {_digits(near[2])}, of {far[0]} "
+        return text + f"{far[1]:.3f} ± {_digits(far[2])} locally"
     if study.goodness is None:
         return "no stable law can be fitted"
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from fokkerplanck.tail_index_stable import StableLaw
 from fokkerplanck.tail_index_study import study_tails
 from fokkerplanck.tail_index_verdict import OUTCOMES, verdict_of
 
-N, D = 512, 80
+N, D = 512, 64
 
 
 def scales(rng, ss=1.0):
@@ -166,3 +167,11 @@ def test_coordinates_without_a_tail_index_are_refused_or_left_out():
         study_tails(x)
     with pytest.raises(CaseError, match="constant"):
         study_tails(np.ones((100, 3)), skip=True)
+
+
+def test_pooled_values_below_their_controls_alone_decide_nothing():
+    study = studied("gaussian")
+    study = replace(study, pooled=replace(study.pooled, alpha=1.5))
+    found = verdict_of(study)
+    assert (found.outcome, found.pooled_survives, found.below_two) == ("undecided", True, False)
+    assert "pooled alpha 1.500, below the" in found.words
