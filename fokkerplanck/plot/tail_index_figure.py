@@ -119,8 +119,10 @@ def scan_plot(study: TailStudy, ax: Axes | None = None) -> Axes:
     ax.axhline(2.0, color="black", linewidth=0.6)
     ax.axvline(study.coordinate.block, color=GREY, linewidth=0.6, linestyle=(0, (1, 2)))
     ax.set(xscale="log", xlabel="block length $K_1$", ylabel=r"tail index $\alpha$")
-    low, high = ax.get_ylim()
-    ax.set_ylim(max(low, 0.0) - 0.75 * (min(high, 3.0) - max(low, 0.0)), min(high, 3.0))
+    low, high = max(ax.get_ylim()[0], 0.0), min(ax.get_ylim()[1], 3.0)
+    ax.set_ylim(low - 0.75 * (high - low), high)
+    # the room of the legend has no scale
+    ax.set_yticks([tick for tick in ax.get_yticks() if low <= tick <= high])
     ax.legend(loc="lower right", fontsize=6.5, ncols=1, labelspacing=0.2)
     return ax
 
