@@ -55,6 +55,11 @@ if TYPE_CHECKING:
     from fokkerplanck.sweep import run_sweep as run_sweep
     from fokkerplanck.sweep_data import SweepResult as SweepResult
     from fokkerplanck.sweep_file import read_sweep as read_sweep
+    from fokkerplanck.tail_index import block_estimate as block_estimate
+    from fokkerplanck.tail_index_fit import goodness_of_fit as goodness_of_fit
+    from fokkerplanck.tail_index_regression import fit_stable as fit_stable
+    from fokkerplanck.tail_index_stable import StableLaw as StableLaw
+    from fokkerplanck.tail_index_study import study_tails as study_tails
     from fokkerplanck.transitions import committor as committor
     from fokkerplanck.transitions import reactive_current as reactive_current
     from fokkerplanck.underdamped import Underdamped as Underdamped
@@ -103,6 +108,11 @@ _HOME = {
     "kinetic_first_passage": "kinetic_passage",
     "kinetic_passage_distribution": "kinetic_survival",
     "rate_against_friction": "kinetic_rates",
+    "StableLaw": "tail_index_stable",
+    "block_estimate": "tail_index",
+    "fit_stable": "tail_index_regression",
+    "goodness_of_fit": "tail_index_fit",
+    "study_tails": "tail_index_study",
     "read": "store",
     "run_sweep": "sweep",
     "read_sweep": "sweep_file",

@@ -1,4 +1,4 @@
-"""The command line: ``fokkerplanck run | sweep | project | compare | verify | plot | info | new``.
+"""The command line: ``run | sweep | project | compare | verify | plot | info | tail-index | new``.
 
 Exit status: 0 done; 2 bad input; 3 numerical failure; 4 a comparison or verification failed;
 130 interrupted. Whatever is not the answer goes to stderr.
@@ -404,6 +404,60 @@ def info(
             from fokkerplanck.report import print_info
 
             print_info(stored)
+
+
+@app.command("tail-index")
+@guarded
+def tail_index(
+    file: Annotated[Path, typer.Argument(help="Gradient noise: .npy, .npz or HDF5.")],
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", metavar="NAME", help="Which array of the file.")
+    ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option("--block", metavar="K1", help="Length of blocks; otherwise sqrt(samples)."),
+    ] = None,
+    axis: Annotated[
+        int, typer.Option("--axis", help="Of samples; all others are coordinates.")
+    ] = 0,
+    centre: Annotated[
+        bool, typer.Option("--centre", help="Subtract the median of each coordinate.")
+    ] = False,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Leave out coordinates that are constant or hold zeros.")
+    ] = False,
+    draws: Annotated[
+        int, typer.Option("--draws", help="Simulated samples of the goodness of fit.")
+    ] = 99,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of controls.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FIGURE", help="PNG or PDF to draw.")
+    ] = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Estimate the tail index of gradient noise, with controls of the pooled estimate."""
+    from fokkerplanck.tail_index_file import read_noise
+    from fokkerplanck.tail_index_report import print_tails, tails_json
+    from fokkerplanck.tail_index_study import study_tails
+
+    if output is not None:
+        from fokkerplanck.plot.output import PICTURES, check_output
+
+        check_output(output, force=force, allowed=PICTURES)
+    values = read_noise(file, dataset, axis)
+    options: dict[str, Any] = {"draws": draws, "skip": skip, "centre": centre, "seed": seed}
+    study = study_tails(values, block, **options)
+    found = {"file": str(file), **tails_json(study)}
+    if output is not None:
+        from fokkerplanck.plot.tail_index_figure import plot_tails
+
+        plot_tails(study, output, force=force)
+        found["figure"] = str(output)
+    if json:
+        _print_json(found)
+    else:
+        print_tails(found)
 
 
 @app.command()

@@ -14,6 +14,13 @@ REFERENCES: dict[str, str] = {
     "detailed balance, the driven ring, closed forms on a line": (
         "H. Risken, The Fokker-Planck Equation, 2nd edition, Springer 1989, chapters 5, 6 and 11"
     ),
+    "tail index of measured noise": (
+        "M. Mohammadi, A. Mohammadpour and H. Ogata, On estimating the tail index and the spectral "
+        "measure of multivariate alpha-stable distributions, Metrika 78, 549 (2015); I. A. "
+        "Koutrouvelis, Regression-type estimation of the parameters of stable laws, J. Am. Stat. "
+        "Assoc. 75, 918 (1980); J. M. Chambers, C. L. Mallows and B. W. Stuck, A method for "
+        "simulating stable random variables, J. Am. Stat. Assoc. 71, 340 (1976)"
+    ),
     "escape over a barrier": (
         "H. A. Kramers, Brownian motion in a field of force and the diffusion model of chemical "
         "reactions, Physica 7, 284 (1940)"

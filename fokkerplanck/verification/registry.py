@@ -18,13 +18,14 @@ from fokkerplanck.verification import (
     passages,
     sgd,
     spectra,
+    tails,
 )
 from fokkerplanck.verification.rows import Entry
 
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
 
 
-FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent, kinetic, momentum)
+FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent, kinetic, momentum, tails)
 
 
 def _place(entry: Entry) -> tuple[bool, str, int]:
