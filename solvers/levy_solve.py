@@ -1,0 +1,181 @@
+"""Linear systems of long jumps: elimination where small, Krylov iteration on two levels above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.linalg import get_lapack_funcs, lu_factor, lu_solve
+from scipy.sparse.linalg import LinearOperator, gmres
+
+from fokkerplanck.solvers.errors import NumericalError
+from fokkerplanck.solvers.levy_generator import LevyGenerator
+
+__all__ = ["COARSE", "DENSE", "LevySystem"]
+
+Array = NDArray[np.float64]
+#: Up to so many nodes the matrix is eliminated.
+DENSE = 2048
+#: Nodes of the coarse level above.
+COARSE = 1024
+#: Jumps over more nodes than this, at least, are left to the coarse level.
+REACH = 16
+#: Vectors of a Krylov space, and how many spaces are tried.
+SPACE, RESTARTS = 60, 12
+#: Residual aimed at, and what it may be at worst, relative to the right side.
+AIM, WORST = 1e-11, 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class LevySystem:
+    r"""Solve :math:`(\sigma - Q) u = b`, or its transpose with a restart.
+
+    Transposed, the matrix is :math:`\sigma - Q^T + \rho\, w 1^T` with w = 1/n: walkers are taken
+    away at the rate :math:`\rho` and put anywhere. It is regular where Q conserves mass, and its
+    solution for b = w is the stationary one times :math:`1 / \rho`.
+
+    Parameters
+    ----------
+    generator : LevyGenerator
+    coarse : LevyGenerator
+        The same on `COARSE` nodes or fewer; not used where the matrix is eliminated.
+    transposed : bool
+    shift, restart : float
+        sigma and rho.
+
+    Notes
+    -----
+    Two levels precondition GMRES: elimination on the coarse nodes, then of a band of the matrix
+    that reaches over a coarse spacing, with jumps over more than that as killing. Products with
+    the matrix itself are made by FFT.
+    """
+
+    generator: LevyGenerator
+    coarse: LevyGenerator
+    transposed: bool = False
+    shift: float = 0.0
+    restart: float = 0.0
+
+    def solve(self, right: Array) -> tuple[Array, float]:
+        """Return the solution and the largest residual relative to the largest of `right`.
+
+        Raises
+        ------
+        NumericalError
+            When the residual stays above 1e-5.
+        """
+        if self.generator.nodes <= DENSE:
+            u = np.asarray(lu_solve(self._factors, right))
+            u = u + lu_solve(self._factors, right - self.product(u))
+            return u, self._residual(u, right)
+        u = np.zeros(self.generator.nodes)
+        best, error = u, 1.0
+        for _ in range(RESTARTS):
+            u = u + self._krylov(right - self.product(u))
+            now = self._residual(u, right)
+            if not now < 0.5 * error:
+                break
+            best, error = u, now
+            if error < AIM:
+                break
+        if not error < WORST:
+            msg = (
+                f"the residual of {self.generator.nodes} equations with long jumps stays at "
+                f"{error:.1e}; a shorter grid, or more noise for its steepest slope, may help"
+            )
+            raise NumericalError(msg)
+        return best, error
+
+    def product(self, u: Array) -> Array:
+        """The matrix times u."""
+        if self.transposed:
+            out = self.shift * u - self.generator.apply_transposed(u)
+            return np.asarray(out + self.restart * u.mean())
+        return np.asarray(self.shift * u - self.generator.apply(u))
+
+    def _residual(self, u: Array, right: Array) -> float:
+        return float(np.abs(right - self.product(u)).max() / np.abs(right).max())
+
+    def _krylov(self, right: Array) -> Array:
+        n = self.generator.nodes
+        size = float(np.linalg.norm(right))
+        if size == 0.0:
+            return right
+        matrix = LinearOperator((n, n), matvec=lambda z: self.product(self._improve(z)))
+        z, _ = gmres(matrix, right / size, rtol=1e-9, restart=SPACE, maxiter=1)
+        return size * self._improve(z)
+
+    def _improve(self, r: Array) -> Array:
+        """Approximate solution of the system: coarse nodes first, then the band."""
+        z = self._up @ lu_solve(self._coarse_factors, self._down @ r)
+        return np.asarray(z + self._band_solve(r - self.product(z)))
+
+    @cached_property
+    def _factors(self) -> tuple[Array, NDArray[np.int32]]:
+        return self._eliminated(self.generator)
+
+    @cached_property
+    def _coarse_factors(self) -> tuple[Array, NDArray[np.int32]]:
+        return self._eliminated(self.coarse)
+
+    def _eliminated(self, generator: LevyGenerator) -> tuple[Array, NDArray[np.int32]]:
+        q = generator.dense()
+        matrix = -(q.T if self.transposed else q)
+        matrix[np.diag_indices_from(matrix)] += self.shift
+        if self.transposed:
+            matrix += self.restart / generator.nodes
+        lu, pivots = lu_factor(matrix, overwrite_a=True)
+        return lu, pivots
+
+    @cached_property
+    def _up(self) -> sp.csr_array:
+        """Linear interpolation from coarse to fine nodes, constant beyond the outermost."""
+        n, m = self.generator.nodes, self.coarse.nodes
+        h, wide = self.generator.spacing, self.coarse.spacing
+        at = (np.arange(n) - 0.5 * (n - 1)) * h / wide + 0.5 * (m - 1)
+        at = np.clip(at, 0.0, m - 1.0)
+        left = np.minimum(at.astype(np.int64), m - 2)
+        share = at - left
+        rows = np.arange(n)
+        values = np.concatenate((1.0 - share, share))
+        place = (np.concatenate((rows, rows)), np.concatenate((left, left + 1)))
+        return sp.csr_array(sp.coo_array((values, place), shape=(n, m)))
+
+    @cached_property
+    def _down(self) -> sp.csr_array:
+        """Weighted means of fine nodes around coarse ones."""
+        total = np.asarray(self._up.sum(axis=0)).ravel()
+        return sp.csr_array(sp.diags_array(1.0 / total) @ self._up.T)
+
+    @cached_property
+    def _reach(self) -> int:
+        return max(REACH, int(np.ceil(self.generator.nodes / self.coarse.nodes)))
+
+    @cached_property
+    def _band(self) -> tuple[Array, NDArray[np.int32]]:
+        reach, n = self._reach, self.generator.nodes
+        near = self.generator.near(reach)
+        band = np.zeros((3 * reach + 1, n), order="F")
+        if self.transposed:
+            for k in range(-reach, reach + 1):
+                # entry (i, j = i + k) of Q stands at column j; it becomes (j, i)
+                row = near[reach - k, max(k, 0) : n + min(k, 0)]
+                band[2 * reach + k, max(-k, 0) : n - max(k, 0)] = -row
+        else:
+            band[reach:] = -near
+        band[2 * reach] += self.shift
+        (factor,) = get_lapack_funcs(("gbtrf",), (band,))
+        lu, pivots, info = factor(band, reach, reach, overwrite_ab=True)
+        if info != 0:
+            msg = f"elimination of the near jumps failed at node {info}"
+            raise NumericalError(msg)
+        return lu, pivots
+
+    def _band_solve(self, r: Array) -> Array:
+        lu, pivots = self._band
+        (solve,) = get_lapack_funcs(("gbtrs",), (lu, r))
+        x, _ = solve(lu, self._reach, self._reach, r, pivots)
+        return np.asarray(x)
