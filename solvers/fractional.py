@@ -9,9 +9,26 @@ from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import gamma
 
-__all__ = ["Toeplitz", "difference_weights", "jump_rates", "tail_rates", "wall_distance"]
+__all__ = [
+    "Toeplitz",
+    "difference_weights",
+    "jump_constant",
+    "jump_rates",
+    "tail_rates",
+    "wall_distance",
+]
 
 Array = NDArray[np.float64]
+
+
+def jump_constant(alpha: float) -> float:
+    r"""C of the jump measure :math:`C |y|^{-1 - \alpha} dy` of a Levy motion of unit scale.
+
+    .. math:: C_{1, \alpha} = \Gamma(1 + \alpha) \sin(\pi \alpha / 2) / \pi
+
+    belongs to :math:`E e^{i w L_t} = e^{-t |w|^\alpha}` and vanishes at alpha = 2.
+    """
+    return float(gamma(1.0 + alpha) * np.sin(0.5 * np.pi * (2.0 - alpha)) / np.pi)
 
 
 def difference_weights(alpha: float, count: int) -> Array:
@@ -66,13 +83,21 @@ def tail_rates(alpha: float, count: int, spacing: float) -> Array:
     return np.asarray(jump_rates(alpha, count + 1, spacing)[1:] * (m + 0.5 * alpha) / alpha)
 
 
-def wall_distance(alpha: float) -> float:
-    """Distance, in cells, of the outermost node from an absorbing wall: ``(2 + alpha) / 4``.
+def wall_distance(alpha: float, resolved: float = 1.0) -> float:
+    """Distance, in cells, of the outermost node from an absorbing wall.
 
-    Exit times then converge with the square of the cell in spite of their singularity at the
-    wall, where they are like the distance to the power alpha / 2.
+    ``(2 + alpha) / 4`` where jumps over single cells are what moves walkers at the wall: exit times
+    then converge with the square of the cell in spite of their singularity there, where they are
+    like the distance to the power alpha / 2. Where drift is stronger than jumps over one cell
+    there is no such layer on the grid, and the wall belongs half-way, at 1/2.
+
+    Parameters
+    ----------
+    alpha : float
+    resolved : float
+        Share of the first kind, between 0 and 1.
     """
-    return (2.0 + alpha) / 4.0
+    return 0.5 + 0.25 * alpha * resolved
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,15 +12,61 @@ from numpy.typing import NDArray
 
 from fokkerplanck.solvers.fractional import Toeplitz, jump_rates, tail_rates, wall_distance
 
-__all__ = ["LevyGenerator", "Outside", "domain_spacing"]
+__all__ = ["LevyGenerator", "Outside", "place_nodes", "upwind_share"]
 
 Array = NDArray[np.float64]
 Outside = Literal["killed", "stopped", "suppressed"]
+TINY = 1e-300
 
 
-def domain_spacing(length: float, nodes: int, alpha: float) -> float:
-    """Spacing of nodes between two absorbing walls; the outermost are `wall_distance` away."""
-    return length / (nodes - 1 + 2.0 * wall_distance(alpha))
+def place_nodes(
+    length: float,
+    nodes: int,
+    alpha: float,
+    scale: float,
+    temperature: float,
+    drift: tuple[float, float],
+    outside: tuple[Outside, Outside],
+) -> tuple[float, tuple[float, float]]:
+    """Spacing of nodes on a line, and distances of the outermost from its ends in cells.
+
+    Half a cell where walkers stay inside; `wall_distance` where they are killed.
+
+    Parameters
+    ----------
+    length : float
+    nodes : int
+    alpha, scale, temperature : float
+    drift : (float, float)
+        At the two ends.
+    outside : (str, str)
+        What happens beyond each end.
+    """
+    h = length / nodes
+    jumps = float(scale**alpha * jump_rates(alpha, 2, h)[1])
+    spread = jumps + temperature / h**2
+    # at alpha = 2 both noises are the same second difference, and want the same place
+    share = 1.0 if alpha == 2.0 else jumps / spread
+    distances = []
+    for f, fate in zip(drift, outside, strict=True):
+        wind = float(upwind_share(np.array([f]), spread, h)[0])
+        resolved = share * (1.0 - wind)
+        distances.append(wall_distance(alpha, resolved) if fate == "killed" else 0.5)
+    return length / (nodes - 1 + sum(distances)), (distances[0], distances[1])
+
+
+def upwind_share(drift: Array, spread: float, spacing: float) -> Array:
+    """Share of upwinding: 0 while rates taken from both sides are non-negative, 1 without noise.
+
+    Parameters
+    ----------
+    drift : ndarray
+    spread : float
+        Rate of noise to one neighbour.
+    spacing : float
+    """
+    strength = np.abs(drift) / (2.0 * spacing)
+    return np.asarray(np.maximum(0.0, 1.0 - spread / np.maximum(strength, TINY)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +81,12 @@ class LevyGenerator:
         h.
     alpha, scale, temperature : float
         Index and amplitude s of the long jumps, T of the Gaussian noise.
-    outside : str
-        What happens to jumps beyond the outermost nodes: ``"killed"`` (absorbing walls),
-        ``"stopped"`` (they end in the outermost node), ``"suppressed"`` (they do not occur).
+    outside : (str, str)
+        What happens to jumps beyond the outermost nodes, left and right: ``"killed"`` (absorbing
+        walls), ``"stopped"`` (they end in the outermost node), ``"suppressed"`` (they do not
+        occur).
+    distances : (float, float)
+        Of the outermost nodes from the ends, in cells.
 
     Notes
     -----
@@ -51,7 +100,8 @@ class LevyGenerator:
     alpha: float
     scale: float
     temperature: float
-    outside: Outside
+    outside: tuple[Outside, Outside]
+    distances: tuple[float, float] = (0.5, 0.5)
 
     @property
     def nodes(self) -> int:
@@ -61,24 +111,22 @@ class LevyGenerator:
     def apply(self, u: Array) -> Array:
         """``Q u``: observables, shape (n,)."""
         out = self.jumps @ u + self.local @ u
-        if self.outside == "stopped":
-            out += self.beyond * u[0] + self.beyond[::-1] * u[-1]
+        for end, rates in self._stopped():
+            out += rates * u[end]
         return np.asarray(out)
 
     def apply_transposed(self, p: Array) -> Array:
         """``Q^T p``: densities or masses, shape (n,)."""
         out = self.jumps @ p + self.local.T @ p
-        if self.outside == "stopped":
-            out[0] += self.beyond @ p
-            out[-1] += self.beyond[::-1] @ p
+        for end, rates in self._stopped():
+            out[end] += rates @ p
         return np.asarray(out)
 
     def dense(self) -> Array:
         """Q itself, shape (n, n)."""
         matrix = self.jumps.dense() + self.local.toarray()
-        if self.outside == "stopped":
-            matrix[:, 0] += self.beyond
-            matrix[:, -1] += self.beyond[::-1]
+        for end, rates in self._stopped():
+            matrix[:, end] += rates
         return np.asarray(matrix)
 
     def near(self, reach: int) -> Array:
@@ -100,21 +148,26 @@ class LevyGenerator:
         return Toeplitz(self.scale**self.alpha * rates)
 
     @cached_property
-    def beyond(self) -> Array:
-        """Rates of jumps that leave to the left, shape (n,); reversed, to the right."""
-        return self.scale**self.alpha * tail_rates(self.alpha, self.nodes, self.spacing)
+    def beyond(self) -> tuple[Array, Array]:
+        """Rates of jumps beyond the outermost node, left and right; shape (n,) each."""
+        left = self.scale**self.alpha * tail_rates(self.alpha, self.nodes, self.spacing)
+        return left, left[::-1]
 
     @cached_property
     def local(self) -> sp.csr_array:
-        """Drift and Gaussian noise between neighbours, and what suppressed jumps leave out."""
-        q = self._difference().T @ self._flux()
-        if self.outside == "suppressed":
-            q = q.T + sp.diags_array(self.beyond + self.beyond[::-1])
-        elif self.outside == "killed":
-            q = q.T + self._to_walls()
-        else:
-            q = q.T
-        return sp.csr_array(q)
+        """Drift and Gaussian noise between neighbours, and what becomes of the outermost."""
+        diagonal = np.zeros(self.nodes)
+        for rates, fate in zip(self.beyond, self.outside, strict=True):
+            diagonal += rates if fate == "suppressed" else 0.0
+        for side, fate in enumerate(self.outside):
+            diagonal[-side] -= self._to_wall(side) if fate == "killed" else 0.0
+        flux = self._difference().T @ self._flux()
+        return sp.csr_array(flux.T + sp.diags_array(diagonal))
+
+    def _stopped(self) -> list[tuple[int, Array]]:
+        """Outermost nodes that jumps from everywhere end in, and their rates."""
+        ends = zip((0, -1), self.beyond, self.outside, strict=True)
+        return [(end, rates) for end, rates, fate in ends if fate == "stopped"]
 
     def _difference(self) -> sp.csr_array:
         """``(p_i - p_{i-1}) / h`` at the inner faces, shape (n - 1, n)."""
@@ -140,19 +193,14 @@ class LevyGenerator:
 
     @cached_property
     def wind(self) -> Array:
-        """Share of upwinding at all faces: 0 where rates from both sides are non-negative."""
-        h = self.spacing
-        spread = self.temperature / h**2 + self.jumps.first[1]
-        strength = np.abs(self.drift) / (2.0 * h)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.maximum(0.0, 1.0 - spread / np.maximum(strength, 1e-300)))
+        """Share of upwinding at all faces."""
+        spread = float(self.temperature / self.spacing**2 + self.jumps.first[1])
+        return upwind_share(self.drift, spread, self.spacing)
 
-    def _to_walls(self) -> sp.dia_array:
-        """Killing of the outermost nodes by drift and Gaussian noise; on the diagonal."""
-        theta, h, t = wall_distance(self.alpha), self.spacing, self.temperature
-        out = np.zeros((self.nodes, self.nodes)) if False else np.zeros(self.nodes)
-        for end, side, f in ((0, 0, -self.drift[0]), (-1, -1, self.drift[-1])):
-            w = self.wind[side]
-            share = 0.5 * (1.0 + w) if f > 0 else 0.5 * (1.0 - w)
-            out[end] -= f * share / h + 2.0 * t / (theta * (1.0 + theta) * h**2)
-        return sp.diags_array(out)
+    def _to_wall(self, side: int) -> float:
+        """Rate at which drift and Gaussian noise take the outermost node to the wall."""
+        f, w = self.drift[-side], self.wind[-side]
+        out = f if side else -f
+        share = 0.5 * (1.0 + w) if out > 0 else 0.5 * (1.0 - w)
+        theta, h = self.distances[side], self.spacing
+        return float(out * share / h + self.temperature / (theta * h**2))

@@ -23,10 +23,13 @@ DENSE = 2048
 COARSE = 1024
 #: Jumps over more nodes than this, at least, are left to the coarse level.
 REACH = 16
-#: Vectors of a Krylov space, and how many spaces are tried.
-SPACE, RESTARTS = 60, 12
-#: Residual aimed at, and what it may be at worst, relative to the right side.
-AIM, WORST = 1e-11, 1e-5
+#: Vectors of a Krylov space, the reduction of the residual wanted from one, and how many are tried.
+SPACE, REDUCTION, CORRECTIONS = 60, 1e-9, 12
+#: Relative correction aimed at, and the last one at worst.
+AIM, WORST = 1e-12, 1e-5
+#: A space has to shrink a residual to this part for its correction to be trusted.
+CONTRACTED = 0.3
+TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,34 +63,35 @@ class LevySystem:
     restart: float = 0.0
 
     def solve(self, right: Array) -> tuple[Array, float]:
-        """Return the solution and the largest residual relative to the largest of `right`.
+        """Return the solution and the relative size of the last correction to it.
+
+        Corrections solve the same equations for what is left of `right`; the last one shows what
+        rounding and the iteration leave undetermined.
 
         Raises
         ------
         NumericalError
-            When the residual stays above 1e-5.
+            When that stays above 1e-5.
         """
-        if self.generator.nodes <= DENSE:
-            u = np.asarray(lu_solve(self._factors, right))
-            u = u + lu_solve(self._factors, right - self.product(u))
-            return u, self._residual(u, right)
         u = np.zeros(self.generator.nodes)
-        best, error = u, 1.0
-        for _ in range(RESTARTS):
-            u = u + self._krylov(right - self.product(u))
-            now = self._residual(u, right)
-            if not now < 0.5 * error:
+        change, rest = np.inf, 1.0
+        for _ in range(CORRECTIONS):
+            left = right - self.product(u)
+            step, shrunk = self._solved(left)
+            now = _largest(step) / max(_largest(u + step), TINY)
+            if not now < 0.5 * change and rest < CONTRACTED:
                 break
-            best, error = u, now
-            if error < AIM:
+            u, change, rest = u + step, now, shrunk
+            if change < AIM and rest < CONTRACTED:
                 break
-        if not error < WORST:
+        if not (change < WORST and rest < CONTRACTED):
             msg = (
-                f"the residual of {self.generator.nodes} equations with long jumps stays at "
-                f"{error:.1e}; a shorter grid, or more noise for its steepest slope, may help"
+                f"the solution of {self.generator.nodes} equations with long jumps is undetermined "
+                f"to {change:.1e}: times or densities that span too many orders of magnitude (few "
+                "long jumps and a high barrier, or a very long grid) are beyond it"
             )
             raise NumericalError(msg)
-        return best, error
+        return u, change
 
     def product(self, u: Array) -> Array:
         """The matrix times u."""
@@ -96,17 +100,18 @@ class LevySystem:
             return np.asarray(out + self.restart * u.mean())
         return np.asarray(self.shift * u - self.generator.apply(u))
 
-    def _residual(self, u: Array, right: Array) -> float:
-        return float(np.abs(right - self.product(u)).max() / np.abs(right).max())
-
-    def _krylov(self, right: Array) -> Array:
-        n = self.generator.nodes
+    def _solved(self, right: Array) -> tuple[Array, float]:
+        """Solution, and by how much the residual has become smaller."""
         size = float(np.linalg.norm(right))
         if size == 0.0:
-            return right
+            return np.zeros_like(right), 0.0
+        if self.generator.nodes <= DENSE:
+            return np.asarray(lu_solve(self._factors, right)), 0.0
+        n = self.generator.nodes
         matrix = LinearOperator((n, n), matvec=lambda z: self.product(self._improve(z)))
-        z, _ = gmres(matrix, right / size, rtol=1e-9, restart=SPACE, maxiter=1)
-        return size * self._improve(z)
+        z, _ = gmres(matrix, right / size, rtol=REDUCTION, restart=SPACE, maxiter=1)
+        step = size * self._improve(z)
+        return step, float(np.linalg.norm(right - self.product(step))) / size
 
     def _improve(self, r: Array) -> Array:
         """Approximate solution of the system: coarse nodes first, then the band."""
@@ -179,3 +184,7 @@ class LevySystem:
         (solve,) = get_lapack_funcs(("gbtrs",), (lu, r))
         x, _ = solve(lu, self._reach, self._reach, r, pivots)
         return np.asarray(x)
+
+
+def _largest(u: Array) -> float:
+    return float(np.abs(u).max())
