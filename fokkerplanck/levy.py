@@ -143,10 +143,13 @@ class Levy:
         )
         return Nodes(x, generator)
 
+    def coarse(self, nodes: Nodes) -> Nodes:
+        """Few nodes, where there are many, for the coarse level of their equations."""
+        return nodes if len(nodes.x) <= COARSE else self.at(COARSE)
+
     def system(self, nodes: Nodes, *, transposed: bool = False, restart: float = 0.0) -> LevySystem:
-        """Make the equations of all nodes, with a coarse level where there are many."""
-        count = len(nodes.x)
-        coarse = nodes if count <= COARSE else self.at(COARSE)
+        """Make the equations of all nodes: of times, or transposed, of densities."""
+        coarse = self.coarse(nodes)
         return LevySystem(nodes.generator, coarse.generator, transposed, restart=restart)
 
     def _drift(self, x: Array) -> Array:
