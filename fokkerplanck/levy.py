@@ -101,7 +101,7 @@ class Levy:
             msg = f"needs a temperature of at least 0, got {self.temperature}"
             raise CaseError(msg, key="noise.temperature")
         if self.outside not in KEPT:
-            msg = f'jumps beyond a reflecting wall are "stopped" or "suppressed", not '
+            msg = 'jumps beyond a reflecting wall are "stopped" or "suppressed", not '
             msg += f"{self.outside!r}; for killed ones make the wall absorbing"
             raise CaseError(msg, key="noise.outside")
 

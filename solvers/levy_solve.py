@@ -94,7 +94,7 @@ class LevySystem:
         return u, change
 
     def product(self, u: Array) -> Array:
-        """The matrix times u."""
+        """Multiply the matrix and u."""
         if self.transposed:
             out = self.shift * u - self.generator.apply_transposed(u)
             return np.asarray(out + self.restart * u.mean())
