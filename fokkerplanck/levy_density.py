@@ -11,10 +11,9 @@ from scipy.interpolate import PchipInterpolator
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
-from fokkerplanck.landscapes.base import finite_number
 from fokkerplanck.levy import Levy, Nodes, point_inside
 from fokkerplanck.levy_tail import mass_outside
-from fokkerplanck.solvers.levy_evolve import levy_masses
+from fokkerplanck.solvers.levy_evolve import MOST, levy_masses
 
 __all__ = ["LevyPath", "LevyStationary", "levy_evolve", "levy_stationary"]
 
@@ -25,6 +24,8 @@ LOST = 0.5
 MOST_OUTSIDE = 0.2
 #: What the mass of a given start may be off by.
 OFF = 1e-3
+#: Mass that rounding may take on the way.
+MOST_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ class LevyPath:
     mass : ndarray, shape (m,)
         What has not been killed.
     integration_error : ndarray, shape (m,)
-        L1 error of the integration in time.
+        L1 error of the integration in time, all of it rounding.
     error : ndarray, shape (m,)
         The same, and the L1 change from half as many nodes.
     """
@@ -117,47 +118,51 @@ def levy_stationary(problem: Levy) -> LevyStationary:
     return LevyStationary(problem.grid, nodes.x, density, outside, error, rounding)
 
 
-def levy_evolve(
-    problem: Levy, start: float | ArrayLike, times: Sequence[float], *, tolerance: float = 1e-6
-) -> LevyPath:
+def levy_evolve(problem: Levy, start: float | ArrayLike, times: Sequence[float]) -> LevyPath:
     """Densities at increasing times.
 
     Parameters
     ----------
     problem : Levy
+        On at most 2048 cells.
     start : float or array_like, shape (n,)
         A point, or a density at the nodes of the problem.
     times : sequence of float
         Increasing, the first at least 0.
-    tolerance : float
-        L1 error of the integration in time.
 
     Raises
     ------
     CaseError
-        When times do not increase, the start is not a density or lies outside.
+        When times do not increase, the start is not a density or lies outside, or cells are too
+        many.
     NumericalError
-        When the tolerance cannot be met.
+        When rounding leaves less than six digits.
     """
-    at = np.asarray(times, dtype=np.float64)
-    if at.ndim != 1 or not len(at) or not np.isfinite(at).all() or at[0] < 0:
-        msg = f"needs finite times from 0 on, got {times!r:.80}"
-        raise CaseError(msg, key="evolve.times")
-    if not (np.diff(at) > 0).all():
-        msg = f"times increase, got {times!r:.80}"
-        raise CaseError(msg, key="evolve.times")
-    if not 0 < finite_number(tolerance, "evolve.tolerance") < 1:
-        msg = f"tolerance is between 0 and 1, got {tolerance}"
-        raise CaseError(msg, key="evolve.tolerance")
-    nodes = problem.at(problem.grid.shape[0])
-    half = problem.at(len(nodes.x) // 2)
+    at = _increasing(times)
+    count = problem.grid.shape[0]
+    if count > MOST:
+        msg = f"densities in time are found on at most {MOST} cells under long jumps, got {count}"
+        raise CaseError(msg, key="grid.x.cells")
+    nodes, half = problem.at(count), problem.at(count // 2)
     first = _start(problem, start, nodes)
     rough = _start(problem, start, half) if np.ndim(start) == 0 else _fewer(first, nodes, half)
-    found, spent = _path(problem, nodes, first, at, tolerance)
-    other, _ = _path(problem, half, rough, at, tolerance)
+    found, spent = _path(nodes, first, at)
+    other, _ = _path(half, rough, at)
+    if not spent[-1] < MOST_ROUNDING:
+        msg = f"rounding has taken {spent[-1]:.1e} of the mass by time {at[-1]:.4g}"
+        raise NumericalError(msg)
     changes = [_distance(p, nodes, q, half) for p, q in zip(found, other, strict=True)]
     mass = found.sum(axis=1) * nodes.generator.spacing
     return LevyPath(problem.grid, nodes.x, at, found, mass, spent, spent + np.array(changes))
+
+
+def _increasing(times: Sequence[float]) -> Array:
+    at = np.asarray(times, dtype=np.float64)
+    good = at.ndim == 1 and len(at) > 0 and np.isfinite(at).all()
+    if not (good and at[0] >= 0 and (np.diff(at) > 0).all()):
+        msg = f"needs increasing finite times from 0 on, got {times!r:.80}"
+        raise CaseError(msg, key="evolve.times")
+    return at
 
 
 def _steady(problem: Levy, nodes: Nodes) -> tuple[Array, float]:
@@ -169,12 +174,9 @@ def _steady(problem: Levy, nodes: Nodes) -> tuple[Array, float]:
     return p / (p.sum() * h), rounding
 
 
-def _path(
-    problem: Levy, nodes: Nodes, start: Array, times: Array, tolerance: float
-) -> tuple[Array, Array]:
+def _path(nodes: Nodes, start: Array, times: Array) -> tuple[Array, Array]:
     h = nodes.generator.spacing
-    coarse = problem.coarse(nodes).generator
-    masses, spent = levy_masses(nodes.generator, coarse, start * h, times.tolist(), tolerance)
+    masses, spent = levy_masses(nodes.generator, start * h, times.tolist())
     return masses / h, spent
 
 
@@ -195,7 +197,7 @@ def _start(problem: Levy, start: float | ArrayLike, nodes: Nodes) -> Array:
 
 
 def _fewer(p: Array, nodes: Nodes, half: Nodes) -> Array:
-    """The same density on half as many nodes, with the same mass."""
+    """Interpolate a density on half as many nodes, and keep its mass."""
     q = _between(half.x, nodes.x, p)
     return np.asarray(q * (p.sum() * nodes.generator.spacing / (q.sum() * half.generator.spacing)))
 

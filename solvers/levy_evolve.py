@@ -1,93 +1,73 @@
-"""Masses under long jumps in time: extrapolated implicit steps, whose systems need no matrix."""
+"""Masses under long jumps in time, by exponentials of the whole generator."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array
+from scipy.linalg import expm
 
-from fokkerplanck.solvers.extrapolation import COLUMNS, Extrapolation
+from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.levy_generator import LevyGenerator
-from fokkerplanck.solvers.levy_solve import LevySystem
 
-__all__ = ["levy_masses"]
+__all__ = ["MOST", "levy_masses"]
 
 Array = NDArray[np.float64]
-#: Numbers in the factors of all steps that are kept for the next ones.
-KEPT = 3e7
+#: Most nodes whose exponential is taken: some seconds for each length of step.
+MOST = 2048
+#: Lengths of steps that differ by less, relatively, are one.
+SAME = 1e-9
 
 
 def levy_masses(
-    generator: LevyGenerator,
-    coarse: LevyGenerator,
-    start: Array,
-    times: Sequence[float],
-    tolerance: float,
+    generator: LevyGenerator, start: Array, times: Sequence[float]
 ) -> tuple[Array, Array]:
-    r"""Masses :math:`e^{t Q^T} P` at increasing times, and the L1 errors of integration.
+    r"""Masses :math:`e^{t Q^T} P` at increasing times, and their L1 errors.
 
     Parameters
     ----------
-    generator, coarse : LevyGenerator
-        See `LevySystem`.
+    generator : LevyGenerator
+        On at most `MOST` nodes.
     start : ndarray, shape (n,)
     times : sequence of float
-        Increasing, the first at least 0.
-    tolerance : float
-        L1 error over all times.
+        Increasing, the first at least 0; steps of equal length share one exponential.
 
     Returns
     -------
     ndarray, shape (times, n)
     ndarray, shape (times,)
-        Estimates of the errors until then.
+        What rounding took from columns of the exponentials, which sum to 1 with the killed.
 
     Raises
     ------
     NumericalError
-        When steps do not meet the tolerance, or a system could not be solved.
+        When masses are not finite.
     """
-    steps = _JumpSteps(generator, coarse)
+    columns = _with_the_killed(generator)
     found, errors = [], []
-    p, now, error = start, 0.0, 0.0
+    p, now, error = np.append(start, 0.0), 0.0, 0.0
+    length, step, defect = 0.0, np.eye(len(p)), 0.0
     for time in times:
-        if time > now:
-            share = tolerance / len(times)
-            p, added = steps.advance(p, time - now, share)
-            now, error = time, error + added
-        found.append(p)
+        dt = time - now
+        if dt > 0.0:
+            if not abs(dt - length) <= SAME * dt:
+                length, step = dt, expm(dt * columns)
+                defect = float(np.abs(step.sum(axis=0) - 1.0).max())
+            p, now, error = step @ p, time, error + defect
+        if not np.isfinite(p).all():
+            msg = f"the exponential of the generator overflows at time {time:.4g}"
+            raise NumericalError(msg)
+        found.append(p[:-1])
         errors.append(error)
     return np.array(found), np.array(errors)
 
 
-@dataclass(frozen=True, eq=False)
-class _Step:
-    """One implicit step, ``(1 - dt Q^T)^{-1}``."""
-
-    system: LevySystem
-
-    def solve(self, p: Array) -> Array:
-        return self.system.solve(self.system.shift * p)[0]
-
-
-class _JumpSteps(Extrapolation):
-    """Extrapolated implicit Euler steps with the systems of `LevySystem`."""
-
-    def __init__(self, generator: LevyGenerator, coarse: LevyGenerator) -> None:
-        n = generator.nodes
-        super().__init__(csc_array((n, n)), "killed" not in generator.outside)
-        self.generator, self.coarse = generator, coarse
-        self._steps: dict[float, _Step] = {}
-        self._most = max(COLUMNS, int(KEPT / min(n, coarse.nodes * 4) ** 2))
-
-    def _factor(self, dt: float) -> _Step:  # type: ignore[override]
-        step = self._steps.get(dt)
-        if step is None:
-            if len(self._steps) >= self._most:
-                self._steps.clear()
-            step = _Step(LevySystem(self.generator, self.coarse, True, shift=1.0 / dt))
-            self._steps[dt] = step
-        return step
+def _with_the_killed(generator: LevyGenerator) -> Array:
+    """``Q^T`` with one more state, where the killed stay; columns sum to 0."""
+    n = generator.nodes
+    q = np.zeros((n + 1, n + 1))
+    q[:n, :n] = generator.dense().T
+    if "killed" in generator.outside:
+        q[n, :n] = -q[:n, :n].sum(axis=0)
+    return q
