@@ -18,7 +18,7 @@ __all__ = ["COARSE", "DENSE", "LevySystem"]
 
 Array = NDArray[np.float64]
 #: Up to so many nodes the matrix is eliminated.
-DENSE = 2048
+DENSE = 1024
 #: Nodes of the coarse level above.
 COARSE = 1024
 #: Jumps over more nodes than this, at least, are left to the coarse level.

@@ -33,7 +33,7 @@ ROWS = [
         "schedule",
         "forces",
     },
-    {"problem", "initial", "sets", "underdamped"},
+    {"problem", "initial", "sets", "underdamped", "levy"},
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
@@ -46,7 +46,8 @@ ROWS = [
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
     | {"confrontation_row", "confrontation_survival"}
-    | {"network_statistics"},
+    | {"network_statistics"}
+    | {"levy_exit", "levy_density", "levy_tail"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
