@@ -130,7 +130,7 @@ class Levy:
             (float(ends[0]), float(ends[1])),
             self.fates,
         )
-        x = low + h * (distances[0] + np.arange(count))
+        x = np.asarray(low + h * (distances[0] + np.arange(count)), dtype=np.float64)
         between = np.clip(np.append(x - 0.5 * h, x[-1] + 0.5 * h), low, high)
         generator = LevyGenerator(
             drift=self._drift(between),

@@ -193,7 +193,7 @@ def _start(problem: Levy, start: float | ArrayLike, nodes: Nodes) -> Array:
     if not abs(p.sum() * h - 1.0) < OFF:
         msg = f"the initial density has mass {p.sum() * h:.6g} on the nodes, not 1"
         raise CaseError(msg, key="initial")
-    return p / (p.sum() * h)
+    return np.asarray(p / (p.sum() * h))
 
 
 def _fewer(p: Array, nodes: Nodes, half: Nodes) -> Array:

@@ -70,7 +70,7 @@ def jump_rates(alpha: float, count: int, spacing: float) -> Array:
     """
     rates = -difference_weights(alpha, count) * spacing**-alpha
     rates[0] = 0.0
-    return rates
+    return np.asarray(rates)
 
 
 def tail_rates(alpha: float, count: int, spacing: float) -> Array:

@@ -16,7 +16,6 @@ __all__ = ["LevyGenerator", "Outside", "place_nodes", "upwind_share"]
 
 Array = NDArray[np.float64]
 Outside = Literal["killed", "stopped", "suppressed"]
-TINY = 1e-300
 
 
 def place_nodes(
@@ -66,7 +65,7 @@ def upwind_share(drift: Array, spread: float, spacing: float) -> Array:
     spacing : float
     """
     strength = np.abs(drift) / (2.0 * spacing)
-    return np.asarray(np.maximum(0.0, 1.0 - spread / np.maximum(strength, TINY)))
+    return np.asarray(1.0 - spread / np.maximum(strength, spread))
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +134,8 @@ class LevyGenerator:
         for k in range(reach + 1):
             band[reach - k, k:] = self.jumps.first[k]
             band[reach + k, : self.nodes - k] = self.jumps.first[k]
-        local = self.local.todia()
-        for k, values in zip(local.offsets, local.data, strict=True):
-            band[reach - k, : len(values)] += values
+        local = self.local.tocoo()
+        np.add.at(band, (reach + local.row - local.col, local.col), local.data)
         return band
 
     @cached_property
@@ -171,14 +169,12 @@ class LevyGenerator:
 
     def _difference(self) -> sp.csr_array:
         """``(p_i - p_{i-1}) / h`` at the inner faces, shape (n - 1, n)."""
-        n, h = self.nodes, self.spacing
-        ones = np.ones(n - 1) / h
-        return sp.csr_array(sp.diags_array([-ones, ones], offsets=[0, 1], shape=(n - 1, n)))
+        ones = np.full(self.nodes - 1, 1.0 / self.spacing)
+        return _beside_faces({0: -ones, 1: ones})
 
     def _flux(self) -> sp.csr_array:
         """Flux ``f p - T p'`` through the inner faces, shape (n - 1, n)."""
-        n, f = self.nodes, self.drift[1:-1]
-        wind = self.wind[1:-1]
+        f, wind = self.drift[1:-1], self.wind[1:-1]
         left = np.where(f > 0, 0.5 * (1.0 + wind), 0.5 * (1.0 - wind))
         slope = 0.5 * wind
         # p at the face is p_i + (1 - w)(p_{i+1} - p_i)/2 + w (p_i - p_{i-1})/2 where f > 0
@@ -186,9 +182,9 @@ class LevyGenerator:
         from_left = np.where(f > 0, slope, 0.0)
         from_right = np.where(f < 0, slope, 0.0)
         from_left[:1] = from_right[-1:] = 0.0
-        diagonals = [-from_left[1:], left + from_left, right + from_right, -from_right[:-1]]
-        parts = [diagonals[0] * f[1:], diagonals[1] * f, diagonals[2] * f, diagonals[3] * f[:-1]]
-        drift = sp.diags_array(parts, offsets=[-1, 0, 1, 2], shape=(n - 1, n))
+        near = {0: f * (left + from_left), 1: f * (right + from_right)}
+        far = {-1: -f * from_left, 2: -f * from_right}
+        drift = _beside_faces(near | far)
         return sp.csr_array(drift - self.temperature * self._difference())
 
     @cached_property
@@ -204,3 +200,17 @@ class LevyGenerator:
         share = 0.5 * (1.0 + w) if out > 0 else 0.5 * (1.0 - w)
         theta, h = self.distances[side], self.spacing
         return float(out * share / h + self.temperature / (theta * h**2))
+
+
+def _beside_faces(weights: dict[int, Array]) -> sp.csr_array:
+    """Matrix of the inner faces: weights of nodes i + k, for the face right of node i."""
+    faces = len(weights[0])
+    rows, columns, values = [], [], []
+    for k, weight in weights.items():
+        i = np.arange(faces)
+        kept = (i + k >= 0) & (i + k <= faces)
+        rows.append(i[kept])
+        columns.append(i[kept] + k)
+        values.append(weight[kept])
+    place = (np.concatenate(rows), np.concatenate(columns))
+    return sp.csr_array(sp.coo_array((np.concatenate(values), place), shape=(faces, faces + 1)))

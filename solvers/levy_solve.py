@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import get_lapack_funcs, lu_factor, lu_solve
+from scipy.linalg import lu_factor, lu_solve
+from scipy.linalg.lapack import dgbtrf, dgbtrs
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from fokkerplanck.solvers.errors import NumericalError
@@ -172,8 +173,7 @@ class LevySystem:
         else:
             band[reach:] = -near
         band[2 * reach] += self.shift
-        (factor,) = get_lapack_funcs(("gbtrf",), (band,))
-        lu, pivots, info = factor(band, reach, reach, overwrite_ab=True)
+        lu, pivots, info = dgbtrf(band, reach, reach, overwrite_ab=True)
         if info != 0:
             msg = f"elimination of the near jumps failed at node {info}"
             raise NumericalError(msg)
@@ -181,8 +181,7 @@ class LevySystem:
 
     def _band_solve(self, r: Array) -> Array:
         lu, pivots = self._band
-        (solve,) = get_lapack_funcs(("gbtrs",), (lu, r))
-        x, _ = solve(lu, self._reach, self._reach, r, pivots)
+        x, _ = dgbtrs(lu, self._reach, self._reach, r, pivots)
         return np.asarray(x)
 
 

@@ -155,7 +155,8 @@ def levy_transition_time(minimum: float, maximum: float, alpha: float, scale: fl
     For weak noise; the distance is that of the minimum from the maximum between the wells.
     """
     _check(alpha, scale, below_two=True)
-    return alpha / (jump_constant(alpha) * scale**alpha) * abs(maximum - minimum) ** alpha
+    distance = abs(maximum - minimum)
+    return float(alpha / jump_constant(alpha) * (distance / scale) ** alpha)
 
 
 def levy_ou_scale(alpha: float, scale: float, curvature: float = 1.0) -> float:
