@@ -25,11 +25,13 @@ COARSE = 1024
 #: Jumps over more nodes than this, at least, are left to the coarse level.
 REACH = 16
 #: Vectors of a Krylov space, the reduction of the residual wanted from one, and how many are tried.
-SPACE, REDUCTION, CORRECTIONS = 60, 1e-9, 12
+SPACE, REDUCTION, CORRECTIONS = 60, 1e-9, 8
 #: Relative correction aimed at, and the last one at worst.
 AIM, WORST = 1e-12, 1e-5
 #: A space has to shrink a residual to this part for its correction to be trusted.
 CONTRACTED = 0.3
+#: Spaces that may fail to, before the equations are given up.
+STALLS = 2
 TINY = 1e-300
 
 
@@ -75,7 +77,7 @@ class LevySystem:
             When that stays above 1e-5.
         """
         u = np.zeros(self.generator.nodes)
-        change, rest = np.inf, 1.0
+        change, rest, stalls = np.inf, 1.0, 0
         for _ in range(CORRECTIONS):
             left = right - self.product(u)
             step, shrunk = self._solved(left)
@@ -83,7 +85,8 @@ class LevySystem:
             if not now < 0.5 * change and rest < CONTRACTED:
                 break
             u, change, rest = u + step, now, shrunk
-            if change < AIM and rest < CONTRACTED:
+            stalls += rest >= CONTRACTED
+            if (change < AIM and rest < CONTRACTED) or stalls == STALLS:
                 break
         if not (change < WORST and rest < CONTRACTED):
             msg = (
