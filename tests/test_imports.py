@@ -47,7 +47,7 @@ ROWS = [
     | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
     | {"confrontation_row", "confrontation_survival"}
     | {"network_statistics"}
-    | {"levy_exit", "levy_density", "levy_tail"},
+    | {"levy_passage", "levy_density", "levy_tail"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},

@@ -10,7 +10,7 @@ from fokkerplanck import landscapes
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_density import levy_stationary
-from fokkerplanck.levy_exit import levy_exit
+from fokkerplanck.levy_passage import levy_exit
 from fokkerplanck.theory.levy import (
     cauchy_double_well,
     cauchy_quartic,
