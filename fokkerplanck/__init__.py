@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from fokkerplanck.kinetic_survival import (
         kinetic_passage_distribution as kinetic_passage_distribution,
     )
+    from fokkerplanck.levy import Levy as Levy
+    from fokkerplanck.levy_density import levy_evolve as levy_evolve
+    from fokkerplanck.levy_density import levy_stationary as levy_stationary
+    from fokkerplanck.levy_passage import levy_exit as levy_exit
+    from fokkerplanck.levy_passage import levy_transition as levy_transition
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -108,6 +113,11 @@ _HOME = {
     "kinetic_first_passage": "kinetic_passage",
     "kinetic_passage_distribution": "kinetic_survival",
     "rate_against_friction": "kinetic_rates",
+    "Levy": "levy",
+    "levy_exit": "levy_passage",
+    "levy_transition": "levy_passage",
+    "levy_stationary": "levy_density",
+    "levy_evolve": "levy_density",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

@@ -9,8 +9,9 @@ simpler), with inertia `klein_kramers` and `inertial_langer`; of SGD, `three_fac
 laws, continuous and discrete), `discrete_steps`, `sgd_escape`, `sgd_path`, `sgd_across` (escape in
 any dimension), `varying_noise` (any noise that varies, in any reading), `annealing` and
 `equal_ratio`; with momentum, `limiting_dynamics`, `heavy_ball_steps`, `regression_noise`,
-`tail_index` and `anomalous_diffusion`. `passage_quadrature` and `relaxation_quadrature` are exact
-on a line with any drift and noise; `predictions` has what cases may name.
+`tail_index` and `anomalous_diffusion`; under stable noise, `levy`. `passage_quadrature` and
+`relaxation_quadrature` are exact on a line with any drift and noise; `predictions` has what cases
+may name.
 """
 
 from __future__ import annotations
@@ -53,6 +54,15 @@ from fokkerplanck.theory.kramers import (
     kramers_log_time,
     kramers_time,
     two_wells,
+)
+from fokkerplanck.theory.levy import (
+    cauchy_double_well,
+    cauchy_quartic,
+    getoor_time,
+    levy_exit_time,
+    levy_ou_characteristic,
+    levy_transition_time,
+    levy_well_rates,
 )
 from fokkerplanck.theory.limiting_dynamics import (
     LimitingDynamics,
@@ -128,6 +138,8 @@ __all__ = [
     "annealed_variance",
     "basin_log_ratio",
     "boltzmann_density",
+    "cauchy_double_well",
+    "cauchy_quartic",
     "continuous_covariance",
     "continuous_excess_loss",
     "data_regression",
@@ -144,6 +156,7 @@ __all__ = [
     "gaussian_cells",
     "gaussian_density",
     "gaussian_regression",
+    "getoor_time",
     "heavy_ball",
     "inertial_units",
     "inertial_wells",
@@ -154,6 +167,10 @@ __all__ = [
     "langer_rates",
     "langer_with_momentum",
     "laplace_masses",
+    "levy_exit_time",
+    "levy_ou_characteristic",
+    "levy_transition_time",
+    "levy_well_rates",
     "line_committor",
     "line_passage",
     "linear_quasipotential",

@@ -13,6 +13,7 @@ from fokkerplanck.verification import (
     flows,
     kinetic,
     laws,
+    levy,
     masses,
     momentum,
     passages,
@@ -25,7 +26,10 @@ from fokkerplanck.verification.rows import Entry
 __all__ = ["ENTRIES", "check_predictions", "chosen"]
 
 
-FAMILIES = (masses, passages, spectra, sgd, flows, laws, disc, descent, kinetic, momentum, tails)
+FAMILIES = (
+    *(masses, passages, spectra, sgd, flows, laws, disc, descent),
+    *(kinetic, momentum, levy, tails),
+)
 
 
 def _place(entry: Entry) -> tuple[bool, str, int]:

@@ -1,0 +1,86 @@
+"""Predictions about heavy-tailed noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from fokkerplanck import landscapes
+from fokkerplanck.grid import Grid
+from fokkerplanck.levy import Levy
+from fokkerplanck.levy_density import levy_stationary
+from fokkerplanck.levy_passage import levy_exit
+from fokkerplanck.theory.levy import (
+    cauchy_double_well,
+    cauchy_quartic,
+    getoor_time,
+    levy_exit_time,
+    levy_ou_characteristic,
+    levy_transition_time,
+)
+from fokkerplanck.verification.rows import Entry, Row, deviation
+
+__all__ = ["ENTRIES"]
+
+#: Index and start of exits without drift.
+GETOOR = ((0.5, 0.0), (1.0, 0.0), (1.2, 0.5), (1.5, 0.5), (1.8, 0.0))
+#: Index, scale, and exact time over that for weak noise, of exits from (-1, 1) in a parabola.
+WEAK = ((1.5, 0.01, 0.9984), (1.5, 0.003, 0.9997), (1.2, 0.01, 0.9969), (0.8, 0.01, 0.9944))
+#: The same from the left well of the quartic to beyond its maximum.
+ACROSS = ((1.5, 0.01, 0.9850), (1.2, 0.01, 0.9839))
+NUMERICS = "independent numerics"
+
+
+def _getoor() -> Iterator[Row]:
+    flat = landscapes.from_expression("0 * x", dim=1)
+    grid = Grid.line(-1.0, 1.0, 2048, walls="absorbing")
+    for alpha, start in GETOOR:
+        found = levy_exit(Levy(grid, flat, alpha, 1.0), start).mean
+        text = f"exit time from (-1, 1), alpha = {alpha:g}, from x = {start:g}"
+        yield Row(text, found, float(getoor_time(start, alpha)), 2e-7, "Getoor")
+
+
+def _weak() -> Iterator[Row]:
+    parabola = landscapes.from_expression("x**2 / 2", dim=1)
+    for alpha, scale, ratio in WEAK:
+        found = levy_exit(
+            Levy(Grid.line(-1.0, 1.0, 2047), parabola, alpha, scale), 0.0, (-1.0, 1.0)
+        )
+        law = levy_exit_time(alpha, scale, 1.0, 1.0)
+        text = f"exit time, alpha = {alpha:g}, scale = {scale:g}"
+        yield Row(text, found.mean, law.value, 6e-3, "Imkeller-Pavlyukevich", valid=law.valid)
+        yield Row(f"the same over the law, {text}", found.mean / law.value, ratio, 5e-4, NUMERICS)
+    quartic = landscapes.from_expression("(x**2 - 1)**2 / 4", dim=1)
+    for alpha, scale, ratio in ACROSS:
+        problem = Levy(Grid.line(-10.0, 0.0, 8192), quartic, alpha, scale)
+        found = levy_exit(problem, -1.0, (-10.0, 0.0))
+        law_time = levy_transition_time(-1.0, 0.0, alpha, scale) / (1.0 + 9.0**-alpha)
+        text = f"time out of a well over the law, alpha = {alpha:g}, scale = {scale:g}"
+        yield Row(text, found.mean / law_time, ratio, 1e-3, NUMERICS)
+
+
+def _cauchy() -> Iterator[Row]:
+    single = landscapes.from_expression("x**4 / 4", dim=1)
+    double = landscapes.from_expression("x**4 / 4 - x**2 / 2", dim=1)
+    for loss, law, scale, text in (
+        (single, cauchy_quartic, 1.0, "one quartic well"),
+        (double, cauchy_double_well, 1.0, "double well"),
+        (double, cauchy_double_well, 0.25, "double well, scale 1/4"),
+    ):
+        found = levy_stationary(Levy(Grid.line(-20.0, 20.0, 8192), loss, 1.0, scale))
+        h = found.x[1] - found.x[0]
+        gap = float(np.abs(found.density - law(found.x, scale)).sum() * h)
+        yield deviation(f"L1 of the Cauchy density, {text}", gap, 1e-4, "zero flux, by Fourier")
+    parabola = landscapes.from_expression("x**2 / 2", dim=1)
+    found = levy_stationary(Levy(Grid.line(-200.0, 200.0, 16384), parabola, 1.5, 1.0))
+    value = float((found.density * np.cos(found.x)).sum() * (found.x[1] - found.x[0]))
+    law_value = float(levy_ou_characteristic(1.0, 1.5, 1.0).real)
+    yield Row("E cos x in a parabola, alpha = 1.5", value, law_value, 1e-4, "stable law")
+
+
+ENTRIES = (
+    Entry("I.29", "Getoor's exit times", "jumps alone leave an interval", _getoor),
+    Entry("I.30", "Levy exit", "small heavy-tailed noise leaves a well by one jump", _weak),
+    Entry("I.31", "Cauchy double well", "stationary densities of heavy-tailed noise", _cauchy),
+)
