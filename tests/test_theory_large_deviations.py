@@ -162,6 +162,18 @@ def test_the_slope_of_a_real_networks_own_noise():
     assert abs(off[1]) < 0.25
 
 
+@pytest.mark.slow
+def test_own_noise_of_a_real_network_is_faster_at_large_rates_and_slower_at_small_ones():
+    chain = InPlaneChain(InPlane.load(LINE), -0.134, 9.192)
+    ratios = {
+        eta: chain.time(eta, 1).mean_steps / chain.time(eta, 1, "gaussian").mean_steps
+        for eta in (2.0, 1.0, 0.5)
+    }
+    assert ratios[2.0] == pytest.approx(0.109, rel=0.02)
+    assert 0.005 < ratios[1.0] < 0.02
+    assert ratios[0.5] > 1e4
+
+
 def test_what_is_refused(skewed):
     with pytest.raises(CaseError, match="minimum"):
         chain_escape(SampleCumulants(skewed), -1.0, -0.5, BREAKS)
