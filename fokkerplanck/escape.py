@@ -146,7 +146,7 @@ def _passage_json(way: Way, problem: Problem) -> dict[str, Any]:
     else:
         assert way.passage is not None
         found = record.passage_json(way.passage, way.reactive, way.survival, way.refined)
-    return found | mean_clock_json(problem, found["mean"])
+    return found | mean_clock_json(problem.sgd, found["mean"])
 
 
 def _passage_group(index: int, way: Way, problem: Problem) -> Group:

@@ -13,15 +13,13 @@ from fokkerplanck.case import build
 from fokkerplanck.ensemble_run import SampledEvolution
 from fokkerplanck.errors import CaseError
 from fokkerplanck.escape import Escape
-from fokkerplanck.layout import SCALARS, Header
+from fokkerplanck.layout import Header
 from fokkerplanck.provenance import provenance
 from fokkerplanck.record import Record, wells
-from fokkerplanck.resume import checkpoint
 from fokkerplanck.sgd_record import noise_json, sgd_json
 from fokkerplanck.solvers.current import cell_current
-from fokkerplanck.store import StoredResult
 from fokkerplanck.surface_record import surface_json
-from fokkerplanck.task import Sink, Task, python_value
+from fokkerplanck.task import Sink, Task
 from fokkerplanck.writer import Snapshot
 
 if TYPE_CHECKING:
@@ -109,13 +107,9 @@ class Job(Task):
             walkers=None if self.walkers is None else self.walkers.walkers,
         )
 
-    def restore(self, found: StoredResult) -> None:
-        """Take over the snapshots of an interrupted run."""
-        scalars = {name: found.file[name][...] for name in SCALARS}
-        for k, t in enumerate(found.times):
-            row = {name: python_value(values[k]) for name, values in scalars.items()}
-            self.record.add(float(t), found.density(k), row)
-        self.mass = checkpoint(found)
+    def go_on_from(self, kept: Array) -> None:
+        """Take the cell masses of the last snapshot."""
+        self.mass = kept
 
     def evolve(self, sink: Sink, progress: Progress | None) -> None:
         """Evolve to every time that is left, saving each snapshot before the next is begun."""

@@ -148,4 +148,4 @@ class KineticEscape:
     def _passage(self, way: KineticWay) -> dict[str, Any]:
         assert way.passage is not None
         found = record.passage_json(way.passage, None, way.survival, None)
-        return found | mean_clock_json(self.limit, found["mean"])
+        return found | mean_clock_json(self.limit.sgd, found["mean"])

@@ -17,12 +17,10 @@ from fokkerplanck.kinetic_record import KineticRecord, observed
 from fokkerplanck.layout import KINETIC_SCALARS, Header
 from fokkerplanck.provenance import provenance
 from fokkerplanck.record import wells
-from fokkerplanck.resume import checkpoint
 from fokkerplanck.sgd_record import noise_json, sgd_json
 from fokkerplanck.solvers.kinetic_evolve import KineticStep
-from fokkerplanck.store import StoredResult
 from fokkerplanck.surface_record import surface_json
-from fokkerplanck.task import Sink, Task, python_value
+from fokkerplanck.task import Sink, Task
 from fokkerplanck.writer import Snapshot
 
 if TYPE_CHECKING:
@@ -103,6 +101,7 @@ class KineticJob(Task):
             planned=len(self.times),
             provenance=provenance(),
             noise={f"noise_{k}": v for k, v in noise.items() if v is not None},
+            scalars=KINETIC_SCALARS,
             modes=size_of(p.operator()),
             energy=loss[:, None] + 0.5 * p.mass * v**2,
             dynamics={"dynamics": "underdamped", **self._parameters},
@@ -118,14 +117,9 @@ class KineticJob(Task):
             "modes": int(p.mode_count),
         }
 
-    def restore(self, found: StoredResult) -> None:
-        """Take over the snapshots of an interrupted run."""
-        scalars = {name: found.file[name][...] for name in KINETIC_SCALARS}
-        for k, t in enumerate(found.times):
-            row = {name: python_value(values[k]) for name, values in scalars.items()}
-            self.record.add(float(t), found.density(k), row)
-        if (values := checkpoint(found)) is not None:
-            self.last = unpacked(values, self.problem.operator())
+    def go_on_from(self, kept: Array) -> None:
+        """Take the modes of the last snapshot."""
+        self.last = unpacked(kept, self.problem.operator())
 
     def evolve(self, sink: Sink, progress: Progress | None) -> None:
         """Evolve to every time that is left, saving each snapshot before the next is begun."""

@@ -54,7 +54,7 @@ class KineticRecord(Record):
 
         labels, minima = basin_labels(limit.landscape, limit.grid)
         plane = np.repeat(labels[:, None], phase.phase_grid.shape[1], axis=1)
-        return cls(limit, plane, max(len(minima), 1), phase=phase)
+        return cls(limit, plane, max(len(minima), 1), limit.sgd, phase=phase)
 
     @property
     def grid(self) -> Grid:
@@ -87,7 +87,7 @@ class KineticRecord(Record):
             "method": " + ".join(dict.fromkeys(methods)),
             "methods": methods,
             "weight": weight,
-            **clock_json(self.problem, self.times),
+            **clock_json(self.sgd, self.times),
             "time_error": errors[-1] if errors else None,
             "time_errors": errors,
         }

@@ -15,6 +15,7 @@ from fokkerplanck.store import FORMAT, FORMAT_VERSION, OPEN, VELOCITY, StoredRes
 
 __all__ = [
     "KINETIC_SCALARS",
+    "LEVY_SCALARS",
     "SCALARS",
     "SLOTS",
     "Group",
@@ -57,6 +58,12 @@ KINETIC_SCALARS = {
     "beyond": ("f8", "mass in the outermost cells of v, which hold all beyond"),
     "top_mode": ("f8", "L1 size of the two highest Hermite modes"),
 }
+#: the same of heavy-tailed noise
+LEVY_SCALARS = {
+    **{name: SCALARS[name] for name in ("mass", "minimum", "time_error", "method")},
+    "grid_error": ("f8", "L1 change of the density from half as many nodes"),
+    "wall_mass": ("f8", "mass in the outermost cells, at which jumps beyond the walls stop"),
+}
 #: what the checkpoint is called, and what it holds
 CHECKPOINTS = {
     "mass": "cell masses; snapshot k is in slot k modulo 2",
@@ -88,12 +95,17 @@ class Header:
         Of an ensemble: its densities have standard errors and no currents.
     noise : mapping of str to str
         Attributes of ``diffusion``: where it comes from, how it is read, what it assumes.
+    scalars : mapping
+        Datasets with one number per snapshot: type and long name.
     modes : int, optional
         Of underdamped motion: length of the checkpoint, which holds modes instead of masses.
+    jumps : bool
+        Of heavy-tailed noise: the current has a part that jumps.
     energy : ndarray, shape (*shape,), or None
         Of underdamped motion: kinetic energy and loss.
     dynamics : mapping
-        Attributes of the file: friction, mass and the like of underdamped motion.
+        Attributes of the file: friction, mass and the like of underdamped motion, index and scale
+        of heavy tails.
     """
 
     grid: Grid
@@ -107,6 +119,8 @@ class Header:
     provenance: Mapping[str, Any]
     walkers: int | None = None
     noise: Mapping[str, str] = field(default_factory=dict)
+    scalars: Mapping[str, tuple[str, str]] = field(default_factory=lambda: SCALARS)
+    jumps: bool = False
     modes: int | None = None
     energy: Array | None = None
     dynamics: Mapping[str, Any] = field(default_factory=dict)
@@ -115,11 +129,6 @@ class Header:
     def version(self) -> int:
         """Oldest format that can hold it: older programs go on reading what they can."""
         return 1 if self.modes is None else FORMAT_VERSION
-
-    @property
-    def scalars(self) -> Mapping[str, tuple[str, str]]:
-        """Datasets with one number per snapshot: type and long name."""
-        return SCALARS if self.modes is None else KINETIC_SCALARS
 
     @property
     def nbytes(self) -> int:
@@ -171,6 +180,9 @@ def lay_out(file: Any, header: Header) -> None:
     else:
         file.attrs["walkers"] = header.walkers
         _extendable(file, "density_error", dims, "f8", "standard error of the density, by sampling")
+    if header.jumps:
+        dims_of_jumps = (*dims, "component")
+        _extendable(file, "jump_current", dims_of_jumps, "f8", "part of the current that jumps")
     for name, (dtype, long_name) in header.scalars.items():
         _extendable(file, name, (), dtype, long_name)
     _constant(file, "loss", header.loss, dims[: header.loss.ndim], "loss landscape")
@@ -219,7 +231,8 @@ def extend(data: Any, k: int, value: Any) -> None:
 def copy_snapshots(old: StoredResult, file: Any) -> int:
     """Take over all snapshots of an older file; returns how many."""
     n = int(old.times.size)
-    for name in dict.fromkeys(("density", "current", "density_error", *SCALARS, *KINETIC_SCALARS)):
+    fields = ("density", "current", "jump_current", "density_error")
+    for name in dict.fromkeys((*fields, *SCALARS, *KINETIC_SCALARS, *LEVY_SCALARS)):
         if name not in file:
             continue
         file[name].resize(n, axis=0)

@@ -1,6 +1,8 @@
-"""Mass of the tails beyond the walls of a grid that stands for the whole line."""
+"""The tails beyond the walls of a grid that stands for the whole line: mass and moments."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -10,7 +12,7 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.levy import Levy
 from fokkerplanck.solvers.fractional import jump_constant
 
-__all__ = ["mass_outside"]
+__all__ = ["Tail", "mass_outside", "tails"]
 
 Array = NDArray[np.float64]
 #: Panels of the logarithm of the distance, and points in each.
@@ -19,8 +21,36 @@ PANELS, POINTS = 40, 8
 DECADES = 28.0
 
 
+#: Where the power of a tail is read off, in lengths of the grid.
+FAR = (1e4, 1e6)
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Stationary tail beyond one wall.
+
+    Parameters
+    ----------
+    mass : float
+    first, second : float
+        Integrals of ``x p`` and ``x^2 p`` over it; inf in size where they do not exist.
+    exponent : float
+        b of ``p ~ |x|^-b`` far out; inf without jumps, or where the loss grows faster than powers.
+    """
+
+    mass: float
+    first: float
+    second: float
+    exponent: float
+
+
 def mass_outside(problem: Levy) -> float:
-    r"""Stationary mass beyond both walls, where a single jump leads from the wells to there.
+    """Stationary mass beyond both walls; see `tails`."""
+    return sum(tail.mass for tail in tails(problem))
+
+
+def tails(problem: Levy) -> tuple[Tail, Tail]:
+    r"""Stationary tails beyond both walls, where a single jump leads from the wells to there.
 
     What jumps beyond x comes back by drift, :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} |x -
     m|^{-\alpha} / \alpha` for the lowest node m, and the tail is the integral of p.
@@ -33,10 +63,10 @@ def mass_outside(problem: Levy) -> float:
     axis = problem.grid.axes[0]
     x = problem.nodes
     well = float(x[np.argmin(problem.landscape.loss(x[:, None]))])
-    return _beyond(problem, well, axis.max) + _beyond(problem, well, axis.min)
+    return _beyond(problem, well, axis.min), _beyond(problem, well, axis.max)
 
 
-def _beyond(problem: Levy, well: float, wall: float) -> float:
+def _beyond(problem: Levy, well: float, wall: float) -> Tail:
     alpha, side = problem.alpha, np.sign(wall - well)
     y, weight = leggauss(POINTS)
     width = DECADES / (alpha * PANELS)
@@ -53,4 +83,26 @@ def _beyond(problem: Levy, well: float, wall: float) -> float:
         )
         raise CaseError(msg, key="grid.x")
     flux = problem.scale**alpha * jump_constant(alpha) / alpha * distance**-alpha
-    return float(np.sum(weights * distance * flux / slope))
+    masses = weights * distance * flux / slope
+    x, b = well + side * distance, _exponent(problem, well, float(side))
+    last = (distance * flux / slope)[-1]  # a power of the distance from here on
+    first, second = (
+        float(np.sum(masses * x**k) + last * x[-1] ** k / (b - 1 - k))
+        if b > 1 + k
+        else float(side) ** k * np.inf
+        for k in (1, 2)
+    )
+    return Tail(float(np.sum(masses)), first, second, b)
+
+
+def _exponent(problem: Levy, well: float, side: float) -> float:
+    """Power of the tail: alpha, and that of the slope of the loss."""
+    if problem.alpha == 2.0:
+        return np.inf
+    axis = problem.grid.axes[0]
+    distance = (axis.max - axis.min) * np.array(FAR)
+    with np.errstate(over="ignore"):
+        slope = side * problem.landscape.gradient((well + side * distance)[:, None])[:, 0]
+    if not np.isfinite(slope).all():
+        return np.inf
+    return problem.alpha + float(np.log(slope[1] / slope[0]) / np.log(FAR[1] / FAR[0]))

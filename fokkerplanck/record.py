@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,16 @@ from fokkerplanck.sgd_record import clock_json
 if TYPE_CHECKING:
     from fokkerplanck.grid import Grid
     from fokkerplanck.landscapes.critical import CriticalPoint
+    from fokkerplanck.landscapes.base import OnGrid
     from fokkerplanck.problem import Problem
+    from fokkerplanck.sgd_settings import SGD
 
 __all__ = ["Record", "critical_json", "plain", "wells"]
 
 Array = NDArray[np.float64]
 #: per-snapshot observables: name -> (further dimensions, long name)
-OBSERVED: dict[str, tuple[tuple[str, ...], str]] = {
+Observables = dict[str, tuple[tuple[str, ...], str]]
+OBSERVED: Observables = {
     "mean": (("component",), "mean position"),
     "covariance": (("row", "column"), "covariance of the position"),
     "basin_masses": (("basin",), "probability in each basin of attraction"),
@@ -37,20 +40,28 @@ class Record:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem, or of another dynamics
         Gives the grid and the landscape.
     labels : ndarray of int, shape (*shape,)
         Basin of each cell, numbered as the minima of the landscape.
     count : int
         Number of basins, at least 1.
+    sgd : SGD or None
+        Clock of steps and epochs.
     """
 
-    problem: Problem
+    OBSERVED: ClassVar[Observables] = OBSERVED
+
+    problem: OnGrid
     labels: NDArray[np.integer]
     count: int
+    sgd: SGD | None = None
     times: list[float] = field(default_factory=list)
     scalars: list[Mapping[str, Any]] = field(default_factory=list)
-    observed: dict[str, list[Any]] = field(default_factory=lambda: {k: [] for k in OBSERVED})
+    observed: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.observed = {name: [] for name in self.OBSERVED}
 
     @classmethod
     def of(cls, problem: Problem) -> Record:
@@ -58,7 +69,7 @@ class Record:
         from fokkerplanck.landscapes.critical import basin_labels
 
         labels, minima = basin_labels(problem.landscape, problem.grid)
-        return cls(problem, labels, max(len(minima), 1))
+        return cls(problem, labels, max(len(minima), 1), problem.sgd)
 
     def add(self, time: float, density: Array, scalars: Mapping[str, Any]) -> None:
         """Observe one snapshot; `scalars` are those of `fokkerplanck.layout.SCALARS`.
@@ -107,7 +118,7 @@ class Record:
             "method": " + ".join(dict.fromkeys(methods)),
             "methods": methods,
             "weight": weight,
-            **clock_json(self.problem, self.times),
+            **clock_json(self.sgd, self.times),
             "time_error": last.get("time_error"),
             "time_errors": [s["time_error"] for s in self.scalars],
             **{k: last.get(k) for k in ("clipped", "products", "solves")},
@@ -130,11 +141,11 @@ class Record:
         n, dim = min(len(self.times), saved), self.grid.dim
         sizes = {"component": dim, "row": dim, "column": dim, "basin": self.count}
         arrays = {}
-        for name, (dims, long_name) in OBSERVED.items():
+        for name, (dims, long_name) in self.OBSERVED.items():
             shape = (n, *(sizes[d] for d in dims))
             values = np.array(self.observed[name][:n], dtype=np.float64).reshape(shape)
             arrays[name] = (values, ("time", *dims), long_name)
-        for name, values in clock_json(self.problem, self.times[:n]).items():
+        for name, values in clock_json(self.sgd, self.times[:n]).items():
             if values is not None:
                 arrays[name] = (values, ("time",), f"{name} of SGD so far")
         return Group(arrays, {})
@@ -150,7 +161,7 @@ class Record:
         }
 
 
-def wells(problem: Problem) -> dict[str, Any]:
+def wells(problem: OnGrid) -> dict[str, Any]:
     """Part "landscape" of the JSON object: minima, in the order of the basins, and saddles."""
     from fokkerplanck.landscapes.critical import critical_points
 

@@ -24,9 +24,9 @@ from fokkerplanck.writer import Snapshot, Writer
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
     from fokkerplanck.escape import Escape
-    from fokkerplanck.job import Job
     from fokkerplanck.kinetic_escape import KineticEscape
-    from fokkerplanck.kinetic_job import KineticJob
+    from fokkerplanck.levy_density import LevyStationary
+    from fokkerplanck.levy_escape import LevyEscape
     from fokkerplanck.metastability import QuasiStationary
     from fokkerplanck.passage import Passage
     from fokkerplanck.progress import Progress
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fokkerplanck.sampled_passage import SampledPassage
     from fokkerplanck.steady_state import Stationary
     from fokkerplanck.survival import Survival
+    from fokkerplanck.task import Task
     from fokkerplanck.transitions import ReactiveCurrent
     from fokkerplanck.well_rates import RateMatrix
 
@@ -71,9 +72,9 @@ class RunResult:
         The file, None when the run was kept in memory.
     summary : dict
         The JSON object that ``fokkerplanck run --json`` prints.
-    stationary : Stationary or None
+    stationary : Stationary, LevyStationary or None
         Stationary state, if the case asks for it.
-    escape : Escape or KineticEscape
+    escape : Escape, or that of other dynamics
         All that was found about escape; see the properties for its parts.
     snapshots : tuple of Snapshot
         Densities and currents of a run kept in memory; empty when they are in the file.
@@ -82,8 +83,8 @@ class RunResult:
     case: Case
     output: Path | None
     summary: dict[str, Any]
-    stationary: Stationary | None
-    escape: Escape | KineticEscape = field(repr=False)
+    stationary: Stationary | LevyStationary | None
+    escape: Escape | KineticEscape | LevyEscape = field(repr=False)
     snapshots: tuple[Snapshot, ...] = field(default=(), repr=False)
 
     @property
@@ -244,7 +245,7 @@ def run_case(
     return RunResult(case, path, summary, job.stationary, job.escape)
 
 
-def job_of(case: Case, *, refine: bool = False) -> Job | KineticJob:
+def job_of(case: Case, *, refine: bool = False) -> Task:
     """Make the job of a case: the one place that chooses between the dynamics.
 
     Raises
@@ -253,9 +254,14 @@ def job_of(case: Case, *, refine: bool = False) -> Job | KineticJob:
         For what the case describes and cannot be built.
     """
     if case.underdamped:
-        from fokkerplanck.kinetic_job import KineticJob
+        from fokkerplanck.levy_density import LevyStationary
+    from fokkerplanck.levy_escape import LevyEscape
 
         return KineticJob.of(case, refine=refine)
+    if case.heavy_tailed:
+        from fokkerplanck.levy_job import LevyJob
+
+        return LevyJob.of(case, refine=refine)
     from fokkerplanck.job import Job
 
     return Job.of(case, refine=refine)
@@ -279,7 +285,7 @@ def check_output(path: Path, case: Path) -> None:
         raise CaseError(msg, file=str(path), key="--output")
 
 
-def _run_in_memory(job: Job | KineticJob, begin: float, progress: Progress | None) -> RunResult:
+def _run_in_memory(job: Task, begin: float, progress: Progress | None) -> RunResult:
     memory = _Memory()
     job.evolve(memory, progress)
     job.find_stationary()
@@ -306,7 +312,7 @@ class _Nowhere:
 
 
 def _open_writer(
-    path: Path, job: Job | KineticJob, *, resume: bool, force: bool
+    path: Path, job: Task, *, resume: bool, force: bool
 ) -> tuple[Writer, bool]:
     """Open the file; the flag says that an unfinished result may take the final name."""
     found = resumable(path, job.case, job.times, job.header) if resume else None
@@ -319,7 +325,7 @@ def _open_writer(
 
 
 @contextmanager
-def _saving(writer: Writer, job: Job | KineticJob, replaces: bool) -> Iterator[None]:
+def _saving(writer: Writer, job: Task, replaces: bool) -> Iterator[None]:
     """On whatever goes wrong, leave a valid file with everything computed so far."""
 
     def keep(status: str) -> Path:

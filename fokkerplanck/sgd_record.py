@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.sgd_settings import SGD
 
-__all__ = ["SMALL", "clock_json", "mean_clock_json", "noise_json", "sgd_json"]
+__all__ = ["SMALL", "check_stable", "clock_json", "mean_clock_json", "noise_json", "sgd_json"]
 
 Array = NDArray[np.float64]
 #: learning rate * curvature up to which the continuous description is called valid: it is off by
@@ -34,23 +34,22 @@ def noise_json(problem: Problem) -> dict[str, Any]:
     }
 
 
-def clock_json(problem: Problem, times: ArrayLike) -> dict[str, Any]:
+def clock_json(sgd: SGD | None, times: ArrayLike) -> dict[str, Any]:
     """Count steps and epochs at some times; None without SGD, or without the number of samples."""
-    sgd = problem.sgd
     return {
         "steps": None if sgd is None else sgd.steps(times),
         "epochs": None if sgd is None or sgd.dataset_size is None else sgd.epochs(times),
     }
 
 
-def mean_clock_json(problem: Problem, mean: float | None) -> dict[str, Any]:
+def mean_clock_json(sgd: SGD | None, mean: float | None) -> dict[str, Any]:
     """Mean steps and epochs of a mean time.
 
     None besides where learning rate or batch size change: steps are not proportional to time then.
     """
-    if problem.sgd is None or problem.sgd.scheduled or mean is None or not np.isfinite(mean):
+    if sgd is None or sgd.scheduled or mean is None or not np.isfinite(mean):
         return {"mean_steps": None, "mean_epochs": None}
-    return {f"mean_{name}": value for name, value in clock_json(problem, mean).items()}
+    return {f"mean_{name}": value for name, value in clock_json(sgd, mean).items()}
 
 
 def sgd_json(
@@ -85,7 +84,7 @@ def sgd_json(
     minima = [p for p in critical_points(problem.landscape, problem.grid) if p.kind == "minimum"]
     if descent:
         for minimum in minima:
-            _check_stable(minimum, rate, sgd)
+            check_stable(minimum, rate, sgd)
     wells = [_well(minimum, problem, sgd, rate) for minimum in minima]
     steepest = max((well["eta_curvature"] for well in wells), default=None)
     return {
@@ -144,7 +143,8 @@ def _calm(sgd: SGD) -> float:
     return float((1 - sgd.momentum**0.5) ** 2)
 
 
-def _check_stable(minimum: CriticalPoint, rate: float, sgd: SGD) -> None:
+def check_stable(minimum: CriticalPoint, rate: float, sgd: SGD) -> None:
+    """Raise `CaseError` where steps of a learning rate leave a well for good."""
     top, limit = float(minimum.eigenvalues[-1]), 2 * (1 + sgd.momentum)
     if rate * top < limit:
         return

@@ -14,9 +14,9 @@ from fokkerplanck.errors import CaseError
 if TYPE_CHECKING:
     from fokkerplanck.grid import Grid
     from fokkerplanck.landscapes import Landscape
+    from fokkerplanck.landscapes.base import OnGrid
     from fokkerplanck.landscapes.leave_out import Estimate
     from fokkerplanck.landscapes.sampled import SampledLandscape
-    from fokkerplanck.problem import Problem
 
 __all__ = ["box_grid", "path_share", "surface_json", "surface_of", "surface_of_file"]
 
@@ -51,26 +51,28 @@ def surface_of(landscape: Landscape) -> SampledLandscape | None:
     return inner
 
 
-def surface_json(problem: Problem, wells: Mapping[str, Any]) -> dict[str, Any]:
+def surface_json(problem: OnGrid, wells: Mapping[str, Any]) -> dict[str, Any]:
     """Part "landscape.interpolation" of the JSON object of a run; None without samples.
 
     Parameters
     ----------
-    problem : Problem
+    problem : Problem or Levy
     wells : mapping
         Part "landscape": minima and saddles.
     """
     surface = surface_of(problem.landscape)
     if surface is None:
         return {"interpolation": None}
-    floor = float(getattr(problem.noise, "floor", None) or 0.0)
-    measured = problem.noise.kind == "covariance" and getattr(problem.noise, "entries", 0) is None
+    noise = getattr(problem, "noise", None)  # long jumps have none of the kinds of `noise`
+    floor = float(getattr(noise, "floor", None) or 0.0)
+    measured = noise is not None and noise.kind == "covariance"
+    measured = measured and getattr(noise, "entries", 0) is None
     found = _about(surface, wells, problem.landscape.bare, floor)
     error = found["loss"]
     found["relative_to_noise"] = None
     places = [p["position"] for kind in ("minima", "saddles") for p in wells[kind]]
-    if error is not None and places:
-        d = problem.noise.at(problem.landscape, problem.grid, np.array(places))
+    if error is not None and places and noise is not None:
+        d = noise.at(problem.landscape, problem.grid, np.array(places))
         size = np.trace(d, axis1=-2, axis2=-1) / problem.grid.dim
         found["relative_to_noise"] = error["relevant"] / float(np.exp(np.log(size + TINY).mean()))
     found["floor"] = floor if measured else None

@@ -10,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck import expect
-from fokkerplanck.layout import Group
+from fokkerplanck.layout import Group, Header
 from fokkerplanck.record import Record, plain
+from fokkerplanck.resume import checkpoint
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
     from fokkerplanck.escape import Escape
     from fokkerplanck.kinetic_escape import KineticEscape
+    from fokkerplanck.levy_density import LevyStationary
     from fokkerplanck.progress import Progress
     from fokkerplanck.steady_state import Stationary
+    from fokkerplanck.store import StoredResult
     from fokkerplanck.writer import Snapshot
 
-__all__ = ["Sink", "Task", "python_value", "stationary_group"]
+__all__ = ["Sink", "Task", "stationary_group"]
 
 Array = NDArray[np.float64]
 
@@ -45,7 +48,7 @@ class Task(ABC):
         Observables of the snapshots so far.
     escape : Escape or KineticEscape
         Passages, spectrum, rates and quasi-stationary densities.
-    stationary : Stationary or None
+    stationary : Stationary, LevyStationary or None
         Once it is found.
     """
 
@@ -53,7 +56,25 @@ class Task(ABC):
     times: Array
     record: Record
     escape: Escape | KineticEscape
-    stationary: Stationary | None
+    stationary: Stationary | LevyStationary | None
+
+    @property
+    @abstractmethod
+    def header(self) -> Header:
+        """What the file says before the first snapshot."""
+
+    def restore(self, found: StoredResult) -> None:
+        """Take over the snapshots of an interrupted run."""
+        scalars = {name: found.file[name][...] for name in self.header.scalars}
+        for k, t in enumerate(found.times):
+            row = {name: _python_value(values[k]) for name, values in scalars.items()}
+            self.record.add(float(t), found.density(k), row)
+        if (kept := checkpoint(found)) is not None:
+            self.go_on_from(kept)
+
+    @abstractmethod
+    def go_on_from(self, kept: Array) -> None:
+        """Take what the last snapshot left in the checkpoint."""
 
     def find_escape(self, progress: Progress | None) -> None:
         """Solve for passages, spectrum, rates and the like, if the case asks for them."""
@@ -82,7 +103,7 @@ class Task(ABC):
             "mass_error": self.record.mass_error,
             "minimum_density": self.record.minimum,
             **self.parts(),
-            "stationary": None if found is None else self.record.stationary(found),
+            "stationary": None if found is None else self.stationary_json(),
             **self.escape.json(),
             "expect": [],
         }
@@ -104,12 +125,21 @@ class Task(ABC):
         """Return the groups, known at the end, of a file that holds so many snapshots."""
         groups = {"observables": self.record.group(saved)} if saved else {}
         if self.stationary is not None:
-            groups["stationary"] = stationary_group(self.stationary, self.record.grid.names)
+            groups["stationary"] = self.stationary_group()
         return groups | self.escape.groups()
 
 
-def stationary_group(found: Stationary, names: tuple[str, ...]) -> Group:
-    """Group ``/stationary``: density, current and its parts, numbers as attributes."""
+    def stationary_json(self) -> dict[str, Any]:
+        """Part "stationary" of the JSON object, once it is found."""
+        return self.record.stationary(self.stationary)
+
+    def stationary_group(self) -> Group:
+        """Group ``/stationary`` of the file, once it is found."""
+        return stationary_group(self.stationary, self.record.grid.names)
+
+
+def stationary_group(found: Any, names: tuple[str, ...]) -> Group:
+    """Group ``/stationary`` of a `Stationary`: density, current and its parts, numbers."""
     current = (*names, "component")
     arrays: dict[str, Any] = {
         "density": (found.density, names, "stationary probability density"),
@@ -126,6 +156,6 @@ def _tell_nobody(what: str) -> None:
     pass
 
 
-def python_value(value: Any) -> Any:
+def _python_value(value: Any) -> Any:
     """Plain value of a number or text of a file."""
     return value.decode() if isinstance(value, bytes) else value.item()

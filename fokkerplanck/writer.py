@@ -69,6 +69,8 @@ class Snapshot:
         A value for each of `fokkerplanck.layout.SCALARS`, or `KINETIC_SCALARS`.
     error : ndarray, shape (*shape,), or None
         Standard error of the density of an ensemble.
+    jump_current : ndarray, shape (*shape, dim), or None
+        Part of the current that jumps far, under heavy-tailed noise.
     """
 
     time: float
@@ -77,11 +79,17 @@ class Snapshot:
     current: Array | None
     scalars: Mapping[str, float | int | str]
     error: Array | None = None
+    jump_current: Array | None = None
 
     @property
     def fields(self) -> dict[str, Array | None]:
         """Arrays on the grid by the names of their datasets."""
-        return {"density": self.density, "current": self.current, "density_error": self.error}
+        return {
+            "density": self.density,
+            "current": self.current,
+            "density_error": self.error,
+            "jump_current": self.jump_current,
+        }
 
     @property
     def nbytes(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,14 @@ from fokkerplanck.grid import Axis, Grid
 if TYPE_CHECKING:
     from fokkerplanck.forces import Force
     from fokkerplanck.landscapes import Landscape
+    from fokkerplanck.landscapes.base import OnGrid
     from fokkerplanck.noise import Noise
     from fokkerplanck.problem import Problem
     from fokkerplanck.schedule import Schedule
     from fokkerplanck.sets import PointSet
     from fokkerplanck.sgd_settings import SGD
 
-__all__ = ["INSIDE", "grid", "initial", "located", "passages", "problem", "times"]
+__all__ = ["INSIDE", "grid", "initial", "landscape", "located", "passages", "problem", "times"]
 
 Array = NDArray[np.float64]
 #: share of a stored density that must lie inside the grid it is moved to
@@ -50,7 +51,7 @@ def problem(case: Case) -> Problem:
 
     space = grid(case)
     with located(case, "landscape"):
-        loss = _landscape(case)
+        loss = landscape(case)
     with located(case, ""):
         sgd = settings(case)
     with located(case, "noise"):
@@ -71,7 +72,7 @@ def grid(case: Case) -> Grid:
         return Grid(tuple(Axis(a.min, a.max, a.cells, a.walls, name) for a, name in named))
 
 
-def initial(case: Case, problem: Problem) -> Array:
+def initial(case: Case, problem: OnGrid) -> Array:
     """Make the initial density, shape (*shape), of mass 1.
 
     Raises
@@ -97,7 +98,7 @@ def initial(case: Case, problem: Problem) -> Array:
         if start.kind == "stationary":
             from fokkerplanck.steady_state import stationary
 
-            return stationary(problem).density
+            return stationary(cast("Problem", problem)).density
         return _from_file(start, case.folder, space)
 
 
@@ -124,7 +125,7 @@ def times(case: Case) -> Array:
         return listed if sgd is None else sgd.time(listed, unit)
 
 
-def passages(case: Case, problem: Problem) -> tuple[tuple[PointSet, PointSet | str], ...]:
+def passages(case: Case, problem: OnGrid) -> tuple[tuple[PointSet, PointSet | str], ...]:
     """Make the sets of every [[passage]]: where it starts, and where it ends or ``"walls"``.
 
     Raises
@@ -178,7 +179,8 @@ def _full(table: str, key: str | None) -> str | None:
     return inside if whole else f"{table}.{inside}"
 
 
-def _landscape(case: Case) -> Landscape:
+def landscape(case: Case) -> Landscape:
+    """Landscape of a case, without weight decay."""
     from fokkerplanck import landscapes
 
     keys = case.landscape.model_dump(exclude_none=True)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck.case.ensemble_tables import ensemble_mistakes
+from fokkerplanck.case.levy_checks import levy_mistakes
 from fokkerplanck.case.messages import Mistake, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
 from fokkerplanck.case.passage_checks import passage_mistakes
@@ -50,7 +51,7 @@ ONLY_LINE = ("tridiagonal",)
 
 def mistakes_in(case: Case) -> list[Mistake]:
     """All that is wrong with a case whose tables are right one by one."""
-    rules = UNDERDAMPED if case.underdamped else RULES
+    rules = {"heavy-tailed": HEAVY_TAILED, "underdamped": UNDERDAMPED}.get(case.motion, RULES)
     return [mistake for rule in rules for mistake in rule(case)]
 
 
@@ -165,6 +166,16 @@ def _covariance(rows: Sequence[Sequence[float]], dim: int) -> Iterator[Mistake]:
         yield key, f"must be positive definite, got {show(rows)} with eigenvalues {values}"
 
 
+def _moments(case: Case) -> Iterator[Mistake]:
+    for key in ("points", "frequencies"):
+        if case.stationary is not None and getattr(case.stationary, key) is not None:
+            yield (
+                f"stationary.{key}",
+                'belong to heavy-tailed noise, [noise] of kind "levy": leave them out, the '
+                "density is in the file",
+            )
+
+
 def _stationary(case: Case) -> Iterator[Mistake]:
     if case.stationary is not None:
         yield from _absorbing(case, "stationary")
@@ -228,6 +239,7 @@ RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _noise,
     sgd_mistakes,
     _start,
+    _moments,
     _stationary,
     passage_mistakes,
     ensemble_mistakes,
@@ -240,6 +252,20 @@ UNDERDAMPED: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _size,
     _landscape,
     sgd_mistakes,
+    _moments,
     underdamped_mistakes,
+    _expectations,
+)
+#: the same for heavy-tailed noise
+HEAVY_TAILED: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
+    _something_to_do,
+    _size,
+    _velocities,
+    _landscape,
+    sgd_mistakes,
+    _start,
+    _stationary,
+    passage_mistakes,
+    levy_mistakes,
     _expectations,
 )

@@ -10,18 +10,15 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fokkerplanck._version import __version__
 from fokkerplanck.case.values import is_tag
 
-__all__ = ["Mistake", "explain", "joined", "later", "nearest", "show"]
+__all__ = ["Mistake", "explain", "joined", "nearest", "show"]
 
 Mistake = tuple[str, str]
 """(dotted key, message)"""
 
 Tables = list[type[BaseModel]]
 
-#: what the format of cases already names and this version does not compute: refused, not ignored
-LATER_KINDS = {"noise": ("levy",)}
 LONGEST_SHOWN = 60
 #: errors that are best answered with the whole of what a key expects
 ABOUT = ("tuple_type", "model_type", "model_attributes_type", "literal_error")
@@ -57,11 +54,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean "cells"?`` or nothing when no known word is near."""
     close = _closest(word, known)
     return f'; did you mean "{close}"?' if close else ""
-
-
-def later(what: str) -> str:
-    """Message for what the format of cases names and this version does not compute."""
-    return f"{what} is not computed by this version ({__version__})"
 
 
 def show(value: object) -> str:
@@ -150,9 +142,6 @@ def _explain_one(error: Mapping[str, Any], tables: Tables, path: str) -> Mistake
     if kind == "union_tag_not_found":
         known = ", ".join(tag for t in _tables_at(key, tables) for tag in _kinds(t))
         return f"{path}.kind", f"missing key (one of: {known})"
-    table, _, last = path.rpartition(".")
-    if last == "kind" and given in LATER_KINDS.get(table, ()):
-        return path, later(f"{table} of kind {show(given)}")
     if kind == "tuple_type" and path == key:
         return path, f"expects a list of tables: write [[{path}]]"
     return path, _broken_rule(error, given, _about(key, tables))
@@ -202,8 +191,6 @@ def _unknown(path: str, key: str, tables: Tables) -> str:
 
 def _unknown_kind(path: str, context: Mapping[str, Any]) -> str:
     tag, known = str(context["tag"]), context["expected_tags"].replace("'", "")
-    if tag in LATER_KINDS.get(path, ()):
-        return f"{later(f'{path} of kind {show(tag)}')} (known: {known})"
     return f"unknown kind {show(tag)}{nearest(tag, known.split(', '))} (known: {known})"
 
 

@@ -222,9 +222,15 @@ class EvolveTable(Table):
 
 
 class StationaryTable(Table):
-    """Find the stationary density, its current and entropy production."""
+    """Find the stationary density, its current and entropy production.
+
+    Of heavy-tailed noise also the density at given points, and ``E cos(k x)`` and ``E sin(k x)``
+    at given frequencies k, which exist where moments do not.
+    """
 
     weight: Weight = "midpoint"
+    points: Vector | None = Field(None, description="a list of places between the walls")
+    frequencies: Vector | None = Field(None, description="a list of numbers k, for E exp(i k x)")
 
 
 class ExpectTable(Table):
@@ -289,6 +295,16 @@ class Case(Table):
     def underdamped(self) -> bool:
         """Whether there are velocities, too."""
         return self.dynamics.kind == "underdamped"
+
+    @property
+    def heavy_tailed(self) -> bool:
+        """Whether walkers jump far: noise of kind "levy"."""
+        return self.noise.kind == "levy"
+
+    @property
+    def motion(self) -> str:
+        """Which equation is solved: "overdamped", "underdamped" or "heavy-tailed"."""
+        return "heavy-tailed" if self.heavy_tailed else self.dynamics.kind
 
     @cached_property
     def text(self) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "CovarianceNoise",
     "FormulaSchedule",
     "HessianNoise",
+    "LevyNoise",
     "LossNoise",
     "NoiseTable",
     "RatesSchedule",
@@ -152,7 +153,28 @@ class LossNoise(_GradientNoise):
     offset: Number = Field(0.0, description="a number")
 
 
+class LevyNoise(_Noise):
+    """Long jumps: ``scale dL`` of an alpha-stable motion, perhaps with Gaussian noise beside it.
+
+    ``E exp(i w L_t) = exp(-t |w|^alpha)``. With [sgd] the scale may be had from `sigma`, that of
+    the noise of one gradient: ``eta^((alpha - 1) / alpha) sigma``.
+    """
+
+    kind: Literal["levy"]
+    alpha: Positive = Field(le=2, description="a number > 0 and <= 2, the index of the tails")
+    scale: Positive | None = Field(None, description="a number > 0")
+    sigma: Positive | None = Field(None, description="a number > 0, with a table [sgd]")
+    temperature: Number = Field(0.0, ge=0, description="a number >= 0")
+    outside: Literal["stopped", "suppressed"] = "stopped"
+
+    @model_validator(mode="after")
+    def _one_strength(self) -> LevyNoise:
+        if (self.scale is None) == (self.sigma is None):
+            refuse("needs either scale or, with [sgd], sigma: one of the two")
+        return self
+
+
 NoiseTable = Annotated[
-    WhiteNoise | TensorNoise | HessianNoise | CovarianceNoise | LossNoise,
+    WhiteNoise | TensorNoise | HessianNoise | CovarianceNoise | LossNoise | LevyNoise,
     Field(discriminator="kind"),
 ]

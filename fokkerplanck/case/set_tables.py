@@ -11,7 +11,7 @@ from fokkerplanck.case.messages import Mistake, show
 from fokkerplanck.case.values import Number, Table, Vector, refuse, tag
 
 if TYPE_CHECKING:
-    from fokkerplanck.problem import Problem
+    from fokkerplanck.landscapes.base import OnGrid
     from fokkerplanck.sets import PointSet
 
 __all__ = ["FromTable", "SetTable", "ToTable", "point_set", "set_mistakes"]
@@ -111,7 +111,7 @@ def set_mistakes(table: SetTable, dim: int, key: str) -> Iterator[Mistake]:
         yield name, f"needs {entries}, got {show(part)}"
 
 
-def point_set(table: SetTable, problem: Problem) -> PointSet:
+def point_set(table: SetTable, problem: OnGrid) -> PointSet:
     """Make the set of a table, checked against the grid of the problem.
 
     Raises

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
 
-__all__ = ["Array", "Landscape", "as_points", "check_dim", "finite_number"]
+if TYPE_CHECKING:
+    from fokkerplanck.grid import Grid
+
+__all__ = ["Array", "Landscape", "OnGrid", "as_points", "check_dim", "finite_number"]
 
 Array = NDArray[np.float64]
 
@@ -70,6 +74,18 @@ class Landscape(ABC):
     def minimum_hint(self) -> Array:
         """Points near which minima lie, where the formula tells; shape (count, dim)."""
         return np.empty((0, self.dim))
+
+
+class OnGrid(Protocol):
+    """What has a landscape on a grid: a problem, whatever moves there."""
+
+    @property
+    def grid(self) -> Grid:
+        """Where it is solved."""
+
+    @property
+    def landscape(self) -> Landscape:
+        """The loss."""
 
 
 def as_points(points: ArrayLike, dim: int) -> Array:

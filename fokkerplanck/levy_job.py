@@ -1,0 +1,224 @@
+"""The computations of one run under heavy-tailed noise, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.case import build, build_levy
+from fokkerplanck.case.sgd_tables import settings
+from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import Grid
+from fokkerplanck.layout import LEVY_SCALARS, Group, Header
+from fokkerplanck.levy_cells import cell_density
+from fokkerplanck.levy_escape import LevyEscape
+from fokkerplanck.levy_record import LevyRecord, levy_noise_json, levy_sgd_json
+from fokkerplanck.provenance import provenance
+from fokkerplanck.record import wells
+from fokkerplanck.regrid import regrid
+from fokkerplanck.surface_record import surface_json
+from fokkerplanck.task import Sink, Task
+from fokkerplanck.writer import Snapshot
+
+if TYPE_CHECKING:
+    from fokkerplanck.case import Case
+    from fokkerplanck.levy import Levy
+    from fokkerplanck.levy_density import LevyStationary, LevyStep
+    from fokkerplanck.progress import Progress
+    from fokkerplanck.sgd_settings import SGD
+
+__all__ = ["LevyJob"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class LevyJob(Task):
+    """One run of a case of heavy-tailed noise; see `fokkerplanck.job.Job`.
+
+    Parameters
+    ----------
+    case : Case
+    problem : Levy
+    sgd : SGD or None
+        Clock of steps and epochs.
+    times : ndarray, shape (n,)
+    initial : ndarray, shape (cells,), or None
+        Density at the start; None without [evolve].
+    record : LevyRecord
+    escape : LevyEscape
+    last : LevyStep or None
+        What the evolution goes on from, once there is a snapshot.
+
+    Notes
+    -----
+    Densities of files and of the JSON object are those of cells. They are the nodes of the solver
+    unless walls absorb; then see `fokkerplanck.levy_cells`.
+    """
+
+    case: Case
+    problem: Levy
+    sgd: SGD | None
+    times: Array
+    initial: Array | None
+    record: LevyRecord
+    escape: LevyEscape
+    last: LevyStep | None = None
+    stationary: LevyStationary | None = None
+    about: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, case: Case, *, refine: bool = False) -> LevyJob:
+        """Build everything that a case describes; raises `CaseError` where it cannot."""
+        if refine:
+            msg = "--refine is of Gaussian noise: errors under heavy-tailed noise are estimated "
+            msg += "from runs with half the cells, and given with every result"
+            raise CaseError(msg, file=str(case.path) if case.path else None, key="--refine")
+        problem, sgd = build_levy.levy(case), settings(case)
+        with build.located(case, ""):
+            about = levy_sgd_json(problem, sgd, getattr(case.noise, "sigma", None))
+        start = build_levy.levy_start(case, problem) if case.evolve else None
+        record = LevyRecord.beside(problem, sgd)
+        escape = LevyEscape.of(case, problem, sgd=sgd)
+        return cls(case, problem, sgd, build.times(case), start, record, escape, about=about)
+
+    @cached_property
+    def header(self) -> Header:
+        """What the file says before the first snapshot."""
+        p, noise = self.problem, levy_noise_json(self.problem, ())
+        facts = ("kind", "reading", "assumption")
+        return Header(
+            grid=p.grid,
+            title=self.case.title,
+            loss=p.landscape.loss(p.grid.points()),
+            diffusion=np.array([[float(p.temperature)]]),
+            initial=self.initial,
+            case_text=self.case.text,
+            case_hash=self.case.hash,
+            planned=len(self.times),
+            provenance=provenance(),
+            noise={f"noise_{name}": noise[name] for name in facts},
+            scalars=LEVY_SCALARS,
+            jumps=True,
+            dynamics={
+                "alpha": float(p.alpha),
+                "scale": float(p.scale),
+                "temperature": float(p.temperature),
+                "outside": str(p.outside),
+            },
+        )
+
+    def go_on_from(self, kept: Array) -> None:
+        """Take the masses at the nodes of the last snapshot."""
+        from fokkerplanck.levy_density import LevyStep
+
+        s = self.record.scalars[-1]
+        error, clipped = float(s["time_error"]), float(s["clipped"])
+        self.last = LevyStep(self.record.times[-1], kept, error, clipped)
+
+    def evolve(self, sink: Sink, progress: Progress | None) -> None:
+        """Evolve to every time that is left, saving each snapshot before the next is begun."""
+        from fokkerplanck.levy_density import levy_evolve_steps
+
+        table, done = self.case.evolve, len(self.record.times)
+        if table is None or self.initial is None or done == len(self.times):
+            return
+        steps = levy_evolve_steps(
+            self.problem,
+            self.initial,
+            self.times[done:].tolist(),
+            tolerance=table.tolerance,
+            after=self.last,
+        )
+        rough = self._on_fewer_cells(table.tolerance)
+        for _ in range(done):
+            next(rough)
+        for step, other in zip(steps, rough, strict=True):
+            sink.append(self._snapshot(step, other))
+            if progress is not None:
+                progress.advance(step.time, self.record.mass_error)
+
+    def find_stationary(self) -> None:
+        """Solve for the stationary state, if the case asks for it."""
+        if self.case.stationary is not None:
+            from fokkerplanck.levy_density import levy_stationary
+
+            with build.located(self.case, ""):
+                self.stationary = levy_stationary(self.problem)
+
+    @property
+    def subject(self) -> Levy:
+        """The problem that closed forms are asked about."""
+        return self.problem
+
+    def parts(self) -> dict[str, Any]:
+        """Parts of the JSON object that belong to the dynamics: "evolve" and what comes before."""
+        found = wells(self.problem)
+        return {
+            "landscape": found | surface_json(self.problem, found),
+            "noise": levy_noise_json(self.problem, self.record.remarks(self.stationary)),
+            "sgd": self.about,
+            "evolve": None
+            if self.case.evolve is None
+            else self.record.evolve() | {"ensemble": None},
+        }
+
+    def stationary_json(self) -> dict[str, Any]:
+        """Part "stationary" of the JSON object, once it is found."""
+        table = self.case.stationary
+        assert self.stationary is not None
+        assert table is not None
+        return self.record.stationary(self.stationary, table.points, table.frequencies)
+
+    def stationary_group(self) -> Group:
+        """Group ``/stationary`` of the file, once it is found."""
+        assert self.stationary is not None
+        return self.record.stationary_group(self.stationary)
+
+    def _snapshot(self, step: LevyStep, rough: Array) -> Snapshot:
+        from fokkerplanck.levy_current import levy_current
+
+        problem = self.problem
+        density = self._cells(problem, step)
+        current = levy_current(problem, step.mass / self._spacing)
+        volume = problem.grid.volume
+        scalars = {
+            "mass": float(step.mass.sum()),
+            "minimum": float(density.min()),
+            "time_error": step.error,
+            "clipped": step.clipped,
+            "solves": step.solves,
+            "method": step.method,
+            "grid_error": float(np.abs(density - rough).sum() * volume),
+            "wall_mass": float((density[0] + density[-1]) * volume),
+        }
+        self.record.add(step.time, density, scalars)
+        self.last = step
+        return Snapshot(
+            step.time, step.mass, density, current.total, scalars, jump_current=current.jumps
+        )
+
+    def _on_fewer_cells(self, tolerance: float) -> Iterator[Array]:
+        """Densities at all times with half the cells, moved to those of the grid."""
+        from fokkerplanck.levy_density import levy_evolve_steps
+
+        assert self.initial is not None
+        grid = self.problem.grid
+        axis = replace(grid.axes[0], cells=grid.shape[0] // 2)
+        fewer = replace(self.problem, grid=Grid((axis,)))
+        start = regrid(self.initial, grid, fewer.grid).density
+        for step in levy_evolve_steps(fewer, start, self.times.tolist(), tolerance=tolerance):
+            yield regrid(self._cells(fewer, step), fewer.grid, grid).density
+
+    def _cells(self, problem: Levy, step: LevyStep) -> Array:
+        h = problem.at(problem.grid.shape[0]).generator.spacing
+        return cell_density(problem, step.mass / h)
+
+    @cached_property
+    def _spacing(self) -> float:
+        return self.problem.at(self.problem.grid.shape[0]).generator.spacing
