@@ -11,20 +11,22 @@ from fokkerplanck import escape_record as record
 from fokkerplanck.case import build
 from fokkerplanck.errors import CaseError
 from fokkerplanck.escape_way import LN10, Tell, Way
-from fokkerplanck.sampled_record import sampled_group, sampled_json
 from fokkerplanck.sgd_record import mean_clock_json
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
+    from fokkerplanck.case.passage_tables import QuasiStationaryTable, RatesTable, SpectrumTable
+    from fokkerplanck.landscapes.base import OnGrid
     from fokkerplanck.layout import Group
     from fokkerplanck.metastability import QuasiStationary
     from fokkerplanck.problem import Problem
     from fokkerplanck.refinement import Refined
     from fokkerplanck.relaxation import Spectrum
     from fokkerplanck.selection import Selection
+    from fokkerplanck.sgd_settings import SGD
     from fokkerplanck.well_rates import RateMatrix
 
-__all__ = ["Escape", "Way"]
+__all__ = ["Escape", "Way", "check_wells", "well_share"]
 
 
 @dataclass(eq=False)
@@ -39,12 +41,15 @@ class Escape:
         One for each ``[[passage]]``.
     refine : bool
         Solve on coarser and finer grids, too.
+    sgd : SGD or None
+        Clock of steps and epochs.
     """
 
     case: Case
     problem: Problem
     ways: tuple[Way, ...]
     refine: bool = False
+    sgd: SGD | None = None
     spectrum: Spectrum | None = None
     spectrum_refined: tuple[Refined, ...] | None = None
     rates: RateMatrix | None = None
@@ -60,8 +65,8 @@ class Escape:
             if way.table.reactive and not way.apart(problem):
                 msg = "the sets touch, and no current leads from one to the other; leave it out"
                 raise CaseError(msg, file=_file(case), key=f"passage.{k}.reactive")
-        _check_wells(case, problem)
-        return cls(case, problem, ways, refine)
+        check_wells(case, problem)
+        return cls(case, problem, ways, refine, problem.sgd)
 
     def find(self, tell: Tell) -> None:
         """Compute everything in turn; on an error what came before it is kept."""
@@ -69,29 +74,54 @@ class Escape:
             way.find(self.problem, tell, refine=self.refine)
         if self.case.spectrum is not None:
             tell("spectrum")
-            self._find_spectrum(self.case.spectrum.count, self.case.spectrum.weight, tell)
+            self.find_spectrum(self.case.spectrum, tell)
         if self.case.rates is not None:
-            from fokkerplanck.well_rates import rate_matrix
-
             tell("rates between wells")
-            self.rates = rate_matrix(self.problem, radius=self.case.rates.radius)
+            self.rates = self.find_rates(self.case.rates)
         if self.case.selection is not None:
             from fokkerplanck.selection import select_minima
 
             tell("selection of minima")
             self.selection = select_minima(self.problem)
         for table in self.case.quasi_stationary:
-            from fokkerplanck.metastability import quasi_stationary
-
             tell(f"quasi-stationary density {table.label}")
-            self.quasi_stationary[table.label] = quasi_stationary(self.problem, table.well)
+            self.quasi_stationary[table.label] = self.find_quasi_stationary(table)
+
+    def find_spectrum(self, asked: SpectrumTable, tell: Tell) -> None:
+        """Find the slowest modes, on finer and coarser grids, too, where that is wanted."""
+        from fokkerplanck.refinement import refined_all
+        from fokkerplanck.relaxation import spectrum
+
+        count, weight = asked.count, asked.weight
+        found = self.spectrum = spectrum(self.problem, count, weight=weight)
+        if not self.refine:
+            return
+
+        def logarithms(other: Problem) -> list[float]:
+            tell(f"spectrum: {' x '.join(map(str, other.grid.shape))} cells")
+            modes = found if other is self.problem else spectrum(other, count, weight=weight)
+            return [float(v) * LN10 for v in modes.log10_rates]
+
+        self.spectrum_refined = refined_all(logarithms, self.problem, log=True)
+
+    def find_rates(self, asked: RatesTable) -> RateMatrix:
+        """Find the rates between all wells."""
+        from fokkerplanck.well_rates import rate_matrix
+
+        return rate_matrix(self.problem, radius=asked.radius)
+
+    def find_quasi_stationary(self, asked: QuasiStationaryTable) -> QuasiStationary:
+        """Find the density in a well before it is left."""
+        from fokkerplanck.metastability import quasi_stationary
+
+        return quasi_stationary(self.problem, asked.well)
 
     def json(self) -> dict[str, Any]:
         """Parts of the JSON object of a run: "passage", "spectrum" and the others."""
         modes = self.spectrum
         return {
             "passage": {
-                way.table.name: _passage_json(way, self.problem) for way in self.ways if way.found
+                way.table.name: self._passage_json(way) for way in self.ways if way.found
             },
             "spectrum": [] if modes is None else modes.rates,
             "spectrum_modes": None
@@ -109,7 +139,7 @@ class Escape:
         """Return the groups of the file for all that has been found."""
         names = self.problem.grid.names
         groups = {
-            f"passage/{way.table.name}": _passage_group(k, way, self.problem)
+            f"passage/{way.table.name}": way.group(k, self.problem)
             for k, way in enumerate(self.ways)
             if way.found
         }
@@ -118,46 +148,18 @@ class Escape:
         if self.rates is not None:
             groups["rates"] = record.rates_group(self.rates)
         for k, (name, found) in enumerate(self.quasi_stationary.items()):
-            well = _well(self.problem, found)
+            well = well_share(self.problem, found)
             groups[f"quasi_stationary/{name}"] = record.quasi_stationary_group(
                 k, found, well, names
             )
         return groups
 
-    def _find_spectrum(self, count: int, weight: str, tell: Tell) -> None:
-        from fokkerplanck.refinement import refined_all
-        from fokkerplanck.relaxation import spectrum
-
-        found = self.spectrum = spectrum(self.problem, count, weight=weight)
-        if not self.refine:
-            return
-
-        def logarithms(other: Problem) -> list[float]:
-            tell(f"spectrum: {' x '.join(map(str, other.grid.shape))} cells")
-            modes = found if other is self.problem else spectrum(other, count, weight=weight)
-            return [float(v) * LN10 for v in modes.log10_rates]
-
-        self.spectrum_refined = refined_all(logarithms, self.problem, log=True)
+    def _passage_json(self, way: Way) -> dict[str, Any]:
+        found = way.json()
+        return found | mean_clock_json(self.sgd, found["mean"])
 
 
-def _passage_json(way: Way, problem: Problem) -> dict[str, Any]:
-    if way.sampled is not None:
-        found = sampled_json(way.sampled, survival=way.table.survival is not False)
-    else:
-        assert way.passage is not None
-        found = record.passage_json(way.passage, way.reactive, way.survival, way.refined)
-    return found | mean_clock_json(problem.sgd, found["mean"])
-
-
-def _passage_group(index: int, way: Way, problem: Problem) -> Group:
-    sets, names = way.shares(problem), problem.grid.names
-    if way.sampled is not None:
-        return sampled_group(index, way.sampled, sets, names)
-    assert way.passage is not None
-    return record.passage_group(index, way.passage, sets, way.reactive, way.survival, names)
-
-
-def _check_wells(case: Case, problem: Problem) -> None:
+def check_wells(case: Case, problem: OnGrid) -> None:
     """Refuse rates and quasi-stationary densities where there are too few wells."""
     asked = [key for key in ("rates", "selection") if getattr(case, key) is not None]
     if not asked and not case.quasi_stationary:
@@ -175,7 +177,7 @@ def _check_wells(case: Case, problem: Problem) -> None:
         raise CaseError(msg, file=_file(case), key="quasi_stationary")
 
 
-def _well(problem: Problem, found: QuasiStationary) -> Any:
+def well_share(problem: OnGrid, found: QuasiStationary) -> Any:
     """Share of each cell in the well that is left: all but the basins of the other minima."""
     from fokkerplanck.landscapes.critical import critical_points
     from fokkerplanck.sets import Basin

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fokkerplanck import escape_record as record
+from fokkerplanck.sampled_record import sampled_group, sampled_json
+
 if TYPE_CHECKING:
     from fokkerplanck.case.ensemble_tables import EnsembleTable
     from fokkerplanck.case.passage_tables import PassageTable
     from fokkerplanck.grid import Grid
+    from fokkerplanck.landscapes.base import OnGrid
+    from fokkerplanck.layout import Group
     from fokkerplanck.passage import Passage
     from fokkerplanck.problem import Problem
     from fokkerplanck.refinement import Refined
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from fokkerplanck.survival import Survival
     from fokkerplanck.transitions import ReactiveCurrent
 
-__all__ = ["LN10", "Tell", "Way"]
+__all__ = ["LN10", "LONGEST", "Tell", "Way", "unless"]
 
 LN10 = math.log(10)
 #: decimal logarithm of the longest mean time whose distribution is on a scale of floats
@@ -65,13 +70,13 @@ class Way:
         found = mean_first_passage(problem, self.start, self.end, weight=table.weight)
         self.passage = found
         ends, weight = (self.start, self.end), table.weight
-        if _unless(table.reactive, default=self.apart(problem)):
+        if unless(table.reactive, default=self.apart(problem)):
             from fokkerplanck.transitions import reactive_current
 
             tell(f"{steps}: reactive current")
             self.reactive = reactive_current(problem, *ends, weight=weight)
         soon = found.log10_mean < LONGEST
-        if _unless(table.survival, default=problem.grid.dim == 1 and soon):
+        if unless(table.survival, default=problem.grid.dim == 1 and soon):
             from fokkerplanck.survival import first_passage_distribution
 
             tell(f"{steps}: distribution of the time")
@@ -89,6 +94,23 @@ class Way:
 
         mean, variance = refined_all(logarithms, problem, log=True)
         self.refined = {"mean": mean, "variance": variance}
+
+    def json(self) -> dict[str, Any]:
+        """Part ``passage.NAME`` of the JSON object, but for its clock."""
+        if self.sampled is not None:
+            return sampled_json(self.sampled, survival=self.table.survival is not False)
+        assert self.passage is not None
+        return record.passage_json(self.passage, self.reactive, self.survival, self.refined)
+
+    def group(self, index: int, problem: Problem) -> Group:
+        """Group ``/passage/NAME`` of the file."""
+        sets, names = self.shares(problem), problem.grid.names
+        if self.sampled is not None:
+            return sampled_group(index, self.sampled, sets, names)
+        assert self.passage is not None
+        return record.passage_group(
+            index, self.passage, sets, self.reactive, self.survival, names
+        )
 
     @property
     def found(self) -> bool:
@@ -133,7 +155,7 @@ class Way:
                 near |= moved
         return not bool((start & near).any())
 
-    def shares(self, problem: Problem) -> tuple[Any, Any]:
+    def shares(self, problem: OnGrid) -> tuple[Any, Any]:
         """Shares of the cells in both sets; a point fills the cell it is in."""
         grid = problem.grid
         if isinstance(self.end, str):
@@ -157,5 +179,6 @@ def _holds_point_of(part: PointSet, other: PointSet, problem: Problem) -> bool:
     return bool(part.contains(point[None], problem.grid)[0])
 
 
-def _unless(given: bool | None, *, default: bool) -> bool:
+def unless(given: bool | None, *, default: bool) -> bool:
+    """Return what is given, or else the default."""
     return default if given is None else given

@@ -60,7 +60,8 @@ KINETIC_SCALARS = {
 }
 #: the same of heavy-tailed noise
 LEVY_SCALARS = {
-    **{name: SCALARS[name] for name in ("mass", "minimum", "time_error", "method")},
+    **{name: SCALARS[name] for name in ("mass", "minimum", "time_error", "clipped")},
+    **{name: SCALARS[name] for name in ("solves", "method")},
     "grid_error": ("f8", "L1 change of the density from half as many nodes"),
     "wall_mass": ("f8", "mass in the outermost cells, at which jumps beyond the walls stop"),
 }

@@ -181,11 +181,9 @@ class LevyJob(Task):
         return self.record.stationary_group(self.stationary)
 
     def _snapshot(self, step: LevyStep, rough: Array) -> Snapshot:
-        from fokkerplanck.levy_current import levy_current
-
         problem = self.problem
         density = self._cells(problem, step)
-        current = levy_current(problem, step.mass / self._spacing)
+        current, jumps = self._currents(step.mass)
         volume = problem.grid.volume
         scalars = {
             "mass": float(step.mass.sum()),
@@ -200,7 +198,7 @@ class LevyJob(Task):
         self.record.add(step.time, density, scalars)
         self.last = step
         return Snapshot(
-            step.time, step.mass, density, current.total, scalars, jump_current=current.jumps
+            step.time, step.mass, density, current[:, None], scalars, jump_current=jumps[:, None]
         )
 
     def _on_fewer_cells(self, tolerance: float) -> Iterator[Array]:
@@ -222,3 +220,16 @@ class LevyJob(Task):
     @cached_property
     def _spacing(self) -> float:
         return self.problem.at(self.problem.grid.shape[0]).generator.spacing
+
+    def _currents(self, mass):
+        g = self.problem.at(len(mass)).generator
+        change = g.apply_transposed(mass)
+        edges = np.zeros(len(mass) + 1)
+        if g.outside[0] != "killed":
+            edges[1:] = -np.cumsum(change)
+        else:
+            edges[:-1] = np.cumsum(change[::-1])[::-1]
+        local = np.zeros(len(mass) + 1)
+        local[1:-1] = mass[:-1] * g.local.diagonal(1) - mass[1:] * g.local.diagonal(-1)
+        jumps = edges - local
+        return 0.5 * (edges[1:] + edges[:-1]), 0.5 * (jumps[1:] + jumps[:-1])

@@ -94,6 +94,8 @@ class LevyRecord(Record):
             **clock_json(self.sgd, self.times),
             "time_error": errors[-1] if errors else None,
             "time_errors": errors,
+            "clipped": self.scalars[-1]["clipped"] if self.scalars else None,
+            "solves": sum(int(s["solves"]) for s in self.scalars),
         }
 
     def stationary(

@@ -138,12 +138,10 @@ class Record:
 
     def group(self, saved: int) -> Group:
         """Group ``/observables`` of a file that holds so many snapshots."""
-        n, dim = min(len(self.times), saved), self.grid.dim
-        sizes = {"component": dim, "row": dim, "column": dim, "basin": self.count}
+        n = min(len(self.times), saved)
         arrays = {}
         for name, (dims, long_name) in self.OBSERVED.items():
-            shape = (n, *(sizes[d] for d in dims))
-            values = np.array(self.observed[name][:n], dtype=np.float64).reshape(shape)
+            values = np.array(self.observed[name][:n], dtype=np.float64)  # None becomes nan
             arrays[name] = (values, ("time", *dims), long_name)
         for name, values in clock_json(self.sgd, self.times[:n]).items():
             if values is not None:

@@ -41,6 +41,7 @@ def print_run(result: Mapping[str, Any]) -> None:
     for name, value in [
         *_dynamics_rows(result),
         *noise_rows(result),
+        *_jump_rows(result),
         *surface_rows(result),
         *_grid_rows(result),
         *_evolve_rows(result),
@@ -114,6 +115,11 @@ def _dynamics_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _jump_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of heavy-tailed noise: what walls do to jumps, and what there is to know."""
+    return [("remark", text) for text in result["noise"].get("remarks", ())]
+
+
 def _grid_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [("grid", " x ".join(map(str, result["grid"]["cells"])) + " cells")]
     if result["mass_error"] is not None:
@@ -137,14 +143,21 @@ def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("step error (L1)", _step_error(walkers["step_errors"])),
         ]
     work = [f"{evolve[k]} {k}" for k in ("products", "solves") if evolve.get(k)]
-    if evolve["method"] != "fipy" and not result.get("dynamics"):
+    if evolve["method"] != "fipy" and evolve["weight"] in ("fitted", "midpoint"):
         # which have a discretisation of their own
         work.insert(0, f"{evolve['weight']} weights")
     return [
         ("times", f"{len(times)}, from {times[0]:g} to {times[-1]:g}{_until(evolve)}"),
         ("method", f"{evolve['method']} ({', '.join(work)})" if work else evolve["method"]),
         ("time error (L1)", f"{evolve['time_error']:.1e}"),
+        *_cells_error(evolve),
     ]
+
+
+def _cells_error(evolve: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say how much half the cells change the last density, where that is known."""
+    errors = evolve.get("grid_error")
+    return [("error of the cells (L1)", f"{errors[-1]:.1e}")] if errors else []
 
 
 def _step_error(errors: Sequence[float] | None) -> str:
@@ -164,6 +177,8 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = result["stationary"]
     if not found:
         return []
+    if "outside" in found:
+        return _tails_rows(found)
     rows = [
         ("entropy production", number(found["entropy_production"])),
         ("irreversibility", number(found["irreversibility"])),
@@ -172,6 +187,19 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     if found["mean_climb"] > COARSE:
         climb = f"the density climbs {found['mean_climb']:.2g} times the noise per cell"
         rows.append(("coarse grid", f"{climb}, better below 1: use more cells"))
+    return rows
+
+
+def _tails_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of a stationary density with heavy tails: how good it is, and what is not in it."""
+    low, high = found["quartiles"][0], found["quartiles"][-1]
+    rows = [("stationary error (L1)", f"{found['error']:.1e}")]
+    if any(found["tail_exponents"]):
+        powers = ", ".join(f"|x|^-{b:.4g}" for b in found["tail_exponents"] if b is not None)
+        rows.append(("beyond the walls", f"{found['outside']:.2e} of the mass, tails {powers}"))
+    rows.append(
+        ("stationary quartiles", f"{number(low)}, {number(found['median'])}, {number(high)}")
+    )
     return rows
 
 

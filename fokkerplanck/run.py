@@ -253,15 +253,14 @@ def job_of(case: Case, *, refine: bool = False) -> Task:
     CaseError
         For what the case describes and cannot be built.
     """
-    if case.underdamped:
-        from fokkerplanck.levy_density import LevyStationary
-    from fokkerplanck.levy_escape import LevyEscape
-
-        return KineticJob.of(case, refine=refine)
     if case.heavy_tailed:
         from fokkerplanck.levy_job import LevyJob
 
         return LevyJob.of(case, refine=refine)
+    if case.underdamped:
+        from fokkerplanck.kinetic_job import KineticJob
+
+        return KineticJob.of(case, refine=refine)
     from fokkerplanck.job import Job
 
     return Job.of(case, refine=refine)

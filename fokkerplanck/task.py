@@ -76,6 +76,14 @@ class Task(ABC):
     def go_on_from(self, kept: Array) -> None:
         """Take what the last snapshot left in the checkpoint."""
 
+    @abstractmethod
+    def evolve(self, sink: Sink, progress: Progress | None) -> None:
+        """Evolve to every time that is left, saving each snapshot before the next is begun."""
+
+    @abstractmethod
+    def find_stationary(self) -> None:
+        """Solve for the stationary state, if the case asks for it."""
+
     def find_escape(self, progress: Progress | None) -> None:
         """Solve for passages, spectrum, rates and the like, if the case asks for them."""
         self.escape.find(progress.tell if progress is not None else _tell_nobody)

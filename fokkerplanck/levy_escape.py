@@ -1,0 +1,65 @@
+"""What a case of heavy-tailed noise asks about escape: times, landing, spectrum, rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fokkerplanck import escape_record as record
+from fokkerplanck.case import build
+from fokkerplanck.escape import Escape, check_wells
+from fokkerplanck.escape_way import LONGEST, Tell, Way, unless
+
+if TYPE_CHECKING:
+    from fokkerplanck.case import Case
+    from fokkerplanck.case.passage_tables import QuasiStationaryTable, RatesTable, SpectrumTable
+    from fokkerplanck.layout import Group
+    from fokkerplanck.levy import Levy
+    from fokkerplanck.metastability import QuasiStationary
+    from fokkerplanck.sgd_settings import SGD
+    from fokkerplanck.well_rates import RateMatrix
+
+__all__ = ["LevyEscape", "LevyWay"]
+
+
+@dataclass(eq=False)
+class LevyWay(Way):
+    """One passage under long jumps: its time, and where and how the target is reached.
+
+    `reactive`, `refined` and `sampled` are those of Gaussian noise: None.
+    """
+
+    def find(self, problem: Levy, tell: Tell, *, refine: bool = False) -> None:  # type: ignore[override]
+        """Compute time, landing, committor and survival; each is kept once found."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class LevyEscape(Escape):
+    """All that a case of heavy-tailed noise asks about escape; see `Escape`."""
+
+    problem: Levy  # type: ignore[assignment]
+
+    @classmethod
+    def of(  # type: ignore[override]
+        cls, case: Case, problem: Levy, *, sgd: SGD | None = None
+    ) -> LevyEscape:
+        """Make the sets of the passages; raises `CaseError` where they do not fit the grid."""
+        pairs = zip(case.passage, build.passages(case, problem), strict=True)
+        ways = tuple(LevyWay(table, *ends) for table, ends in pairs)
+        check_wells(case, problem)
+        return cls(case, problem, ways, sgd=sgd)
+
+    def find_spectrum(self, asked: SpectrumTable, tell: Tell) -> None:
+        """Find the slowest modes."""
+        raise NotImplementedError
+
+    def find_rates(self, asked: RatesTable) -> RateMatrix:
+        """Find the rates between all wells."""
+        raise NotImplementedError
+
+    def find_quasi_stationary(self, asked: QuasiStationaryTable) -> QuasiStationary:
+        """Find the density in a well before it is left."""
+        raise NotImplementedError
