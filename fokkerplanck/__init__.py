@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from fokkerplanck.levy_density import levy_evolve as levy_evolve
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
     from fokkerplanck.levy_passage import levy_exit as levy_exit
-    from fokkerplanck.levy_passage import levy_transition as levy_transition
+    from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -115,7 +115,7 @@ _HOME = {
     "rate_against_friction": "kinetic_rates",
     "Levy": "levy",
     "levy_exit": "levy_passage",
-    "levy_transition": "levy_passage",
+    "levy_first_passage": "levy_passage",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
     "StableLaw": "tail_index_stable",

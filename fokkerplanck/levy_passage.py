@@ -1,61 +1,116 @@
-"""Mean exit and transition times under long jumps."""
+"""First passages under long jumps: mean times, their variance, and probabilities."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.interpolate import barycentric_interpolate
+from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.errors import CaseError, NumericalError
-from fokkerplanck.grid import Grid, Wall
-from fokkerplanck.landscapes.critical import critical_points
-from fokkerplanck.levy import Levy, Nodes, point_inside
+from fokkerplanck.errors import NumericalError
+from fokkerplanck.grid import Grid
+from fokkerplanck.levy import Levy
+from fokkerplanck.levy_line import KilledLine, killed_line
+from fokkerplanck.levy_sets import checked_start, checked_target
+from fokkerplanck.passage import Passage
+from fokkerplanck.sets import PointSet
 
-__all__ = ["LevyExit", "levy_exit", "levy_transition"]
+__all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage"]
 
 Array = NDArray[np.float64]
-#: Nodes around the start that its time is interpolated from.
-STENCIL = 6
 #: Error from which on no time is given.
 LOST = 0.1
-EPSILON = float(np.finfo(np.float64).eps)
+#: Coarser grids that tell of the discretisation, and cells up to which the second is solved.
+#: Where edges lie between nodes is different on each.
+COARSER, SMALL = (0.5, 0.6), 16384
+TINY = 1e-300
 
 
-@dataclass(frozen=True, eq=False)
-class LevyExit:
-    """Mean time until a walker is killed, from every node and from a point.
+def levy_first_passage(
+    problem: Levy,
+    start: PointSet | float | Sequence[float] | ArrayLike,
+    target: PointSet | float | Sequence[float] | ArrayLike | str,
+) -> Passage:
+    r"""Mean and variance of the time at which a set is first entered, by drift or by a jump.
+
+    .. math::
+
+        Q (q T) = -q, \quad Q (q M) = -2 q T, \quad Q q = 0, \qquad
+        Q u = -L' u' + T_0 u'' - s^\alpha (-\Delta)^{\alpha / 2} u
+
+    outside the target, with q the probability to enter it before an absorbing wall is crossed: 1
+    in the target, 0 beyond such walls. Walkers who jump over the target go on.
 
     Parameters
     ----------
-    grid : Grid
-        The domain that is left.
-    x, times : ndarray, shape (n,)
-        Nodes, and the mean times from them.
-    start, mean, rate : float
-        A point, the mean time from there, and one over it.
-    error : float
-        Relative error of `mean`: its change from half as many nodes, and `rounding`.
-    rounding : float
-        Relative size of what solving the equations leaves undetermined.
+    problem : Levy
+    start : PointSet or point
+        A set is averaged over the stationary density restricted to it, that of the problem with
+        reflecting walls. Of a start that overlaps the target, the part outside counts.
+    target : PointSet or ``"walls"``
+        At least four cells wide. ``"walls"`` means beyond absorbing walls.
+
+    Returns
+    -------
+    Passage
+        Times and variance are conditional on reaching the target. Its `log10_times` are those of
+        the nodes of the problem; `jumps` counts those from node to node.
+
+    Raises
+    ------
+    CaseError
+        If the start lies in the target, or the target is a point, narrower than four cells, all of
+        the grid, or walls of which none absorbs.
+    NumericalError
+        When the equations could not be solved to 1e-5, or coarser grids change the time by more
+        than a tenth.
+
+    References
+    ----------
+    Q. Du, M. Gunzburger, R. Lehoucq and K. Zhou, SIAM Rev. 54 (2012) 667, for equations with
+    killing in sets of finite width ("volume constraints").
     """
+    pieces, words = checked_target(problem.grid, target)
+    begin = checked_start(problem.grid, start, pieces, words)
 
-    grid: Grid
-    x: Array
-    times: Array
-    start: float
-    mean: float
-    rate: float
-    error: float
-    rounding: float
+    def on(count: int) -> ToTarget:
+        return _to_target(killed_line(problem, count, pieces), begin, words)
+
+    found = on(problem.grid.shape[0])
+    away = changes(problem, lambda n: on(n).numbers, found.numbers, inner=bool(pieces))
+    # the second moment is what is solved for
+    worse = 1.0 + found.mean**2 / found.variance
+    error, variance_error = away[0] + found.rounding, away[1] + 2.0 * worse * found.rounding
+    if not error < LOST:
+        msg = (
+            f"the mean time from {begin.text} to {words} came out as {found.mean:.4g} on "
+            f"{problem.grid.shape[0]} nodes, and other by {away[0]:.2g} of that on fewer, with "
+            f"{found.rounding:.1g} of rounding: more cells are needed, or a shorter grid"
+        )
+        raise NumericalError(msg)
+    return Passage(
+        grid=problem.grid,
+        mean=found.mean,
+        variance=found.variance,
+        log10_mean=float(np.log10(found.mean)),
+        log10_variance=float(np.log10(found.variance)),
+        rate=1.0 / found.mean,
+        log10_rate=-float(np.log10(found.mean)),
+        probability=found.probability,
+        error=error,
+        variance_error=variance_error,
+        jumps=float(found.times.max() * -found.line.generator.jumps.first[0]),
+        anchors=0,
+        log10_times=found.log10_times,
+        start=begin.text,
+        target=words,
+        weight="jumps",
+    )
 
 
-def levy_exit(problem: Levy, start: float, domain: tuple[float, float] | None = None) -> LevyExit:
-    r"""Mean time to leave a domain, by drift or by a jump over its edge.
-
-    .. math:: -L' T' + s^\alpha \bigl(-(-\Delta)^{\alpha / 2}\bigr) T = -1, \quad T = 0
-        \text{ outside}
+def levy_exit(problem: Levy, start: float, domain: tuple[float, float] | None = None) -> Passage:
+    """Mean time to leave a domain, by drift or by a jump over its edge.
 
     Parameters
     ----------
@@ -65,93 +120,101 @@ def levy_exit(problem: Levy, start: float, domain: tuple[float, float] | None = 
         Its ends; the grid of the problem, whose walls then absorb on at least one side, unless
         given. It is cut into as many cells as the grid.
 
+    Returns
+    -------
+    Passage
+        To the target ``"walls"``, on the domain.
+
     Raises
     ------
-    CaseError
-        When no wall absorbs, or the start lies outside.
-    NumericalError
-        When the equations could not be solved to 1e-5, or half as many nodes change
-        the time by more than a tenth.
+    CaseError, NumericalError
+        As `levy_first_passage`.
     """
     if domain is not None:
         cells = problem.grid.shape[0]
         problem = replace(problem, grid=Grid.line(*domain, cells, walls="absorbing"))
-    if "absorbing" not in problem.grid.walls[0]:
-        msg = "nobody leaves: make a wall of the grid absorbing, or give the domain to be left"
-        raise CaseError(msg, key="grid.x.walls")
-    at = point_inside(start, problem.grid, "passage.from")
-    count = problem.grid.shape[0]
-    nodes = problem.at(count)
-    times, rounding = problem.system(nodes).solve(np.ones(count))
-    # products by FFT are off by this part of the largest rate, which times amplify
-    rounding += EPSILON * abs(nodes.generator.jumps.first[0]) * float(times.max())
-    half = problem.at(count // 2)
-    fewer, _ = problem.system(half).solve(np.ones(count // 2))
-    mean, rough = _time_at(problem, nodes, times, at), _time_at(problem, half, fewer, at)
-    error = abs(rough / mean - 1.0) + rounding
-    if not (mean > 0.0 and error < LOST):
-        msg = (
-            f"the mean exit time from x = {at:.6g} came out as {mean:.4g} on {count} nodes and "
-            f"{rough:.4g} on half as many: more cells are needed"
-        )
-        raise NumericalError(msg)
-    return LevyExit(problem.grid, nodes.x, times, at, mean, 1.0 / mean, error, rounding)
+    return levy_first_passage(problem, start, "walls")
 
 
-def levy_transition(problem: Levy, start: float, target: float) -> LevyExit:
-    """Mean time from one minimum to the basin of another, at the edge of the chain of wells.
-
-    The walker has arrived once it is beyond the maximum that separates the target from all other
-    minima; it may have jumped there over any number of wells. Other ends of the grid are as in the
-    problem.
+@dataclass(frozen=True, eq=False)
+class ToTarget:
+    """Passage to a target on some nodes.
 
     Parameters
     ----------
-    problem : Levy
-        With walls that do not absorb.
-    start : float
-        Where the walker begins.
-    target : float
-        Near the first or the last minimum on the grid.
-
-    Raises
-    ------
-    CaseError
-        When there is just one minimum, or the target lies between others.
+    line : KilledLine
+    reach, times : ndarray, shape (n,)
+        Probability q to reach the target, and q T.
+    probability, mean, variance : float
+        At the start.
+    rounding : float
+        Relative size of what solving leaves undetermined.
     """
-    grid = problem.grid
-    point_inside(start, grid, "passage.from")
-    found = critical_points(problem.landscape, grid)
-    minima = sorted(float(c.position[0]) for c in found if c.kind == "minimum")
-    tops = sorted(float(c.position[0]) for c in found if c.kind != "minimum")
-    if len(minima) < 2 or not tops:
-        msg = f"there is no other well to go to: minima on the grid at {minima}"
-        raise CaseError(msg, key="passage.to")
-    nearest = min(minima, key=lambda m: abs(m - target))
-    axis = grid.axes[0]
-    walls: tuple[Wall, Wall]
-    if nearest == minima[-1] and start < tops[-1]:
-        low, high, walls = axis.min, tops[-1], (axis.walls[0], "absorbing")
-    elif nearest == minima[0] and start > tops[0]:
-        low, high, walls = tops[0], axis.max, ("absorbing", axis.walls[1])
-    else:
-        msg = f"the target is the first or last of the minima {minima}, and the start not in its "
-        msg += f"basin; got {target:.6g} from {start:.6g}"
-        raise CaseError(msg, key="passage.to")
-    cut = Grid.line(low, high, grid.shape[0], walls=walls)
-    return levy_exit(replace(problem, grid=cut), start)
+
+    line: KilledLine
+    reach: Array
+    times: Array
+    probability: float
+    mean: float
+    variance: float
+    rounding: float
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """What coarser grids are asked for."""
+        return self.mean, self.variance, self.probability
+
+    @property
+    def log10_times(self) -> Array:
+        """Decimal logarithm of T at the nodes; -inf in the target."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(
+                np.where(self.reach > 0.0, np.log10(self.times / self.reach), -np.inf)
+            )
 
 
-def _time_at(problem: Levy, nodes: Nodes, times: Array, at: float) -> float:
-    """Interpolate between nodes, with what is singular at walls divided out."""
-    axis = problem.grid.axes[0]
-    first = int(np.clip(np.searchsorted(nodes.x, at) - STENCIL // 2, 0, len(times) - STENCIL))
-    near = slice(first, first + STENCIL)
-    points = np.append(nodes.x[near], at)
-    weight = np.ones(STENCIL + 1)
-    for side, distance in enumerate((points - axis.min, axis.max - points)):
-        layer = nodes.generator.wind[-side] == 0.0
-        if problem.fates[side] == "killed" and layer:
-            weight *= distance ** (1.0 if problem.temperature > 0.0 else 0.5 * problem.alpha)
-    value = barycentric_interpolate(points[:-1], times[near] / weight[:-1], at)
-    return float(value * weight[-1])
+def changes(
+    problem: Levy,
+    numbers: Callable[[int], Sequence[float]],
+    found: Sequence[float],
+    *,
+    inner: bool,
+) -> Array:
+    """Relative changes of numbers on half as many nodes.
+
+    Where edges lie between nodes (`inner`), one difference may be small by chance, and 3/5 of the
+    nodes are asked too; their difference counts as that of half as many.
+    """
+    cells = problem.grid.shape[0]
+    largest = np.zeros(len(found))
+    for part in COARSER if inner and cells <= SMALL else COARSER[:1]:
+        fewer = np.asarray(numbers(int(part * cells)))
+        known = np.asarray(found)
+        away = np.abs(fewer - known) / np.maximum(np.abs(known), TINY)
+        largest = np.maximum(largest, away * 3.0 / (part**-2 - 1.0))
+    return np.asarray(largest)
+
+
+def _to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
+    live = line.generator.live.astype(np.float64)
+    own = range(len(line.pieces)) if line.pieces else line.walls
+    other = line.walls if line.pieces else ()
+    values = [1.0 if k in own else 0.0 for k in range(len(line.pieces) + 2)]
+    into = sum((sum(line.rates(k)) for k in own), np.zeros(len(live)))
+    lost = sum((sum(line.rates(k)) for k in other), np.zeros(len(live)))
+    reach, rounding = (live, 0.0) if not lost.any() else line.solve(into)
+    first, doubt = line.solve(reach)
+    second, more = line.solve(2.0 * first)
+    q = 1.0 if not lost.any() else line.at(reach, begin, values)
+    times, squares = line.at(first, begin), line.at(second, begin)
+    if not (q > 0.0 and times > 0.0):
+        msg = f"the target, {words}, cannot be reached from {begin.text}: its probability comes "
+        msg += f"out as {q:.3g}"
+        raise NumericalError(msg)
+    mean = times / q
+    variance = squares / q - mean**2
+    if not variance > 0.0:
+        msg = f"the variance of the time from {begin.text} to {words} comes out as {variance:.3g}, "
+        msg += f"beside a mean of {mean:.4g}: it is lost in rounding"
+        raise NumericalError(msg)
+    return ToTarget(line, reach, first, q, mean, variance, max(rounding + doubt, more))

@@ -34,7 +34,8 @@ ROWS = [
         "forces",
     },
     {"problem", "initial", "sets", "underdamped", "levy"},
-    {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
+    {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"}
+    | {"levy_sets", "levy_line"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"}
