@@ -35,8 +35,9 @@ Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 #: gamma over the step, before rounding to a power of two.
 POLE = 0.1
-#: Most vectors of a space, and how many before the last the estimate compares with.
-MOST, LAG = 48, 3
+#: Most vectors of a space; the estimate compares with a space of so many fewer, at least, and
+#: this part of them fewer.
+MOST, LAG, LATELY = 48, 4, 4
 #: Systems that are kept for steps of about the same length.
 KEPT = 4
 #: A step that failed is tried again this much shorter; those below this part of the whole are not.
@@ -45,8 +46,8 @@ SHRINK, SHORTEST = 4.0, 1e-12
 FLOOR = 1e-12
 #: Part of what is left of the tolerance that one step may take, at least.
 SHARE = 0.125
-#: A norm that is to decrease and grows to this multiple shows a space spoiled by rounding.
-GROWN = 4.0
+#: Norms that grow to this multiple, or rates so negative over the step, show a space spoiled.
+GROWN, NEGATIVE = 4.0, -1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +127,13 @@ class Flow:
         while space.size < MOST and not space.complete:
             space.grow()
             if space.size > LAG or space.complete:
-                new, off = space.masses(dt)
+                new, off = space.masses(dt, max(LAG, space.size // LATELY))
                 if off <= allowed:
                     return new, dt, off, space.size
+        # far below the pole spaces improve slowly: compare with half of it
         for k in range(1, 4):
             shorter = dt / SHRINK**k
-            new, part = space.masses(shorter)
+            new, part = space.masses(shorter, space.size // 2)
             if part <= allowed * max(SHARE, SHRINK**-k):
                 return new, shorter, part, space.size
         return start, 0.0, off, space.size
@@ -151,9 +153,11 @@ class _Space:
     """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass."""
 
     def __init__(self, flow: Flow, system: LevySystem, gamma: float, start: Array) -> None:
-        self.system, self.gamma, self.start = system, gamma, start
         pi = flow.stationary
-        self.pi = pi
+        if pi is not None:
+            # what rounding leaves of the stationary part would be seen as an infinite rate
+            start = start - float(start.sum()) * pi
+        self.system, self.gamma, self.start, self.pi = system, gamma, start, pi
         self.root = np.ones(len(start))
         if pi is not None:
             self.root = np.sqrt(np.maximum(pi, FLOOR * pi.max()))
@@ -164,8 +168,9 @@ class _Space:
         self.h = np.zeros((MOST + 1, MOST))
         self.size, self.doubt, self.complete = 0, 0.0, False
         g = flow.generator
-        self.fastest = abs(float(g.jumps.first[0])) + float(np.abs(g.drift).max()) / g.spacing
-        self.fastest += 2.0 * g.temperature / g.spacing**2
+        # products by FFT round with all jumps from everywhere, those of the rest with what is there
+        here = np.abs(g.local.diagonal()) * np.abs(start)
+        self.fastest = abs(float(g.jumps.first[0])) + float(here.sum() / np.abs(start).sum())
 
     def grow(self) -> None:
         m = self.size
@@ -186,22 +191,22 @@ class _Space:
         if not self.complete:
             self.basis[m + 1] = v / size
 
-    def masses(self, dt: float) -> tuple[Array, float]:
+    def masses(self, dt: float, lag: int) -> tuple[Array, float]:
         """Masses after dt, and what the last vectors and rounding change them by in L1."""
         m = self.size
         y, slowest = self._weights(m, dt)
-        if not np.isfinite(y).all() or np.linalg.norm(y) > GROWN:
+        if not (np.linalg.norm(y) < GROWN and slowest * dt > NEGATIVE):
             return self.start, np.inf
         less = np.zeros(m)
         if not self.complete:
-            less[: m - LAG], _ = self._weights(m - LAG, dt)
+            less[: m - lag], _ = self._weights(m - lag, dt)
             if not np.isfinite(less).all():
                 return self.start, np.inf
         both = (self.norm * np.array([y, y - less])) @ self.basis[:m] * self.root
-        lag = 0.0 if self.complete else float(np.abs(both[1]).sum())
+        change = 0.0 if self.complete else float(np.abs(both[1]).sum())
         lasting = min(dt, 1.0 / max(slowest, 1e-300))
         rounding = EPS * (1.0 + self.fastest * lasting) + self.doubt
-        return both[0], lag + rounding * float(np.abs(self.start).sum())
+        return both[0], change + rounding * float(np.abs(self.start).sum())
 
     def _weights(self, m: int, dt: float) -> tuple[Array, float]:
         """Coefficients of the vectors, and the slowest rate seen."""
