@@ -1,10 +1,11 @@
 """Make the figures of a work on SGD anew: measured points, theory's lines, and a table of slopes.
 
-    python scripts/reproduce.py ddt|three-factors|momentum [-o FOLDER] [--only NAME] [--pages]
+    python scripts/reproduce.py ddt|three-factors|momentum|heavy-tails [-o FOLDER] [--only NAME] [--pages]
 
 ``ddt`` is density diffusion theory (Xie, Sato and Sugiyama, ICLR 2021), ``three-factors`` the three
 factors influencing minima in SGD (Jastrzebski et al., 2017), ``momentum`` the limiting dynamics of
-SGD with momentum (Kunin et al., 2021) and escape with inertia. Each figure comes as PNG and PDF;
+SGD with momentum (Kunin et al., 2021) and escape with inertia, ``heavy-tails`` descent under
+alpha-stable noise (Simsekli, Sagun and Gurbuzbalaban, ICML 2019). Each figure comes as PNG and PDF;
 all that is said of them in numbers goes to FOLDER/claims.md and claims.json. ``--pages`` also puts
 small pictures where the pages of the cases show them, cases/WORK/figures.
 """
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import reproduce_ddt
+import reproduce_heavy_tails
 import reproduce_momentum
 import reproduce_three_factors
 from matplotlib.figure import Figure
@@ -31,6 +33,7 @@ WORKS: dict[str, dict[str, Callable[[], tuple[Figure, list[Claim]]]]] = {
     "ddt": reproduce_ddt.FIGURES,
     "three-factors": reproduce_three_factors.FIGURES,
     "momentum": reproduce_momentum.FIGURES,
+    "heavy-tails": reproduce_heavy_tails.FIGURES,
 }
 CASES = Path(__file__).parents[1] / "cases"
 #: size of the pictures on the pages, and their colours

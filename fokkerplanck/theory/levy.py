@@ -22,7 +22,9 @@ __all__ = [
     "cauchy_quartic",
     "getoor_time",
     "jump_constant",
+    "levy_exit_side",
     "levy_exit_time",
+    "levy_landing_density",
     "levy_ou_characteristic",
     "levy_ou_scale",
     "levy_transition_time",
@@ -61,6 +63,55 @@ def getoor_time(
     )
     inside = np.maximum(radius**2 - np.asarray(x, dtype=np.float64) ** 2, 0.0)
     return np.asarray(front * inside ** (0.5 * alpha))
+
+
+def levy_landing_density(
+    y: ArrayLike, alpha: float, *, start: float = 0.0, radius: float = 1.0
+) -> Array:
+    r"""Density of the point that pure jumps out of an interval lead to.
+
+    .. math::
+
+        p(y) = \frac{\sin(\pi \alpha / 2)}{\pi}
+        \Bigl(\frac{r^2 - x^2}{y^2 - r^2}\Bigr)^{\alpha / 2} \frac{1}{|x - y|}, \quad |y| > r
+
+    from x in (-r, r), whatever the scale. Exact, without drift, 0 < alpha < 2; 0 inside.
+
+    References
+    ----------
+    R. M. Blumenthal, R. K. Getoor and D. B. Ray, Trans. Amer. Math. Soc. 99 (1961) 540.
+    """
+    _check(alpha, 1.0, below_two=True)
+    if not abs(start) < radius:
+        msg = f"the start lies in (-{radius:g}, {radius:g}), got {start:g}"
+        raise CaseError(msg)
+    at = np.asarray(y, dtype=np.float64)
+    out = np.abs(at) > radius
+    far = np.where(out, at, 2.0 * radius)
+    ratio = (radius**2 - start**2) / (far**2 - radius**2)
+    density = np.sin(0.5 * pi * alpha) / pi * ratio ** (0.5 * alpha) / np.abs(far - start)
+    return np.asarray(np.where(out, density, 0.0))
+
+
+def levy_exit_side(x: ArrayLike, alpha: float, *, radius: float = 1.0) -> Array:
+    r"""Probability that pure jumps out of (-r, r) lead to its right.
+
+    .. math::
+
+        P(x) = \frac{1}{B(\alpha / 2, \alpha / 2)} \int_0^{(1 + x / r) / 2}
+        (t (1 - t))^{\alpha / 2 - 1} dt
+
+    Exact, without drift, 0 < alpha <= 2.
+
+    References
+    ----------
+    B. A. Rogozin, Theory Probab. Appl. 17 (1972) 332.
+    """
+    from scipy.special import betainc
+
+    _check(alpha, 1.0)
+    share = np.clip(0.5 * (1.0 + np.asarray(x, dtype=np.float64) / radius), 0.0, 1.0)
+    return np.asarray(betainc(0.5 * alpha, 0.5 * alpha, share))
 
 
 def levy_exit_time(
