@@ -1,6 +1,6 @@
 """Make the figures of a work on SGD anew: measured points, theory's lines, and a table of slopes.
 
-    python scripts/reproduce.py ddt|three-factors|momentum|heavy-tails [-o FOLDER] [--only NAME] [--pages]
+    python scripts/reproduce.py WORK [-o FOLDER] [--only NAME] [--pages]
 
 ``ddt`` is density diffusion theory (Xie, Sato and Sugiyama, ICLR 2021), ``three-factors`` the three
 factors influencing minima in SGD (Jastrzebski et al., 2017), ``momentum`` the limiting dynamics of

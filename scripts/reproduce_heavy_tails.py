@@ -107,7 +107,7 @@ def _of_heights(alpha: float, times: np.ndarray) -> list[Claim]:
 
 
 def exits() -> tuple[Figure, list[Claim]]:
-    """Times out of an interval: without drift, to second order, and in a parabola, weak noise."""
+    """Draw times out of an interval: without drift, to second order, and in a parabola, weak noise."""
     figure = Figure((WIDTH, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, _getoor(left) + _weak(right)
@@ -275,7 +275,7 @@ def landing() -> tuple[Figure, list[Claim]]:
 
 
 def pooled_indices() -> tuple[Figure, list[Claim]]:
-    """What the pooled estimate reads on Gaussian noise whose coordinates have unequal scales."""
+    """Show what the pooled estimate reads on Gaussian coordinates of unequal scales."""
     figure = Figure((0.55 * WIDTH, 2.8), layout="constrained")
     ax = figure.subplots()
     rng = np.random.default_rng(8)
