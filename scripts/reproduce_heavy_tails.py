@@ -107,7 +107,7 @@ def _of_heights(alpha: float, times: np.ndarray) -> list[Claim]:
 
 
 def exits() -> tuple[Figure, list[Claim]]:
-    """Draw times out of an interval: without drift, to second order, and in a parabola, weak noise."""
+    """Draw times out of an interval: without drift, and in a parabola under weak noise."""
     figure = Figure((WIDTH, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, _getoor(left) + _weak(right)
