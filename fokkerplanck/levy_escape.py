@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from fokkerplanck import escape_record as record
 from fokkerplanck.case import build
 from fokkerplanck.escape import Escape, check_wells
 from fokkerplanck.escape_way import LONGEST, Tell, Way, unless
+from fokkerplanck.levy_cells import cell_values
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
@@ -33,7 +34,13 @@ class LevyWay(Way):
 
     def find(self, problem: Levy, tell: Tell, *, refine: bool = False) -> None:  # type: ignore[override]
         """Compute time, landing, committor and survival; each is kept once found."""
-        raise NotImplementedError
+        from fokkerplanck.levy_passage import levy_first_passage
+
+        tell(f"passage {self.table.name}")
+        found = levy_first_passage(problem, self.start, self.end)
+        with np.errstate(divide="ignore"):
+            times = np.log10(cell_values(problem, 10.0**found.log10_times))
+        self.passage = replace(found, log10_times=times)
 
 
 @dataclass(eq=False)

@@ -152,9 +152,9 @@ class LevyJob(Task):
                 self.stationary = levy_stationary(self.problem)
 
     @property
-    def subject(self) -> Levy:
-        """The problem that closed forms are asked about."""
-        return self.problem
+    def subject(self) -> tuple[Levy, SGD | None]:
+        """The problem that closed forms are asked about, and its clock."""
+        return self.problem, self.sgd
 
     def parts(self) -> dict[str, Any]:
         """Parts of the JSON object that belong to the dynamics: "evolve" and what comes before."""

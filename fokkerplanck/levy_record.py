@@ -105,8 +105,8 @@ class LevyRecord(Record):
         frequencies: Sequence[float] | None = None,
     ) -> dict[str, Any]:
         """Part "stationary" of the JSON object: of the whole line where walls stop jumps."""
-        beyond = self.tails or (NOWHERE, NOWHERE)
         p, grid = found.density, self.grid
+        beyond = (NOWHERE, NOWHERE) if self.tails is None else tails(self.levy, p)
         x, h = grid.axes[0].centres, grid.spacing[0]
         exponents = [tail.exponent for tail in beyond]
         first = float(p @ x * h) + sum(tail.first for tail in beyond)
