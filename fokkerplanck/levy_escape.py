@@ -12,6 +12,7 @@ from fokkerplanck.case import build
 from fokkerplanck.escape import Escape, check_wells
 from fokkerplanck.escape_way import LONGEST, Tell, Way, unless
 from fokkerplanck.levy_cells import cell_values
+from fokkerplanck.levy_sets import checked_start, checked_target
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
@@ -54,10 +55,14 @@ class LevyEscape(Escape):
         cls, case: Case, problem: Levy, *, sgd: SGD | None = None
     ) -> LevyEscape:
         """Make the sets of the passages; raises `CaseError` where they do not fit the grid."""
-        pairs = zip(case.passage, build.passages(case, problem), strict=True)
-        ways = tuple(LevyWay(table, *ends) for table, ends in pairs)
+        ways = []
+        for k, (start, end) in enumerate(build.passages(case, problem)):
+            with build.located(case, f"passage.{k}"):
+                killed, words = checked_target(problem.grid, end)
+                checked_start(problem.grid, start, killed, words)
+            ways.append(LevyWay(case.passage[k], start, end))
         check_wells(case, problem)
-        return cls(case, problem, ways, sgd=sgd)
+        return cls(case, problem, tuple(ways), sgd=sgd)
 
     def find_spectrum(self, asked: SpectrumTable, tell: Tell) -> None:
         """Find the slowest modes."""

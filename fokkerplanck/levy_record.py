@@ -169,7 +169,9 @@ class LevyRecord(Record):
                 f"The {which} infinite on the whole line (tails |x|^-{self.exponent:.3g}) and not "
                 "given: see median and quartiles."
             )
-        errors = [self._most("grid_error"), found.error if found is not None else 0.0]
+        # a point or a narrow start is never resolved at once: the last time tells
+        errors = [float(s["grid_error"]) for s in self.scalars[-1:]]
+        errors.append(0.0 if found is None else found.error)
         if max(errors) > COARSE:
             out.append(
                 f"Half as many cells change the density by {max(errors):.2g} (L1): take more."
