@@ -23,7 +23,7 @@ from fokkerplanck.store import read
 WELL = """
 title = "jumps in a parabola"
 [grid]
-x = { min = -24.0, max = 24.0, cells = 256 }
+x = { min = -16.0, max = 16.0, cells = 256 }
 [landscape]
 kind = "expression"
 loss = "x**2 / 2"
@@ -140,7 +140,7 @@ def test_what_does_not_exist_is_not_given(result: Path) -> None:
 def test_steep_walls_of_the_loss_give_a_variance() -> None:
     """In a quartic well tails of Cauchy noise are |x|^-4; of the variance some lies outside."""
     text = WELL.replace('"x**2 / 2"', '"x**4 / 4"').replace("alpha = 1.5", "alpha = 1.0")
-    text = text.split("[initial]")[0].replace("24.0", "8.0") + "[stationary]\npoints = [0.7]\n"
+    text = text.split("[initial]")[0].replace("16.0", "8.0") + "[stationary]\npoints = [0.7]\n"
     for name in ("covariance.0.0", "density_at.0", "median", "quartiles.2"):
         text += f'[[expect]]\nquantity = "stationary.{name}"\nprediction = "cauchy-quartic"\n'
         text += "rtol = 3e-3\natol = 1e-6\n"
@@ -151,14 +151,14 @@ def test_steep_walls_of_the_loss_give_a_variance() -> None:
 
 def test_current_and_its_jumps_carry_the_masses(result: Path) -> None:
     """Mass left of a point changes by what the current takes across it."""
-    text = WELL.split("[stationary]")[0].replace("[0.0, 0.25, 0.5, 1.0]", "[0.5, 0.501, 0.502]")
-    found = run_case(parse_case(text.replace("1e-6", "1e-9")))
+    text = WELL.split("[stationary]")[0].replace("[0.0, 0.25, 0.5, 1.0]", "[0.5, 0.51, 0.52]")
+    found = run_case(parse_case(text.replace("1e-6", "1e-7")))
     early, now, late = found.snapshots
-    h = 48.0 / 256
+    h = 32.0 / 256
     assert now.current is not None
     assert now.jump_current is not None
     below = [np.cumsum(s.density) * h - 0.5 * s.density * h for s in (early, late)]
-    change = (below[1] - below[0]) / 0.002
+    change = (below[1] - below[0]) / 0.02
     np.testing.assert_allclose(now.current[:, 0], -change, atol=2e-4 * np.abs(change).max())
     # far out drift brings back what jumps lead there
     assert now.jump_current[-8, 0] > 10.0 * abs(now.current[-8, 0])
@@ -202,7 +202,7 @@ def test_densities_keep_their_mass_between_nodes_and_cells() -> None:
     assert back.sum() * problem.grid.volume == pytest.approx(1.0, abs=1e-12)
     assert back.min() >= 0.0
     assert np.abs(back - start).sum() * problem.grid.volume < 2e-3
-    assert np.abs(problem.nodes - problem.grid.axes[0].centres).max() > 1e-3
+    assert np.abs(problem.nodes - problem.grid.axes[0].centres).max() > 1e-4
 
 
 def test_who_leaves_through_a_wall_is_gone() -> None:
@@ -223,14 +223,14 @@ def test_a_box_without_jumps_over_its_walls_is_another_density(result: Path, tmp
     assert any("that of a box" in text for text in found["noise"]["remarks"])
     metrics = compare_files(result, path, at="stationary").metrics
     assert metrics["tv"] is not None
-    assert 1e-4 < metrics["tv"] < 1e-2
+    assert 1e-3 < metrics["tv"] < 2e-2
 
 
 def test_sgd_has_the_noise_of_its_steps() -> None:
     """``dw = -grad f dt + eta^((alpha - 1) / alpha) sigma dL``, t = eta k."""
     sgd = "[sgd]\nlearning_rate = 0.05\nbatch_size = 4\ndataset_size = 40\n"
-    short = WELL.split("[stationary]")[0].replace("1.0]", '1.0]\nunit = "time"')
-    text = sgd + short.replace("scale = 1.0", "sigma = 2.0")
+    short = WELL.split("[stationary]")[0].replace("1e-6", '1e-6\nunit = "time"')
+    text = short.replace("scale = 1.0", "sigma = 2.0") + sgd
     case = parse_case(text.replace("[0.0, 0.25, 0.5, 1.0]", "[5, 10]").replace('"time"', '"steps"'))
     found = run_case(case).json()
     scale = 0.05 ** (1.0 / 3.0) * 2.0
