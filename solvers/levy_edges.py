@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
-__all__ = ["edge_killing", "edge_layer"]
+__all__ = ["edge_killing", "edge_layer", "layer_ratios"]
 
 Array = NDArray[np.float64]
 #: Points of the quadratures over wave numbers.
@@ -82,6 +83,22 @@ def edge_killing(distance: float, layer: tuple[float, float]) -> float:
     theta, stiffness = layer
     shift = theta - distance
     return stiffness * shift / (1.0 - shift)
+
+
+def layer_ratios(alpha: float, distance: float, count: int) -> Array:
+    r"""Continuum over lattice in the nodes next to an edge, for jumps alone; shape (count,).
+
+    .. math::
+
+        \frac{(k + d)^a / \Gamma(1 + a)}{V_k - (\theta - d) (V_k - V_{k - 1})}, \qquad
+        V_k = \frac{\Gamma(k + 1 + a)}{\Gamma(1 + a)\, k!}, \quad a = \alpha / 2
+
+    It tends to 1 with the square of k.
+    """
+    a, k = 0.5 * alpha, np.arange(count)
+    v = np.exp(gammaln(k + 1 + a) - gammaln(k + 1))
+    lattice = v - (0.5 * (1.0 + a) - distance) * np.diff(v, prepend=0.0)
+    return np.asarray((k + distance) ** a / lattice)
 
 
 def _lattice(
