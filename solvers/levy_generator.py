@@ -158,8 +158,8 @@ class LevyGenerator:
         for rates, fate in zip(self.beyond, self.outside, strict=True):
             diagonal += rates if fate == "suppressed" else 0.0
         for side, fate in enumerate(self.outside):
-            diagonal[-side] -= self._to_wall(side) if fate == "killed" else 0.0
-        flux = self._difference().T @ self._flux()
+            diagonal[-side] -= sum(self.wall_rates(side)) if fate == "killed" else 0.0
+        flux = self._difference().T @ self.flux
         return sp.csr_array(flux.T + sp.diags_array(diagonal))
 
     def _stopped(self) -> list[tuple[int, Array]]:
@@ -172,7 +172,8 @@ class LevyGenerator:
         ones = np.full(self.nodes - 1, 1.0 / self.spacing)
         return _beside_faces({0: -ones, 1: ones})
 
-    def _flux(self) -> sp.csr_array:
+    @cached_property
+    def flux(self) -> sp.csr_array:
         """Flux ``f p - T p'`` through the inner faces, shape (n - 1, n)."""
         f, wind = self.drift[1:-1], self.wind[1:-1]
         left = np.where(f > 0, 0.5 * (1.0 + wind), 0.5 * (1.0 - wind))
@@ -193,13 +194,13 @@ class LevyGenerator:
         spread = float(self.temperature / self.spacing**2 + self.jumps.first[1])
         return upwind_share(self.drift, spread, self.spacing)
 
-    def _to_wall(self, side: int) -> float:
-        """Rate at which drift and Gaussian noise take the outermost node to the wall."""
+    def wall_rates(self, side: int) -> tuple[float, float]:
+        """Rates at which drift and Gaussian noise take the outermost node to an absorbing wall."""
         f, w = self.drift[-side], self.wind[-side]
         out = f if side else -f
         share = 0.5 * (1.0 + w) if out > 0 else 0.5 * (1.0 - w)
         theta, h = self.distances[side], self.spacing
-        return float(out * share / h + self.temperature / (theta * h**2))
+        return float(out * share / h), float(self.temperature / (theta * h**2))
 
 
 def _beside_faces(weights: dict[int, Array]) -> sp.csr_array:
