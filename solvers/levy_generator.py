@@ -156,7 +156,7 @@ class LevyGenerator:
         diagonal = np.zeros(self.nodes)
         for rates, fate in zip(self.beyond, self.outside, strict=True):
             diagonal += rates if fate == "suppressed" else 0.0
-        flux = self._difference().T @ self._flux()
+        flux = self._difference().T @ self.flux
         out = sp.csr_array(flux.T + sp.diags_array(diagonal))
         for side in (0, 1):
             # what the flux through the wall takes, it takes from the outermost node
@@ -176,7 +176,8 @@ class LevyGenerator:
         ones = np.full(self.nodes - 1, 1.0 / self.spacing)
         return _beside_faces({0: -ones, 1: ones})
 
-    def _flux(self) -> sp.csr_array:
+    @cached_property
+    def flux(self) -> sp.csr_array:
         """Flux ``f p - T p'`` through the inner faces, shape (n - 1, n)."""
         f, wind = self.drift[1:-1], self.wind[1:-1]
         left = np.where(f > 0, 0.5 * (1.0 + wind), 0.5 * (1.0 - wind))
