@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, log10
+from math import inf, log10, pi
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import quad
+from scipy.optimize import brentq
+from scipy.special import betainc
 
 from fokkerplanck.theory.case_line import line_way
 from fokkerplanck.theory.levy import (
@@ -43,6 +46,12 @@ EXPONENTIAL: dict[str, Callable[[float], float]] = {
     "variance": lambda t: t**2,
     "log10_variance": lambda t: 2.0 * log10(t),
 }
+#: What is known of walkers beyond one wall: their share, and quantiles of the overshoot.
+LANDING = {"probability": 1.0, "jump": 1.0} | {
+    f"overshoot.{k}": share for k, share in enumerate((0.05, 0.25, 0.5, 0.75, 0.95))
+}
+#: ``e^-LOGS`` of the landing density is left out at either end.
+LOGS = 36.0
 CHAIN = (
     *(f"passage.NAME.{key}" for key in EXPONENTIAL),
     *("rates.rates.i.j", "rates.log10_rates.i.j", "spectrum.k"),
@@ -88,10 +97,13 @@ class LevyWells(NamedTuple):
 
 
 def _getoor(subject: Subject, case: Any, quantity: str) -> Prediction:
-    """Mean exit time from an interval without any drift: exact."""
+    """Mean exit time from an interval without any drift, and where jumps land: exact."""
     asked, problem = passage_asked(case, quantity), subject[0]
-    if not asked or asked[1] not in TIMES:
-        raise unknown(quantity, "getoor", [f"passage.NAME.{key}" for key in TIMES])
+    side, _, of_side = asked[1].removeprefix("landing.sides.").partition(".") if asked else [""] * 3
+    landing = side in ("left wall", "right wall")
+    if not asked or not (asked[1] in TIMES or (landing and of_side in LANDING)):
+        known = [*TIMES, *(f"landing.sides.right wall.{key}" for key in LANDING)]
+        raise unknown(quantity, "getoor", [f"passage.NAME.{key}" for key in known])
     axis = problem.grid.axes[0]
     slope = np.abs(problem.landscape.gradient(problem.nodes[:, None])).max()
     if slope > FLAT * (problem.scale / axis.spacing) ** problem.alpha * axis.spacing:
@@ -103,8 +115,40 @@ def _getoor(subject: Subject, case: Any, quantity: str) -> Prediction:
         return invalid('needs a passage from a point to "walls"')
     radius, middle = 0.5 * (axis.max - axis.min), 0.5 * (axis.max + axis.min)
     from_middle = start.start[0] - middle
+    if landing:
+        if problem.alpha == 2.0:
+            return invalid("needs alpha below 2: without jumps all ends on the walls")
+        x = from_middle / radius if side == "right wall" else -from_middle / radius
+        return Prediction(_beyond_wall(problem.alpha, float(x), radius, of_side))
     time = getoor_time(from_middle, problem.alpha, radius=radius, scale=problem.scale)
     return Prediction(TIMES[asked[1]](float(time)))
+
+
+def _beyond_wall(alpha: float, x: float, radius: float, key: str) -> float:
+    r"""Jumps from x in (-1, 1) that land beyond 1: their share, or a quantile of the overshoot.
+
+    .. math:: P = I_{(1 + x) / 2}(\alpha / 2, \alpha / 2), \quad h(y) = \frac{\sin(\pi \alpha / 2)}
+        {\pi} \Bigl(\frac{1 - x^2}{y^2 - 1}\Bigr)^{\alpha / 2} \frac{1}{y - x}
+
+    References
+    ----------
+    R. M. Blumenthal, R. K. Getoor and D. B. Ray, Trans. Amer. Math. Soc. 99 (1961) 540.
+    """
+    whole = float(betainc(0.5 * alpha, 0.5 * alpha, 0.5 * (1.0 + x)))
+    if key in ("probability", "jump"):
+        return whole
+    front = np.sin(0.5 * pi * alpha) / pi * (1.0 - x**2) ** (0.5 * alpha)
+    start = -LOGS / (1.0 - 0.5 * alpha)
+
+    def density(log: float) -> float:
+        away = np.exp(log)
+        return float(front * (away * (2.0 + away)) ** (-0.5 * alpha) / (1.0 + away - x) * away)
+
+    def missing(log: float) -> float:
+        share = sum(quad(density, *ends, limit=200)[0] for ends in ((start, 0.0), (0.0, log)))
+        return float(share) - LANDING[key] * whole
+
+    return radius * float(np.exp(brentq(missing, start + 1.0, LOGS / alpha)))
 
 
 def _exit(subject: Subject, case: Any, quantity: str) -> Prediction:
