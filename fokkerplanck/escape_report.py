@@ -69,7 +69,7 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _landed(side: str, found: Mapping[str, Any]) -> str:
     """Say how many land on one side, how many of them jump, and how far half of these go."""
-    said = f"lands {escape(side)}: {number(found['probability'], 5)}"
+    said = f"lands {escape(side.rpartition(', ')[2])}: {number(found['probability'], 5)}"
     if found["creep"] > 0.0:
         said += f", creeping {number(found['creep'], 3)}"
     middle = dict(zip(found["levels"], found["overshoot"], strict=True)).get(0.5)

@@ -31,7 +31,8 @@ def landing_curves(passage: StoredPassage, ax: Axes | None = None) -> list[Line2
         there = (away > 0.0) & (side.density > 0.0)
         if not there.any():
             continue
-        share = f"{plain(side.name)}: {number(side.probability, 3)}"
+        # the target is named elsewhere: "TARGET, from the left"
+        share = f"{plain(side.name.rpartition(', ')[2])}: {number(side.probability, 3)}"
         if side.creep > 0.0:
             share += f", {number(side.creep, 2)} creep"
         lines += ax.plot(away[there], side.density[there], color=colour, label=share)
