@@ -55,6 +55,8 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             way += f"\n[dim]  {_walkers(p)}[/dim]"
         elif p["error"] is None or p["error"] > COARSE:
             way += "\n  too coarse a grid: use more cells"
+        for side, landed in ((p.get("landing") or {}).get("sides") or {}).items():
+            way += f"\n[dim]  {_landed(side, landed)}[/dim]"
         row = [way, large(p["mean"], p["log10_mean"], _digits(p["error"])), _spread(p)]
         if reactive:
             flux = p["reactive"] or {"flux": None, "log10_flux": None}
@@ -63,6 +65,15 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             row.append(number(p["probability"]))
         made.add_row(*row, short(p["error"]))
     return made
+
+
+def _landed(side: str, found: Mapping[str, Any]) -> str:
+    """Say how many land on one side, how many of them jump, and how far half of these go."""
+    said = f"lands {escape(side.rpartition(', ')[2])}: {number(found['probability'], 5)}"
+    if found["creep"] > 0.0:
+        said += f", creeping {number(found['creep'], 3)}"
+    middle = dict(zip(found["levels"], found["overshoot"], strict=True)).get(0.5)
+    return said if middle is None else f"{said}, half within {number(middle, 3)} beyond"
 
 
 def _walkers(passage: Mapping[str, Any]) -> str:

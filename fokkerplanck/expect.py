@@ -37,8 +37,9 @@ def evaluate(case: Case, problem: Any, result: Mapping[str, Any]) -> list[dict[s
     Parameters
     ----------
     case : Case
-    problem : Problem, or (Underdamped, Problem)
-        Given to the closed forms; of underdamped motion with the problem without inertia.
+    problem : Problem, (Underdamped, Problem) or (Levy, SGD or None)
+        Given to the closed forms; of underdamped motion with the problem without inertia, of
+        heavy-tailed noise with its clock.
     result : mapping
         The JSON object of ``run``.
 
@@ -185,10 +186,11 @@ def _contents(place: Any) -> str:
 
 def _prediction(case: Case, name: str, key: str) -> Any:
     from fokkerplanck.theory.kinetic_predictions import KINETIC
+    from fokkerplanck.theory.levy_predictions import HEAVY_TAILED
     from fokkerplanck.theory.predictions import PREDICTIONS
 
-    sorts = {"overdamped": PREDICTIONS, "underdamped": KINETIC}
-    sort = case.dynamics.kind
+    sorts = {"overdamped": PREDICTIONS, "underdamped": KINETIC, "heavy-tailed": HEAVY_TAILED}
+    sort = case.motion
     known = sorts.pop(sort)
     if name in known:
         return known[name]

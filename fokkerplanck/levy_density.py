@@ -22,9 +22,9 @@ Array = NDArray[np.float64]
 LOST = 0.5
 #: Mass outside of the grid from which on the density inside means little.
 MOST_OUTSIDE = 0.2
-#: Tolerances that double precision can hold, and what one time may take of what is left of it.
+#: Tolerances that double precision can hold, and the part of it that the first time may take.
 TOLERANCES = (1e-10, 1e-1)
-SHARE = 1.0 / 16.0
+SHARE = 0.25
 #: Negative masses, of rounding or of fronts sharper than the nodes, up to which a run goes on.
 MOST_CLIPPED = 1e-2
 
@@ -155,7 +155,7 @@ def levy_stationary(problem: Levy) -> LevyStationary:
 
 
 def levy_evolve(
-    problem: Levy, start: float | ArrayLike, times: Sequence[float], *, tolerance: float = 1e-6
+    problem: Levy, start: float | ArrayLike, times: Sequence[float], *, tolerance: float = 1e-5
 ) -> LevyPath:
     """Densities at increasing times.
 
@@ -212,7 +212,7 @@ def levy_evolve_steps(
     start: float | ArrayLike,
     times: Sequence[float],
     *,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
     after: LevyStep | None = None,
 ) -> Iterator[LevyStep]:
     """Yield one `LevyStep` per time, each computed when asked for; see `levy_evolve`.
@@ -249,8 +249,10 @@ def _steps(
 def _advanced(flow: Flow, step: LevyStep, time: float, tolerance: float) -> LevyStep:
     if not step.mass.any():
         return LevyStep(time, step.mass, step.error, step.clipped, "none")
-    # a share of what is left: the same in a run that goes on, however many times there are
-    done = flow.advance(step.mass, time - step.time, SHARE * (tolerance - step.error))
+    # the share depends on what has been spent, not on how many times there are: a run that goes
+    # on does the same; the k-th time may take about tolerance / (2 + k / 2)^2
+    left = max(tolerance - step.error, 0.0)
+    done = flow.advance(step.mass, time - step.time, SHARE * left**2 / tolerance)
     error, clipped = step.error + done.error, step.clipped + done.clipped
     if not clipped < MOST_CLIPPED:
         msg = (

@@ -152,9 +152,9 @@ class LevyJob(Task):
                 self.stationary = levy_stationary(self.problem)
 
     @property
-    def subject(self) -> Levy:
-        """The problem that closed forms are asked about."""
-        return self.problem
+    def subject(self) -> tuple[Levy, SGD | None]:
+        """The problem that closed forms are asked about, and its clock."""
+        return self.problem, self.sgd
 
     def parts(self) -> dict[str, Any]:
         """Parts of the JSON object that belong to the dynamics: "evolve" and what comes before."""
@@ -181,9 +181,16 @@ class LevyJob(Task):
         return self.record.stationary_group(self.stationary)
 
     def _snapshot(self, step: LevyStep, rough: Array) -> Snapshot:
+        from fokkerplanck.levy_flux import levy_current
+
         problem = self.problem
         density = self._cells(problem, step)
-        current, jumps = self._currents(step.mass)
+        found = levy_current(problem, step.mass / self._spacing)
+        # of faces, which are those of cells unless walls absorb, to the centres of cells
+        current, jumps = (
+            np.interp(problem.grid.axes[0].centres, found.x, flux)
+            for flux in (found.total, found.jumps)
+        )
         volume = problem.grid.volume
         scalars = {
             "mass": float(step.mass.sum()),
@@ -220,16 +227,3 @@ class LevyJob(Task):
     @cached_property
     def _spacing(self) -> float:
         return self.problem.at(self.problem.grid.shape[0]).generator.spacing
-
-    def _currents(self, mass):
-        g = self.problem.at(len(mass)).generator
-        change = g.apply_transposed(mass)
-        edges = np.zeros(len(mass) + 1)
-        if g.outside[0] != "killed":
-            edges[1:] = -np.cumsum(change)
-        else:
-            edges[:-1] = np.cumsum(change[::-1])[::-1]
-        local = np.zeros(len(mass) + 1)
-        local[1:-1] = mass[:-1] * g.local.diagonal(1) - mass[1:] * g.local.diagonal(-1)
-        jumps = edges - local
-        return 0.5 * (edges[1:] + edges[:-1]), 0.5 * (jumps[1:] + jumps[:-1])

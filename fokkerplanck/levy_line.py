@@ -16,6 +16,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy, Nodes
 from fokkerplanck.levy_sets import Interval, covered, intervals
 from fokkerplanck.sets import PointSet
+from fokkerplanck.solvers.levy_edges import layer_ratios
 from fokkerplanck.solvers.levy_generator import Outside
 from fokkerplanck.solvers.levy_killed import KilledLevy, kill
 from fokkerplanck.solvers.levy_solve import LevySystem
@@ -25,6 +26,8 @@ __all__ = ["KilledLine", "Span", "killed_line"]
 Array = NDArray[np.float64]
 #: Nodes around a point that values there are interpolated from.
 STENCIL = 6
+#: Nodes next to an edge that are corrected for the lattice.
+LAYER = 64
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -152,6 +155,34 @@ class KilledLine:
         first, last = np.flatnonzero(change == 1), np.flatnonzero(change == -1) - 1
         return [self._span(int(i), int(j)) for i, j in zip(first, last, strict=True)]
 
+    def smooth(self, u: Array, values: Sequence[float] | None = None) -> Array:
+        """Solution at the nodes without what is of the lattice next to edges, see `layer_ratios`.
+
+        Killed nodes get what u is in their interval, or outside of it what it is near its edge.
+        Parameters are those of `at`.
+        """
+        known = np.zeros(len(self.pieces) + 2) if values is None else np.asarray(values)
+        owner = self.generator.owner
+        out = np.where(owner < 0, u, known[np.maximum(owner, 0)])
+        for span in self.spans:
+            for side in (0, 1):
+                if span.sinks[side] >= 0:
+                    self._smooth_edge(out, span, side, float(known[span.sinks[side]]))
+        return np.asarray(out)
+
+    def _smooth_edge(self, out: Array, span: Span, side: int, value: float) -> None:
+        node, way = (span.last, -1) if side else (span.first, 1)
+        alpha, power = self.problem.alpha, span.powers[side]
+        distance = -way * (span.ends[side] - float(self.x[node])) / self.generator.spacing
+        if power == 0.5 * alpha:
+            most = min(LAYER, (span.last - span.first + 1) // 2)
+            near = node + way * np.arange(most)
+            out[near] = value + (out[near] - value) * layer_ratios(alpha, distance, most)
+        beyond = node - way
+        if distance > 1.0 and 0 <= beyond < len(out):
+            part = ((distance - 1.0) / distance) ** (power or 1.0)
+            out[beyond] = value + (out[node] - value) * part
+
     @cached_property
     def _times(self) -> LevySystem:
         return LevySystem(self.generator, self.coarse)
@@ -199,7 +230,7 @@ class KilledLine:
         for sign, end, power in zip((1.0, -1.0), span.ends, span.powers, strict=True):
             weight *= (sign * (points - end)) ** power
         known = _baseline(points, span, values)
-        rest = (u[near] - known[:-1]) / weight[:-1]
+        rest = (self.smooth(u, values)[near] - known[:-1]) / weight[:-1]
         return float(known[-1] + barycentric_interpolate(points[:-1], rest, at) * weight[-1])
 
     def _shared(self, at: float) -> Array:

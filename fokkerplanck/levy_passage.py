@@ -145,6 +145,8 @@ class ToTarget:
     line : KilledLine
     reach, times : ndarray, shape (n,)
         Probability q to reach the target, and q T.
+    values : list of float
+        What q is in the sinks of the line.
     probability, mean, variance : float
         At the start.
     rounding : float
@@ -154,6 +156,7 @@ class ToTarget:
     line: KilledLine
     reach: Array
     times: Array
+    values: list[float]
     probability: float
     mean: float
     variance: float
@@ -167,6 +170,7 @@ class ToTarget:
     @property
     def log10_times(self) -> Array:
         """Decimal logarithm of T at the nodes; -inf in the target."""
+        reach, times = self.line.smooth(self.reach, self.values), self.line.smooth(self.times)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(
                 np.where(self.reach > 0.0, np.log10(self.times / self.reach), -np.inf)
@@ -178,7 +182,7 @@ def changes(
     numbers: Callable[[int], Sequence[float]],
     found: Sequence[float],
     *,
-    inner: bool,
+    inner: bool = True,
 ) -> Array:
     """Relative changes of numbers on half as many nodes.
 
@@ -217,4 +221,4 @@ def _to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
         msg = f"the variance of the time from {begin.text} to {words} comes out as {variance:.3g}, "
         msg += f"beside a mean of {mean:.4g}: it is lost in rounding"
         raise NumericalError(msg)
-    return ToTarget(line, reach, first, q, mean, variance, max(rounding + doubt, more))
+    return ToTarget(line, reach, first, values, q, mean, variance, max(rounding + doubt, more))

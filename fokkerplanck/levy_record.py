@@ -105,8 +105,8 @@ class LevyRecord(Record):
         frequencies: Sequence[float] | None = None,
     ) -> dict[str, Any]:
         """Part "stationary" of the JSON object: of the whole line where walls stop jumps."""
-        beyond = self.tails or (NOWHERE, NOWHERE)
         p, grid = found.density, self.grid
+        beyond = (NOWHERE, NOWHERE) if self.tails is None else tails(self.levy, p)
         x, h = grid.axes[0].centres, grid.spacing[0]
         exponents = [tail.exponent for tail in beyond]
         first = float(p @ x * h) + sum(tail.first for tail in beyond)
@@ -169,7 +169,9 @@ class LevyRecord(Record):
                 f"The {which} infinite on the whole line (tails |x|^-{self.exponent:.3g}) and not "
                 "given: see median and quartiles."
             )
-        errors = [self._most("grid_error"), found.error if found is not None else 0.0]
+        # a point or a narrow start is never resolved at once: the last time tells
+        errors = [float(s["grid_error"]) for s in self.scalars[-1:]]
+        errors.append(0.0 if found is None else found.error)
         if max(errors) > COARSE:
             out.append(
                 f"Half as many cells change the density by {max(errors):.2g} (L1): take more."

@@ -44,55 +44,67 @@ class Tail:
     exponent: float
 
 
-def mass_outside(problem: Levy) -> float:
+def mass_outside(problem: Levy, density: Array | None = None) -> float:
     """Stationary mass beyond both walls; see `tails`."""
-    return sum(tail.mass for tail in tails(problem))
+    return sum(tail.mass for tail in tails(problem, density))
 
 
-def tails(problem: Levy) -> tuple[Tail, Tail]:
-    r"""Stationary tails beyond both walls, where a single jump leads from the wells to there.
+def tails(problem: Levy, density: Array | None = None) -> tuple[Tail, Tail]:
+    r"""Stationary tails beyond the low and the high wall, where single jumps lead from the wells.
 
-    What jumps beyond x comes back by drift, :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} |x -
-    m|^{-\alpha} / \alpha` for the lowest node m, and the tail is the integral of p.
+    What jumps beyond x comes back by drift, :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} \int
+    |x - y|^{-\alpha} p(y) dy / \alpha`, and the tail is the integral of p.
+
+    Parameters
+    ----------
+    problem : Levy
+    density : ndarray, shape (n,), optional
+        At the nodes; without it all mass is at the lowest node.
 
     Raises
     ------
     CaseError
         Where the loss does not rise beyond the walls: nothing would bring walkers back.
     """
-    axis = problem.grid.axes[0]
-    x = problem.nodes
-    well = float(x[np.argmin(problem.landscape.loss(x[:, None]))])
-    return _beyond(problem, well, axis.min), _beyond(problem, well, axis.max)
+    axis, x = problem.grid.axes[0], problem.nodes
+    lowest = int(np.argmin(problem.landscape.loss(x[:, None])))
+    if density is None:
+        places, masses = x[[lowest]], np.ones(1)
+    else:
+        places, masses = x, density / density.sum()
+    ends = axis.min, axis.max
+    low, high = (_beyond(problem, float(x[lowest]), wall, places, masses) for wall in ends)
+    return low, high
 
 
-def _beyond(problem: Levy, well: float, wall: float) -> Tail:
-    alpha, side = problem.alpha, np.sign(wall - well)
+def _beyond(problem: Levy, well: float, wall: float, places: Array, masses: Array) -> Tail:
+    alpha, side = problem.alpha, float(np.sign(wall - well))
     y, weight = leggauss(POINTS)
     width = DECADES / (alpha * PANELS)
     log = (width * (np.arange(PANELS)[:, None] + 0.5 * (y + 1.0))).ravel()
     weights = np.tile(0.5 * width * weight, PANELS)
     distance = np.abs(wall - well) * np.exp(log)
+    x = well + side * distance
     with np.errstate(over="ignore"):
-        slope = side * problem.landscape.gradient((well + side * distance)[:, None])[:, 0]
+        slope = side * problem.landscape.gradient(x[:, None])[:, 0]
     if not (slope > 0.0).all():
-        at = float((well + side * distance)[~(slope > 0.0)][0])
+        at = float(x[~(slope > 0.0)][0])
         msg = (
             f"the loss does not rise outwards at x = {at:.6g}, beyond a wall where walkers are "
             'stopped; take a grid that reaches so far, or outside="suppressed" for a box'
         )
         raise CaseError(msg, key="grid.x")
-    flux = problem.scale**alpha * jump_constant(alpha) / alpha * distance**-alpha
-    masses = weights * distance * flux / slope
-    x, b = well + side * distance, _exponent(problem, well, float(side))
-    last = (distance * flux / slope)[-1]  # a power of the distance from here on
+    reach = np.abs(x[:, None] - places) ** -alpha @ masses
+    p = problem.scale**alpha * jump_constant(alpha) / alpha * reach / slope
+    inside, b = weights * distance * p, _exponent(problem, well, side)
+    last = (distance * p)[-1]  # a power of the distance from here on
     first, second = (
-        float(np.sum(masses * x**k) + last * x[-1] ** k / (b - 1 - k))
+        float(np.sum(inside * x**k) + last * x[-1] ** k / (b - 1 - k))
         if b > 1 + k
-        else float(side) ** k * np.inf
+        else side**k * np.inf
         for k in (1, 2)
     )
-    return Tail(float(np.sum(masses)), first, second, b)
+    return Tail(float(np.sum(inside)), first, second, b)
 
 
 def _exponent(problem: Levy, well: float, side: float) -> float:

@@ -21,6 +21,11 @@ Layout, all dimensionless, axis order ``(time, x, y)``:
                         ``population(well)``, ``position(well, component)``
 ``/case``               ``text`` (canonical TOML), ``summary`` (the JSON of ``run``), provenance
 ``/checkpoint``         the last cell masses, bit for bit, in two slots used in turn
+heavy-tailed noise      ``jump_current(time, x, component)``, the part of the current that jumps
+                        far; the attributes ``alpha``, ``scale``, ``temperature`` (also the one
+                        of ``diffusion``), ``outside``; ``/stationary`` without current, with the
+                        mass ``outside`` of the grid and its tails as attributes; see
+                        `fokkerplanck.layout.LEVY_SCALARS`
 underdamped motion      axes ``x`` and ``v``; ``loss(x)``, ``energy(x, v)``, ``diffusion(row,
                         column)``; per time moments, ``entropy_production`` and what is barely
                         resolved, see `fokkerplanck.layout.KINETIC_SCALARS`; the attributes
@@ -109,16 +114,16 @@ class StoredStationary:
     ----------
     density : ndarray, shape (*shape,)
         Stationary density.
-    current : ndarray, shape (*shape, dim)
-        Its probability current at cell centres.
+    current : ndarray, shape (*shape, dim), or None
+        Its probability current at cell centres; None under heavy-tailed noise.
     entropy_production : float
-        Schnakenberg sum over links, per unit time.
+        Schnakenberg sum over links, per unit time; nan under heavy-tailed noise.
     reversible, irreversible : ndarray, shape (*shape, dim), or None
         Parts of the current of underdamped motion.
     """
 
     density: Array
-    current: Array
+    current: Array | None
     entropy_production: float
     reversible: Array | None = None
     irreversible: Array | None = None
@@ -202,6 +207,11 @@ class StoredResult:
         """Whether densities are those of position and velocity."""
         return self.grid.names[-1] == VELOCITY
 
+    @property
+    def heavy_tailed(self) -> bool:
+        """Whether walkers jump far."""
+        return "alpha" in self.attrs
+
     @cached_property
     def energy(self) -> Array | None:
         """Kinetic energy and loss at cell centres of underdamped motion, shape (*shape,)."""
@@ -259,8 +269,8 @@ class StoredResult:
             group = self.file["stationary"]
             return StoredStationary(
                 group["density"][...],
-                group["current"][...],
-                float(group.attrs["entropy_production"]),
+                group["current"][...] if "current" in group else None,
+                float(group.attrs.get("entropy_production", np.nan)),
                 *(group[n][...] if n in group else None for n in ("reversible", "irreversible")),
             )
 

@@ -9,9 +9,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["StoredPassage", "StoredQuasiStationary", "StoredRates", "StoredSpectrum"]
+__all__ = ["StoredLanding", "StoredPassage", "StoredQuasiStationary", "StoredRates", "StoredSpectrum"]
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLanding:
+    """Walkers of a passage under heavy-tailed noise that end beyond one edge.
+
+    Parameters
+    ----------
+    name : str
+    edge, probability, creep, jump : float
+        Place of the edge; the probability to end beyond it, and its two parts.
+    points, density : ndarray, shape (n,)
+        Places beyond the edge, and the density of landing points of jumps.
+    """
+
+    name: str
+    edge: float
+    probability: float
+    creep: float
+    jump: float
+    points: Array = field(repr=False)
+    density: Array = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +53,14 @@ class StoredPassage:
     source, target : ndarray, shape (*shape,)
         Share of each cell that belongs to the set.
     committor, committor_backward : ndarray, shape (*shape,), or None
-        Probability to reach the target before the source; and to have come from the source last.
+        Probability to reach the target before the source; and to have come from the source last,
+        None under heavy-tailed noise.
     current : ndarray, shape (*shape, dim), or None
         Reactive current per unit of flux.
     times, survival, arrival : ndarray, shape (n,), or None
         Probability not to have arrived by each time, and the density of the time of arrival.
+    landings : tuple of StoredLanding
+        Under heavy-tailed noise, where and how the target is reached.
     """
 
     name: str
@@ -49,6 +74,7 @@ class StoredPassage:
     times: Array | None = field(repr=False)
     survival: Array | None = field(repr=False)
     arrival: Array | None = field(repr=False)
+    landings: tuple[StoredLanding, ...] = field(default=(), repr=False)
 
     @property
     def has_fields(self) -> bool:
@@ -71,6 +97,7 @@ class StoredPassage:
             found("passage_time"),
             found("survival"),
             found("arrival"),
+            tuple(_landing(group, facts, k) for k in range(_landings(facts))),
         )
 
 
@@ -144,6 +171,16 @@ class StoredQuasiStationary:
     facts: Mapping[str, Any]
     density: Array = field(repr=False)
     well: Array = field(repr=False)
+
+
+def _landings(facts: Mapping[str, Any]) -> int:
+    return sum(name.startswith("landing_") and name.endswith("_name") for name in facts)
+
+
+def _landing(group: Any, facts: Mapping[str, Any], k: int) -> StoredLanding:
+    numbers = (facts[f"landing_{k}_{n}"] for n in ("edge", "probability", "creep", "jump"))
+    arrays = (group[name][...] for name in (f"landing_{k}", f"landing_density_{k}"))
+    return StoredLanding(str(facts[f"landing_{k}_name"]), *numbers, *arrays)
 
 
 def _optional(group: Any) -> Any:

@@ -374,11 +374,59 @@ value = 0.1                     # equipartition
 rtol = 1e-9
 """
 
+LEVY = """\
+# Heavy tails: descent with long jumps, for which no barrier is high.
+title = "Double well under Cauchy noise"
+
+[grid]                          # reflecting: the grid stands for the whole line (see outside)
+x = { min = -6.0, max = 6.0, cells = 512, walls = "reflecting" }   # "absorbing" kills
+
+[landscape]
+kind = "expression"
+loss = "x**4/4 - x**2/2"
+
+[noise]                         # dx = -L' dt + scale dL, E exp(i w L_t) = exp(-t |w|^alpha)
+kind = "levy"
+alpha = 1.0                     # index of the tails, 0 < alpha <= 2; 1 is Cauchy, 2 Gaussian
+scale = 0.25                    # or, with a table [sgd], sigma: the noise of one gradient
+temperature = 0.0               # of Gaussian noise beside the jumps
+outside = "stopped"             # jumps beyond reflecting walls end there; "suppressed": a box
+
+[initial]
+kind = "gaussian"
+mean = [-1.0]
+std = [0.1]
+
+[evolve]
+times = { start = 1e-2, stop = 1e2, count = 9, spacing = "log" }
+tolerance = 1e-5                # L1 error of the time integration; that of the cells is reported
+
+[stationary]                    # with the mass of the tails beyond the grid
+points = [0.0, 1.0]             # density there: stationary.density_at
+frequencies = [1.0]             # E exp(i k x), which exists where moments do not
+
+[[passage]]                     # mean time, probability and place of landing
+name = "across"
+from = { centre = [-1.0] }
+to = { basin = [1.0] }          # or "walls": the absorbing ones
+
+[[expect]]
+quantity = "stationary.density_at.0"
+prediction = "cauchy-quartic"
+rtol = 5e-3
+
+[[expect]]
+quantity = "stationary.interquartile_range"
+prediction = "cauchy-quartic"
+rtol = 1e-3
+"""
+
 TEMPLATES: dict[str, tuple[str, str]] = {
     "double-well": ("two wells on a line, white noise", DOUBLE_WELL),
     "double-well-2d": ("two wells in the plane, anisotropic noise", DOUBLE_WELL_2D),
     "escape": ("mean first-passage time and time scales on a line", ESCAPE),
     "escape-2d": ("passage over a saddle in the plane: time, committor, rates", ESCAPE_2D),
+    "levy": ("heavy-tailed noise: long jumps, tails, first passages", LEVY),
     "ornstein-uhlenbeck": ("a quadratic bowl, with its closed forms", ORNSTEIN_UHLENBECK),
     "ring": ("a driven ring with a steady current", RING),
     "schedule": ("noise that is turned down in steps", SCHEDULE),

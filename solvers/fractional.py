@@ -15,7 +15,6 @@ __all__ = [
     "jump_constant",
     "jump_rates",
     "tail_rates",
-    "wall_distance",
 ]
 
 Array = NDArray[np.float64]
@@ -81,23 +80,6 @@ def tail_rates(alpha: float, count: int, spacing: float) -> Array:
     """
     m = np.arange(1, count + 1)
     return np.asarray(jump_rates(alpha, count + 1, spacing)[1:] * (m + 0.5 * alpha) / alpha)
-
-
-def wall_distance(alpha: float, resolved: float = 1.0) -> float:
-    """Distance, in cells, of the outermost node from an absorbing wall.
-
-    ``(2 + alpha) / 4`` where jumps over single cells are what moves walkers at the wall: exit times
-    then converge with the square of the cell in spite of their singularity there, where they are
-    like the distance to the power alpha / 2. Where drift is stronger than jumps over one cell
-    there is no such layer on the grid, and the wall belongs half-way, at 1/2.
-
-    Parameters
-    ----------
-    alpha : float
-    resolved : float
-        Share of the first kind, between 0 and 1.
-    """
-    return 0.5 + 0.25 * alpha * resolved
 
 
 @dataclass(frozen=True, eq=False)

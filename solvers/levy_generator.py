@@ -10,7 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from fokkerplanck.solvers.fractional import Toeplitz, jump_rates, tail_rates, wall_distance
+from fokkerplanck.solvers.fractional import Toeplitz, jump_rates, tail_rates
+from fokkerplanck.solvers.levy_edges import edge_killing, edge_layer
 
 __all__ = ["LevyGenerator", "Outside", "place_nodes", "upwind_share"]
 
@@ -29,7 +30,8 @@ def place_nodes(
 ) -> tuple[float, tuple[float, float]]:
     """Spacing of nodes on a line, and distances of the outermost from its ends in cells.
 
-    Half a cell where walkers stay inside; `wall_distance` where they are killed.
+    Half a cell where walkers stay inside; where they are killed, what `edge_layer` finds: times
+    then converge with the square of the cell in spite of their singularity at the wall.
 
     Parameters
     ----------
@@ -42,15 +44,12 @@ def place_nodes(
         What happens beyond each end.
     """
     h = length / nodes
-    jumps = float(scale**alpha * jump_rates(alpha, 2, h)[1])
-    spread = jumps + temperature / h**2
-    # at alpha = 2 both noises are the same second difference, and want the same place
-    share = 1.0 if alpha == 2.0 else jumps / spread
+    spread = scale**alpha * float(jump_rates(alpha, 2, h)[1]) + temperature / h**2
     distances = []
     for f, fate in zip(drift, outside, strict=True):
         wind = float(upwind_share(np.array([f]), spread, h)[0])
-        resolved = share * (1.0 - wind)
-        distances.append(wall_distance(alpha, resolved) if fate == "killed" else 0.5)
+        layer = edge_layer(alpha, (scale / h) ** alpha, temperature / h**2, abs(f) / h, wind)
+        distances.append(layer[0] if fate == "killed" else 0.5)
     return length / (nodes - 1 + sum(distances)), (distances[0], distances[1])
 
 
@@ -157,10 +156,15 @@ class LevyGenerator:
         diagonal = np.zeros(self.nodes)
         for rates, fate in zip(self.beyond, self.outside, strict=True):
             diagonal += rates if fate == "suppressed" else 0.0
-        for side, fate in enumerate(self.outside):
-            diagonal[-side] -= self._to_wall(side) if fate == "killed" else 0.0
-        flux = self._difference().T @ self._flux()
-        return sp.csr_array(flux.T + sp.diags_array(diagonal))
+        flux = self._difference().T @ self.flux
+        out = sp.csr_array(flux.T + sp.diags_array(diagonal))
+        for side in (0, 1):
+            # what the flux through the wall takes, it takes from the outermost node
+            rates, end = self.to_wall(side), (self.nodes - 1) * side
+            rows = np.flatnonzero(rates)
+            place = (rows, np.full(len(rows), end))
+            out = out - sp.csr_array(sp.coo_array((rates[rows], place), shape=out.shape))
+        return sp.csr_array(out)
 
     def _stopped(self) -> list[tuple[int, Array]]:
         """Outermost nodes that jumps from everywhere end in, and their rates."""
@@ -172,7 +176,8 @@ class LevyGenerator:
         ones = np.full(self.nodes - 1, 1.0 / self.spacing)
         return _beside_faces({0: -ones, 1: ones})
 
-    def _flux(self) -> sp.csr_array:
+    @cached_property
+    def flux(self) -> sp.csr_array:
         """Flux ``f p - T p'`` through the inner faces, shape (n - 1, n)."""
         f, wind = self.drift[1:-1], self.wind[1:-1]
         left = np.where(f > 0, 0.5 * (1.0 + wind), 0.5 * (1.0 - wind))
@@ -181,7 +186,9 @@ class LevyGenerator:
         right = 1.0 - left
         from_left = np.where(f > 0, slope, 0.0)
         from_right = np.where(f < 0, slope, 0.0)
-        from_left[:1] = from_right[-1:] = 0.0
+        # nobody is beyond an absorbing wall; beyond others nothing is known
+        from_left[:1] *= self.outside[0] == "killed"
+        from_right[-1:] *= self.outside[1] == "killed"
         near = {0: f * (left + from_left), 1: f * (right + from_right)}
         far = {-1: -f * from_left, 2: -f * from_right}
         drift = _beside_faces(near | far)
@@ -193,13 +200,30 @@ class LevyGenerator:
         spread = float(self.temperature / self.spacing**2 + self.jumps.first[1])
         return upwind_share(self.drift, spread, self.spacing)
 
-    def _to_wall(self, side: int) -> float:
-        """Rate at which drift and Gaussian noise take the outermost node to the wall."""
-        f, w = self.drift[-side], self.wind[-side]
-        out = f if side else -f
-        share = 0.5 * (1.0 + w) if out > 0 else 0.5 * (1.0 - w)
-        theta, h = self.distances[side], self.spacing
-        return float(out * share / h + self.temperature / (theta * h**2))
+    def layer(self, face: int) -> tuple[float, float]:
+        """What `edge_layer` finds for killing beyond a face."""
+        h, wind = self.spacing, float(self.wind[face])
+        jumps, gauss = (self.scale / h) ** self.alpha, self.temperature / h**2
+        return edge_layer(self.alpha, jumps, gauss, abs(float(self.drift[face])) / h, wind)
+
+    def to_wall(self, side: int) -> Array:
+        """Rates at which drift, Gaussian noise and killing at the edge take walkers to a wall.
+
+        Shape (n,); 0 where the wall does not absorb.
+        """
+        rates = np.zeros(self.nodes)
+        if self.outside[side] != "killed":
+            return rates
+        face = self.nodes * side
+        out = float(self.drift[face]) * (2 * side - 1) / self.spacing
+        w = float(self.wind[face])
+        end, before = (self.nodes - 1, self.nodes - 2) if side else (0, 1)
+        # the flux of inner faces, with nobody beyond
+        rates[end] = out * (0.5 + w if out > 0 else 0.5 * (1.0 - w))
+        rates[before] -= 0.5 * w * max(out, 0.0)
+        rates[end] += self.temperature / self.spacing**2
+        rates[end] += edge_killing(self.distances[side], self.layer(face))
+        return rates
 
 
 def _beside_faces(weights: dict[int, Array]) -> sp.csr_array:

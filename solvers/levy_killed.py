@@ -1,4 +1,4 @@
-"""Long jumps on a line with killing in intervals of it, on the one lattice that FFT products need."""
+"""Long jumps on a line with killing in intervals, on the one lattice that FFT products need."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.fractional import tail_rates
+from fokkerplanck.solvers.levy_edges import edge_killing
 from fokkerplanck.solvers.levy_generator import LevyGenerator
 
-__all__ = ["Edge", "KilledLevy", "edge_killing", "kill"]
+__all__ = ["Edge", "KilledLevy", "kill"]
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -106,17 +107,16 @@ class KilledLevy(LevyGenerator):
         local = np.asarray(self.local @ inside.astype(np.float64))
         for edge in self.edges:
             if edge.piece == piece:
-                by_jumps, others = edge_killing(self, edge)
-                jumps[edge.node] += by_jumps
-                local[edge.node] += others
+                rate, share = self._beside(edge), self._share(edge)
+                jumps[edge.node] += rate * share
+                local[edge.node] += rate * (1.0 - share)
         return np.where(self.live, jumps, 0.0), np.where(self.live, local, 0.0)
 
     def rates_beyond(self, side: int) -> tuple[Array, Array]:
         """Rates from living nodes through an absorbing wall, as in `rates_into`; 0 of others."""
         jumps, local = np.zeros((2, self.nodes))
         if self.outside[side] == "killed":
-            jumps += self.beyond[side]
-            local[-side] = self._to_wall(side)
+            jumps, local = self.beyond[side], self.to_wall(side)
         return np.where(self.live, jumps, 0.0), np.where(self.live, local, 0.0)
 
     def _landing(self, first: int, last: int) -> Array:
@@ -143,15 +143,28 @@ class KilledLevy(LevyGenerator):
         """Killing beside edges, shape (n,)."""
         rates = np.zeros(self.nodes)
         for edge in self.edges:
-            rates[edge.node] += sum(edge_killing(self, edge))
+            rates[edge.node] += self._beside(edge)
         return rates
+
+    def _beside(self, edge: Edge) -> float:
+        """Rate of killing that puts the edge where it is."""
+        return edge_killing(edge.distance, self.layer(edge.node + (edge.side > 0)))
+
+    def _share(self, edge: Edge) -> float:
+        """Share of jumps in what leads over the edge from the node beside it."""
+        face = edge.node + (edge.side > 0)
+        jumps = abs(float(self.jumps.first[0])) / 2.0
+        out = max(edge.side * float(self.drift[face]), 0.0) / self.spacing
+        others = self.temperature / self.spacing**2 + out * (0.5 + float(self.wind[face]))
+        return jumps / (jumps + others)
 
 
 def kill(base: LevyGenerator, x: Array, pieces: Sequence[Interval]) -> KilledLevy:
     """Kill in intervals, the edges of which may lie anywhere between nodes.
 
-    Nodes less than alpha / 4 of a cell outside of an interval belong to it; the first of two
-    intervals that meet takes a node that both want.
+    Nodes so little outside of an interval that the edge would have to be moved by more than half a
+    cell, see `edge_killing`, belong to it; the first of two intervals that meet takes a node that
+    both want.
 
     Parameters
     ----------
@@ -164,8 +177,8 @@ def kill(base: LevyGenerator, x: Array, pieces: Sequence[Interval]) -> KilledLev
     h = base.spacing
     owner = np.full(len(x), -1)
     for k, (low, high) in enumerate(pieces):
-        reach = 0.25 * base.alpha * h
-        owner[(owner < 0) & (x > low - reach) & (x < high + reach)] = k
+        near = [h * (base.layer(_face(x, end))[0] - 0.5) for end in (low, high)]
+        owner[(owner < 0) & (x > low - near[0]) & (x < high + near[1])] = k
     edges = []
     for node in np.flatnonzero(owner < 0).tolist():
         for side in (-1, 1):
@@ -178,33 +191,6 @@ def kill(base: LevyGenerator, x: Array, pieces: Sequence[Interval]) -> KilledLev
     return KilledLevy(**inherited, owner=owner, edges=tuple(edges))
 
 
-def edge_killing(generator: LevyGenerator, edge: Edge) -> tuple[float, float]:
-    r"""Rates of killing beside an edge that put it where it is: of jumps, and of the rest.
-
-    On half a lattice without drift, times at k cells from its last node are like
-
-    .. math:: V(k) = \frac{\Gamma(k + 1 + a)}{\Gamma(1 + a)\, k!} \approx
-        \frac{(k + (1 + a) / 2)^a}{\Gamma(1 + a)}, \qquad a = \alpha / 2
-
-    so the edge seems to be :math:`\theta = (1 + a) / 2` cells away. Killing in the last node at a
-    rate of :math:`\kappa (s / h)^\alpha` subtracts :math:`\kappa / (1 + \kappa)` of the Green
-    function :math:`V(k) - V(k - 1)`, the derivative of V: it moves the edge by as many cells. With
-    :math:`\kappa = (\theta - d) / (1 - \theta + d)` it is at the distance d, for any d.
-
-    Gaussian noise takes walkers over the distance d at the rate :math:`T / (d h^2)`, and drift
-    alone, from second-order upwind, at 3/2 of :math:`f / ((d + 1/2) h)`.
-
-    Notes
-    -----
-    The symbol factorises, :math:`|2 \sin(k / 2)|^\alpha = (1 - z)^a (1 - 1 / z)^a`, and V are the
-    partial sums of the coefficients of :math:`(1 - z)^{-a}`.
-    """
-    d, h = edge.distance, generator.spacing
-    shift = 0.5 + 0.25 * generator.alpha - d
-    jumps = (generator.scale / h) ** generator.alpha * shift / (1.0 - shift)
-    gauss = generator.temperature / h**2 * (1.0 / d - 1.0)
-    face = edge.node + (1 if edge.side > 0 else 0)
-    out = max(edge.side * float(generator.drift[face]), 0.0)
-    wind = float(generator.wind[face])
-    drift = 1.5 * wind * out / h * (1.0 / (d + 0.5) - 1.0)
-    return float(jumps), float(gauss + drift)
+def _face(x: Array, at: float) -> int:
+    """Face between nodes that is nearest to a place."""
+    return int(np.searchsorted(x, np.clip(at, x[0], x[-1])))

@@ -195,7 +195,7 @@ BROKEN = [
     line("unknown method", '"auto"', '"chebishev"', "evolve.method", 'did you mean "chebyshev"'),
     line("unknown start", 'kind = "gaussian"', 'kind = "gausian"', "initial.kind", "gaussian"),
     line("unknown spacing", '"log"', '"logarithmic"', "evolve.times.spacing", '"log"'),
-    line("later noise", WHITE, 'kind = "levy"\nalpha = 1.5', "noise.kind", "not computed"),
+    line("jumps without a scale", WHITE, 'kind = "levy"\nalpha = 1.5', "noise", "scale"),
     line(
         "inertia without friction",
         "[stationary]",

@@ -13,8 +13,10 @@ from scipy import integrate, linalg, optimize, sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from fokkerplanck.case import build, load_case
+from fokkerplanck.case.build_levy import levy, levy_start
 from tests.capacity import three_wells
 from tests.elements import between_three_networks, descent_of_a_training
+from tests.test_case_references_levy import EXACT as EXACT_LEVY
 from tests.test_case_references_momentum import EXACT as EXACT_MOMENTUM
 from tests.test_case_references_sgd import EXACT as EXACT_SGD
 
@@ -534,7 +536,9 @@ def test_every_case_is_a_page_of_the_gallery(path: Path) -> None:
     assert case.title
     assert len(case.expect) >= 4
     known = (*EXACT, *EXACT_SGD, *EXACT_MOMENTUM, double_well_2d, escape_disc_2d, three_wells)
-    known = (*known, *NETWORKS)
+    known = (*known, *NETWORKS, *EXACT_LEVY)
     assert path.stem in {f.__name__ for f in known}
-    if case.evolve and not case.underdamped:
+    if case.evolve and case.heavy_tailed:
+        assert levy_start(case, levy(case)).min() >= 0
+    elif case.evolve and not case.underdamped:
         assert build.initial(case, build.problem(case)).min() >= 0

@@ -73,7 +73,15 @@ def strength(case: Case) -> float:
 
 
 def levy_start(case: Case, problem: Levy) -> Array:
-    """Make the initial density on the cells, shape (n,), of mass 1; see `build.initial`."""
+    """Make the initial density on the cells, shape (n,), of mass 1; see `build.initial`.
+
+    A point is shared by its two neighbours, so that the mean is where it should be.
+    """
+    if case.initial is not None and case.initial.kind == "delta":
+        axis = problem.grid.axes[0]
+        x, h = axis.centres, axis.spacing
+        at = np.clip(case.initial.mean[0], x[0], x[-1])
+        return np.asarray(np.maximum(0.0, 1.0 - np.abs(x - at) / h) / h)
     if case.initial is not None and case.initial.kind == "stationary":
         from fokkerplanck.levy_density import levy_stationary
 

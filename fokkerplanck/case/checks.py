@@ -51,6 +51,8 @@ ONLY_LINE = ("tridiagonal",)
 
 def mistakes_in(case: Case) -> list[Mistake]:
     """All that is wrong with a case whose tables are right one by one."""
+    if case.heavy_tailed and case.dim > 1:
+        return list(levy_mistakes(case))  # that and nothing else is to be told
     rules = {"heavy-tailed": HEAVY_TAILED, "underdamped": UNDERDAMPED}.get(case.motion, RULES)
     return [mistake for rule in rules for mistake in rule(case)]
 

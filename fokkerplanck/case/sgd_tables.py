@@ -102,6 +102,8 @@ def unit_of_times(case: Case) -> str:
 
 def changes_in_time(case: Case) -> bool:
     """Whether the noise depends on time: not if learning rate and batch size keep their ratio."""
+    if case.heavy_tailed:
+        return False  # a schedule is refused there
     if not isinstance(case.noise.schedule, RatesSchedule):
         return case.noise.schedule is not None
     from fokkerplanck.errors import CaseError

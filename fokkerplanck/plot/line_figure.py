@@ -24,7 +24,7 @@ from fokkerplanck.plot.select import LOG_FLOOR, is_logarithmic, scale_of
 from fokkerplanck.plot.style import WIDTH, letter
 from fokkerplanck.plot.subject import Subject
 
-__all__ = ["CURVES", "draw_masses", "line_figure"]
+__all__ = ["CURVES", "CURVE_TIMES", "MAP_TIMES", "draw_map", "draw_masses", "line_figure"]
 
 Array = NDArray[np.float64]
 Fields = Callable[[int], Array]
@@ -104,7 +104,7 @@ def _panels_over_time(
         return []
     times, panels = subject.survey.times, list[tuple[float, Panel]]()
     if subject.what != "current" and len(times) >= MAP_TIMES:
-        panels.append((1.6, lambda ax: _draw_map(subject, density, ax, log)))
+        panels.append((1.6, lambda ax: draw_map(subject, density, ax, log)))
     if subject.what != "current" and subject.metastable and len(times) >= CURVE_TIMES:
         panels.append((1.0, lambda ax: draw_masses(subject, ax)))
     driven = subject.grid.axes[0].periodic and any(s.current is not None for s in subject.states)
@@ -113,7 +113,8 @@ def _panels_over_time(
     return panels
 
 
-def _draw_map(subject: Subject, density: Fields, ax: Axes, log: bool) -> None:
+def draw_map(subject: Subject, density: Fields, ax: Axes, log: bool) -> None:
+    """Draw the density as a map over time, with its scale."""
     assert subject.survey is not None
     times = subject.survey.times
     shown = np.flatnonzero(times > 0) if is_logarithmic(times) else np.arange(len(times))

@@ -61,7 +61,8 @@ def committor_curve(
     ax, x = new_axes(ax), grid.axes[0].centres
     q = np.asarray(passage.committor)
     lines = ax.plot(x, q, color=colour, label=plain(passage.name))
-    backward = 1.0 - np.asarray(passage.committor_backward)
+    known = passage.committor_backward is not None
+    backward = 1.0 - np.asarray(passage.committor_backward) if known else q
     if np.abs(backward - q).max() > 1e-3:  # equal in detailed balance
         lines += ax.plot(x, backward, color=colour, linewidth=0.9, linestyle=(0, (4, 2.2)))
     ax.axhline(0.5, color="0.7", linewidth=0.6, linestyle=(0, (1, 2)), zorder=0)

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fokkerplanck.plot.escape import Material
+from fokkerplanck.plot.landing import landing_curves, lands
 from fokkerplanck.plot.line import landscape_strip
 from fokkerplanck.plot.passage import (
     INK,
@@ -45,13 +46,15 @@ LIGHT = 0.5
 
 
 def line_passages(found: Material, what: str | None, *, log: bool = False) -> Figure:
-    """Draw loss, committor and densities of wells; on the right survival and time scales."""
+    """Draw loss, committor and densities of wells; on the right survival, landing, time scales."""
     survival = what != "committor" and what != "reactive"
     survival = survival and any(p.survival is not None for p in found.passages)
     steps = what is None and found.spectrum is not None
-    right = [survival, steps].count(True)
+    landed = what in (None, "passage") and len(found.passages) == 1 and lands(found.passages[0])
+    right = [survival, landed, steps].count(True)
     wells = what is None and bool(found.densities)
-    figure = Figure((WIDTH if right else 3.7, 4.6 if wells else 3.7), layout="constrained")
+    height = 5.6 if right == 3 else 4.6 if wells else 3.7
+    figure = Figure((WIDTH if right else 3.7, height), layout="constrained")
     columns = figure.add_gridspec(1, 2 if right else 1)
     ratios = (1, 1.9, 1.4) if wells else (1, 1.9)
     left = columns[0].subgridspec(len(ratios), 1, height_ratios=ratios)
@@ -84,6 +87,9 @@ def line_passages(found: Material, what: str | None, *, log: bool = False) -> Fi
         if survival:
             axes.append(figure.add_subplot(rows[0]))
             _draw_survival(axes[-1], found)
+        if landed:
+            axes.append(figure.add_subplot(rows[int(survival)]))
+            landing_curves(found.passages[0], axes[-1])
         if steps and found.spectrum is not None:
             axes.append(figure.add_subplot(rows[right - 1]))
             ladder(found.spectrum, found.grid, axes[-1])

@@ -14,6 +14,7 @@ from fokkerplanck.theory.passage_quadrature import LinePassage, exit_passage, li
 
 if TYPE_CHECKING:
     from fokkerplanck.grid import Axis, Grid
+    from fokkerplanck.landscapes.base import OnGrid
     from fokkerplanck.problem import Problem
     from fokkerplanck.sets import PointSet
 
@@ -54,7 +55,7 @@ def line_process(problem: Problem) -> LineProcess | str:
     )
 
 
-def line_way(problem: Problem, table: Any) -> LineWay | str:
+def line_way(problem: OnGrid, table: Any) -> LineWay | str:
     """Read a ``[[passage]]`` of a case on a line; or say what is wrong with it."""
     start = _ends(set_of(problem, table.from_), problem.grid)
     if start is None:
@@ -67,7 +68,7 @@ def line_way(problem: Problem, table: Any) -> LineWay | str:
     return LineWay(start, target)
 
 
-def set_of(problem: Problem, table: Any) -> PointSet:
+def set_of(problem: OnGrid, table: Any) -> PointSet:
     """Make the set that a table ``from`` or ``to`` of a passage describes."""
     from fokkerplanck import sets
 

@@ -1,0 +1,261 @@
+"""Where walkers under long jumps land: through which edge, how far beyond, by a jump or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fokkerplanck.errors import NumericalError
+from fokkerplanck.grid import Grid
+from fokkerplanck.levy import Levy
+from fokkerplanck.levy_beyond import Beyond
+from fokkerplanck.levy_line import KilledLine, killed_line
+from fokkerplanck.levy_sets import Interval, checked_start, checked_target
+from fokkerplanck.sets import PointSet
+
+__all__ = ["LandingSide", "LevyLanding", "levy_landing"]
+
+Array = NDArray[np.float64]
+#: Shares of walkers that quantiles of the overshoot are given for.
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+#: Places where densities are given, from this part of a length beyond the edge on; up to as many
+#: lengths of the grid beyond walls, or to the other end of a target.
+PLACES, FIRST, LAST = 61, 1e-4, 100.0
+#: Error of a probability from which on nothing is given.
+LOST = 0.05
+#: Sides that fewer than these walkers end on have no quantiles.
+RARE = 1e-12
+#: Fewest nodes of the coarsest grid; slowest fall of the error that is believed.
+FEWEST, SLOW = 64, 1.2
+
+
+@dataclass(frozen=True, eq=False)
+class LandingSide:
+    """Walkers that end beyond one edge.
+
+    Parameters
+    ----------
+    name : str
+        ``"left wall"``, ``"right wall"``, or the target and from where.
+    edge : float
+        Place of the edge.
+    probability : float
+        To end beyond this edge.
+    creep, jump : float
+        Its two parts: to be carried over the edge by drift or Gaussian noise, and to jump.
+    points, density : ndarray, shape (m,)
+        Places beyond the edge, and the density of the landing points of jumps there. Its integral
+        is `jump`.
+    levels, overshoot : ndarray, shape (5,)
+        Shares of those who jump, and distances from the edge within which so many land; nan where
+        nobody jumps.
+    error, split_error : float
+        Absolute errors to be expected of the probability, and of its two parts.
+    density_error : float
+        Largest relative error to be expected of the density, and of the overshoot.
+    """
+
+    name: str
+    edge: float
+    probability: float
+    creep: float
+    jump: float
+    points: Array = field(repr=False)
+    density: Array = field(repr=False)
+    levels: Array = field(repr=False)
+    overshoot: Array
+    error: float
+    split_error: float
+    density_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class LevyLanding:
+    """Where walkers end.
+
+    Parameters
+    ----------
+    grid : Grid
+    sides : tuple of LandingSide
+        Edges of the target, then absorbing walls that are not the target. Probabilities of all
+        add up to 1.
+    probability : float
+        To end in the target.
+    error : float
+        The largest of those of the probabilities of the sides.
+    start, target : str
+        What they are, in words.
+    """
+
+    grid: Grid
+    sides: tuple[LandingSide, ...]
+    probability: float
+    error: float
+    start: str
+    target: str
+
+
+def levy_landing(
+    problem: Levy,
+    start: PointSet | float | Sequence[float] | ArrayLike,
+    target: PointSet | float | Sequence[float] | ArrayLike | str = "walls",
+) -> LevyLanding:
+    r"""Where walkers land when they first enter a target, or leave through absorbing walls.
+
+    From the mean times g(x) dx spent at x, :math:`Q^T g = -\delta` at the start, jumps land with
+    the density
+
+    .. math:: f(y) = s^\alpha C_{1, \alpha} \int g(x) |y - x|^{-1 - \alpha} dx
+
+    and what else ends beyond an edge has crept over it. That can be where there is Gaussian noise,
+    or, for alpha < 1, drift over the edge; without these all have jumped.
+
+    Parameters
+    ----------
+    problem, start, target
+        As in `levy_first_passage`. A target up to a wall that does not absorb, where walkers are
+        stopped, counts as reaching to infinity.
+
+    Raises
+    ------
+    CaseError
+        As `levy_first_passage`.
+    NumericalError
+        When the equations could not be solved to 1e-5, or half as many nodes change a probability
+        by 0.05.
+
+    References
+    ----------
+    R. M. Blumenthal, R. K. Getoor and D. B. Ray, Trans. Amer. Math. Soc. 99 (1961) 540, for jumps
+    alone out of an interval.
+    """
+    pieces, words = checked_target(problem.grid, target)
+    begin = checked_start(problem.grid, start, pieces, words)
+    cells = problem.grid.shape[0]
+    counts = [n for n in (cells, cells // 2, cells // 4) if n >= FEWEST or n >= cells // 2]
+    levels = [_found(problem, n, pieces, begin) for n in counts]
+    fine = levels[0]
+    sides = [_side(found, words) for found in zip(*levels, strict=True)]
+    error = max(max(side.error, side.split_error) for side in sides)
+    if not error < LOST:
+        msg = f"where walkers end, or whether they jump there, is uncertain by {error:.2g} on "
+        msg += f"{cells} nodes: more cells are needed"
+        raise NumericalError(msg)
+    own = [s.probability for s, f in zip(sides, fine, strict=True) if f.sink < len(pieces)]
+    reached = sum(own) if pieces else sum(side.probability for side in sides)
+    whole = max(side.error for side in sides)
+    return LevyLanding(problem.grid, tuple(sides), reached, whole, begin.text, words)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """One side on some nodes: what ends there, jumps as functions, and the rounding."""
+
+    sink: int
+    beyond: Beyond
+    probability: float
+    rounding: float
+    points: Array
+    creeps: bool
+
+    @property
+    def jump(self) -> float:
+        """Probability to jump there."""
+        whole = self.probability
+        return min(self.beyond.jumped(0.0), whole) if self.creeps else whole
+
+
+def _found(
+    problem: Levy, count: int, pieces: Sequence[Interval], begin: PointSet
+) -> list[_Found]:
+    line = killed_line(problem, count, pieces)
+    mass, rounding = line.occupation(line.start_mass(begin))
+    point = begin.representative() if begin.is_point else None
+    at = None if point is None else float(point[0])
+    found = []
+    for sink, beyond in _edges(line, mass, at):
+        if not beyond.here.any():
+            continue
+        jumps, local = line.rates(sink)
+        probability = float(mass[beyond.here] @ (jumps + local)[beyond.here])
+        gauss = problem.temperature > 0.0 or problem.alpha == 2.0
+        creeps = gauss or (problem.alpha < 1.0 and beyond.drift > 0.0)
+        points = beyond.edge + beyond.way * _places(problem.grid, beyond.width)
+        found.append(_Found(sink, beyond, probability, rounding, points, creeps))
+    return found
+
+
+def _edges(line: KilledLine, mass: Array, at: float | None) -> list[tuple[int, Beyond]]:
+    """Edges of intervals, from both sides, then absorbing walls."""
+    axis, outside = line.problem.grid.axes[0], line.generator.outside
+    found = []
+    for sink, (low, high) in enumerate(line.pieces):
+        reach = high if np.isfinite(high) or outside[1] == "stopped" else axis.max
+        back = low if np.isfinite(low) or outside[0] == "stopped" else axis.min
+        if np.isfinite(low):
+            found.append((sink, Beyond(line, mass, low, 1, reach - low, at)))
+        if np.isfinite(high):
+            found.append((sink, Beyond(line, mass, high, -1, high - back, at)))
+    for side, (sink, wall) in enumerate(zip(line.walls, (axis.min, axis.max), strict=True)):
+        if outside[side] == "killed":
+            found.append((sink, Beyond(line, mass, wall, 2 * side - 1, np.inf, at)))
+    return found
+
+
+def _places(grid: Grid, width: float) -> Array:
+    axis = grid.axes[0]
+    length = axis.max - axis.min
+    last = width if np.isfinite(width) else LAST * length
+    return np.asarray(np.geomspace(FIRST * min(width, length), last, PLACES))
+
+
+def _side(levels: Sequence[_Found], words: str) -> LandingSide:
+    """Make a side of what was found on the nodes, on half as many, and on a quarter."""
+    fine, rough = levels[:2]
+    density, coarse = (f.beyond.density(fine.points) for f in (fine, rough))
+    shares, away = np.array(LEVELS), 0.0
+    overshoot = np.full(len(LEVELS), np.nan)
+    if fine.jump > RARE:
+        overshoot = fine.beyond.quantiles(shares)
+        seen = np.maximum(overshoot, 1e-300)
+        away = float(np.abs(rough.beyond.quantiles(shares) / seen - 1.0)[overshoot > 0.0].max())
+        away = max(away, float(np.abs(coarse / density - 1.0).max()))
+        if not fine.creeps:
+            # what counting jumps over the edge, and walkers, differ by
+            away = max(away, abs(fine.beyond.jumped(0.0) / fine.jump - 1.0))
+    return LandingSide(
+        name=_name(fine, words),
+        edge=fine.beyond.edge,
+        probability=fine.probability,
+        creep=fine.probability - fine.jump,
+        jump=fine.jump,
+        points=fine.points,
+        density=density,
+        levels=shares,
+        overshoot=overshoot,
+        error=abs(fine.probability - rough.probability) + fine.rounding,
+        split_error=_limit_error([f.jump for f in levels]) + fine.rounding,
+        density_error=away + fine.rounding,
+    )
+
+
+def _limit_error(values: Sequence[float]) -> float:
+    """Distance of the first value, on most nodes, from the limit, at the order that is seen.
+
+    A layer at the edge that is thinner than the cells makes it low.
+    """
+    last = abs(values[0] - values[1])
+    if len(values) < 3 or last == 0.0:
+        return 3.0 * last
+    ratio = abs(values[1] - values[2]) / last
+    return last / (ratio - 1.0) if ratio > SLOW else last / (SLOW - 1.0)
+
+
+def _name(found: _Found, words: str) -> str:
+    right = found.beyond.way > 0
+    if found.sink < len(found.beyond.line.pieces):
+        return f"{words}, from the {'left' if right else 'right'}"
+    return f"{'right' if right else 'left'} wall"

@@ -1,0 +1,157 @@
+"""The numbers in ``[[expect]]`` of the cases of heavy-tailed noise, by means of their own: Jacobi
+polynomials, in which the fractional Laplacian of an interval is diagonal, landing laws of jumps,
+and characteristic functions on the whole line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.interpolate import BSpline
+from scipy.linalg import eigh, expm, null_space
+from scipy.special import eval_jacobi, gamma, roots_jacobi
+
+from fokkerplanck.case import load_case
+from fokkerplanck.theory.levy_predictions import HEAVY_TAILED
+
+CASES = Path(__file__).parents[1] / "cases" / "heavy_tails"
+Values = dict[str, float]
+
+
+def getoor(alpha: float = 1.5, start: float = 0.5, count: int = 100) -> Values:
+    """Moments and slowest rate of exits from (-1, 1): with the weight ``w = (1 - x^2)^(a/2)``,
+
+    ``(-D)^(a/2) [w P_n] = Gamma(a + n + 1) / n! P_n``, P_n of Jacobi's indices a/2 and a/2.
+    """
+    n, half = np.arange(count), alpha / 2
+    rates = gamma(alpha + n + 1) / gamma(n + 1)
+    (y, w), (y2, w2) = (roots_jacobi(200, b, b) for b in (half, alpha))
+    p, p2 = (np.array([eval_jacobi(k, half, half, x) for k in n]) for x in (y, y2))
+    sizes = p**2 @ w
+    there = (1 - start**2) ** half * np.array([eval_jacobi(k, half, half, start) for k in n])
+    mean = there @ (p @ w / sizes / rates)
+    square = there @ (p2 @ w2 * 2 / gamma(1 + alpha) / sizes / rates)  # of 2 T, T ~ w
+    slowest = eigh((p * w) @ p.T * rates, (p2 * w2) @ p2.T, eigvals_only=True)[0]
+    front = np.sin(np.pi * half) / np.pi * (1 - start**2) ** half
+
+    def landed(reach: float) -> float:
+        """Probability to land between the right end and a distance from it."""
+        # u^4 is the distance: at index 3/2 the density is smooth in u
+        share = quad(lambda u: 4 / ((2 + u**4) ** half * (1 + u**4 - start)), 0, reach**0.25)
+        return float(front * share[0])
+
+    right = landed(1e16)
+    far = 0.030934  # half of the jumps over the right end
+    assert landed(far) / right == pytest.approx(0.5, abs=1e-4)
+    side = "passage.out.landing.sides.right wall"
+    return {
+        "passage.out.mean": mean,
+        "passage.out.variance": square - mean**2,
+        f"{side}.probability": right,
+        f"{side}.overshoot.2": far,
+        "spectrum.0": slowest,
+    }
+
+
+@cache
+def waves(count: int = 420, end: float = 180.0, degree: int = 7) -> tuple[float, float, float]:
+    r"""Mass left of the top at t = 1, slowest rate, and stationary density there.
+
+    For :math:`\phi = E e^{i k x}`, k > 0, :math:`\dot\phi = k (\phi''' + \phi' - s \phi)`, with
+    phi = 1, its slope imaginary and its curvature real at 0: collocation by splines.
+    """
+    s = 0.25
+    inner = np.linspace(0, end, count - degree + 1)
+    knots = np.concatenate([[0] * degree, inner, [end] * degree])
+    spline = BSpline(knots, np.eye(count), degree)
+    k = np.array([knots[i + 1 : i + degree + 1].mean() for i in range(count)])[2:-1]
+    values, q, w = spline(k), *np.polynomial.legendre.leggauss(4000)
+    operator = k[:, None] * (spline.derivative(3)(k) + spline.derivative(1)(k) - s * values)
+    q, w = 0.5 * end * (q + 1), 0.5 * end * w
+    parts, rates = [], []
+    for even in (True, False):
+        second = spline.derivative(1 if even else 2)(0.0)
+        ends = np.vstack([spline(0.0), second, spline(end)])
+        fixed = np.linalg.lstsq(ends, np.array([float(even), 0, 0]), rcond=None)[0]
+        free = null_space(ends)
+        rate = np.linalg.solve(values @ free, operator @ free)
+        steady = -np.linalg.solve(rate, np.linalg.solve(values @ free, operator @ fixed))
+        begin = np.exp(-0.005 * k**2) * (np.cos(k) if even else -np.sin(k))
+        first = np.linalg.solve(values @ free, begin - values @ fixed)
+        late = fixed + free @ (steady + expm(rate) @ (first - steady))
+        parts.append((late, fixed + free @ steady))
+        rates.append(np.linalg.eigvals(rate))
+    left = 0.5 - w @ (spline(q) @ parts[1][0] / q) / np.pi
+    at_top = w @ (spline(q) @ parts[0][1]) / np.pi
+    # the mode is odd; spurious ones of the far end are complex
+    real = rates[1].real[np.abs(rates[1].imag) < 1e-9 * np.abs(rates[1])]
+    return float(left), float(-real[real < 0].max()), float(at_top)
+
+
+def levy_double_well() -> Values:
+    """Slowest rate, and masses in time; the rest are closed forms of poles."""
+    left, rate, _ = waves()
+    return {"evolve.basin_masses.3.0": left, "spectrum.0": rate}
+
+
+EXACT = (getoor, levy_double_well)
+PARAMETERS = [
+    pytest.param(getoor, 1e-8),
+    pytest.param(levy_double_well, 1e-5, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("exact", "rtol"), PARAMETERS, ids=lambda f: getattr(f, "__name__", ""))
+def test_expected_numbers_are_exact(exact: Callable[[], Values], rtol: float) -> None:
+    values = exact()
+    case = load_case(CASES / f"{exact.__name__}.toml")
+    numbers = [(e.quantity, e.value) for e in case.expect if e.value is not None]
+    assert numbers
+    for quantity, value in numbers:
+        assert value == pytest.approx(values[quantity], rel=rtol), quantity
+
+
+def test_predicted_exits_are_those_of_jacobi_polynomials() -> None:
+    from fokkerplanck.case.build_levy import levy
+
+    case = load_case(CASES / "getoor.toml")
+    subject, values = (levy(case), None), getoor()
+    for expected in case.expect:
+        if expected.prediction is not None:
+            found = HEAVY_TAILED[expected.prediction](subject, case, expected.quantity)
+            assert found.valid
+            assert found.value == pytest.approx(values[expected.quantity], rel=2e-5)
+
+
+def test_predicted_density_is_that_of_its_poles() -> None:
+    """Pinned values of the roots of ``m^3 + m = 1/4``."""
+    from fokkerplanck.case.build_levy import levy
+
+    case = load_case(CASES / "levy_double_well.toml")
+    subject = (levy(case), None)
+    pinned = {
+        "stationary.density_at.0": 0.0713554861520454,
+        "stationary.density_at.1": 1.34459503088721,
+        "stationary.covariance.0.0": 1.05604246777215,
+    }
+    for quantity, value in pinned.items():
+        found = HEAVY_TAILED["cauchy-quartic"](subject, case, quantity)
+        assert found.value == pytest.approx(value, rel=1e-12)
+    p, q = 0.118366451932282, 1.02079961345462
+    x = np.linspace(-400.0, 400.0, 2_000_001)
+    density = 2 * p * (p**2 + q**2) / (np.pi * ((x - q) ** 2 + p**2) * ((x + q) ** 2 + p**2))
+    wave = float((density * np.cos(x)).sum() * (x[1] - x[0]))
+    found = HEAVY_TAILED["cauchy-quartic"](subject, case, "stationary.characteristic.real.0")
+    assert found.value == pytest.approx(wave, abs=1e-8)
+    half = HEAVY_TAILED["cauchy-quartic"](subject, case, "stationary.quartiles.2").value
+    inside = float(density[np.abs(x) < half].sum() * (x[1] - x[0]))
+    assert inside == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_density_at_the_top_by_characteristic_functions() -> None:
+    assert waves()[2] == pytest.approx(0.0713554861520454, rel=1e-4)
