@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import PchipInterpolator
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
-from fokkerplanck.levy import Levy, Nodes, point_inside
+from fokkerplanck.levy import Levy, Nodes
+from fokkerplanck.levy_state import fewer, l1_distance, start_masses, steady
 from fokkerplanck.levy_tail import mass_outside
-from fokkerplanck.solvers.levy_evolve import MOST, levy_masses
+from fokkerplanck.solvers.levy_evolve import Flow
 
-__all__ = ["LevyPath", "LevyStationary", "levy_evolve", "levy_stationary"]
+__all__ = ["LevyPath", "LevyStationary", "LevyStep", "levy_evolve", "levy_evolve_steps", "levy_stationary"]
 
 Array = NDArray[np.float64]
 #: L1 error from which on no density is given.
 LOST = 0.5
 #: Mass outside of the grid from which on the density inside means little.
 MOST_OUTSIDE = 0.2
-#: What the mass of a given start may be off by.
-OFF = 1e-3
-#: Mass that rounding may take on the way.
-MOST_ROUNDING = 1e-6
+#: Tolerances that double precision can hold, and the part of it that the first time may take.
+TOLERANCES = (1e-10, 1e-1)
+SHARE = 0.25
+#: Negative masses, of rounding or of fronts sharper than the nodes, up to which a run goes on.
+MOST_CLIPPED = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,35 @@ class LevyStationary:
 
 
 @dataclass(frozen=True, eq=False)
+class LevyStep:
+    """Masses at one time; all that the evolution goes on from.
+
+    Parameters
+    ----------
+    time : float
+    mass : ndarray, shape (n,)
+        At the nodes, none negative; its sum is what has not been killed.
+    error : float
+        L1 error of the integration in time accumulated so far, per unit of initial mass.
+    clipped : float
+        Negative mass that was set to 0 on the way, of rounding or of fronts that the nodes are too
+        few for.
+    method : str
+        What led here: ``"start"``, ``"krylov"``, ``"stationary"``, or ``"none"`` where all are
+        killed.
+    solves : int
+        Linear systems that took.
+    """
+
+    time: float
+    mass: Array = field(repr=False)
+    error: float = 0.0
+    clipped: float = 0.0
+    method: str = "start"
+    solves: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class LevyPath:
     """Densities under long jumps at some times.
 
@@ -65,21 +95,27 @@ class LevyPath:
     x : ndarray, shape (n,)
     times : ndarray, shape (m,)
     density : ndarray, shape (m, n)
+        None negative.
     mass : ndarray, shape (m,)
-        What has not been killed.
+        What has not been killed; where no wall absorbs, 1 to rounding.
     integration_error : ndarray, shape (m,)
-        L1 error of the integration in time, all of it rounding.
+        L1 error of the integration in time, accumulated.
     error : ndarray, shape (m,)
-        The same, and the L1 change from half as many nodes.
+        The same, what was clipped, and the L1 change from half as many nodes.
+    clipped : ndarray, shape (m,)
+        Negative mass that was set to 0 up to then.
+    steps : tuple of LevyStep
     """
 
     grid: Grid
     x: Array
     times: Array
-    density: Array
+    density: Array = field(repr=False)
     mass: Array
     integration_error: Array
     error: Array
+    clipped: Array
+    steps: tuple[LevyStep, ...] = field(repr=False)
 
 
 def levy_stationary(problem: Levy) -> LevyStationary:
@@ -108,52 +144,134 @@ def levy_stationary(problem: Levy) -> LevyStationary:
         msg += "take a longer grid"
         raise NumericalError(msg)
     nodes, half = problem.at(count), problem.at(count // 2)
-    fine, rounding = _steady(problem, nodes)
-    rough, _ = _steady(problem, half)
-    error = _distance(fine, nodes, rough, half) + rounding
+    fine, rounding = steady(problem, nodes)
+    rough, _ = steady(problem, half)
+    error = l1_distance(fine, nodes, rough, half) + rounding
     if not error < LOST:
         msg = f"half as many nodes as {count} change the density by {error:.2g}: take more cells"
         raise NumericalError(msg)
-    density = (1.0 - outside) * fine
+    density = (1.0 - outside) * fine / nodes.generator.spacing
     return LevyStationary(problem.grid, nodes.x, density, outside, error, rounding)
 
 
-def levy_evolve(problem: Levy, start: float | ArrayLike, times: Sequence[float]) -> LevyPath:
+def levy_evolve(
+    problem: Levy, start: float | ArrayLike, times: Sequence[float], *, tolerance: float = 1e-5
+) -> LevyPath:
     """Densities at increasing times.
 
     Parameters
     ----------
     problem : Levy
-        On at most 2048 cells.
     start : float or array_like, shape (n,)
-        A point, or a density at the nodes of the problem.
+        A point, or a density in the cells of the grid.
     times : sequence of float
         Increasing, the first at least 0.
+    tolerance : float
+        L1 error of the integration in time, accumulated; that of the discretisation is reported
+        beside it.
 
     Raises
     ------
     CaseError
-        When times do not increase, the start is not a density or lies outside, or cells are too
-        many.
+        When times do not increase, the start is not a density or lies outside, or the tolerance
+        is not between 1e-10 and 0.1.
     NumericalError
-        When rounding leaves less than six digits.
+        When the tolerance cannot be reached, or negative masses exceed 1e-2.
+
+    Notes
+    -----
+    Where no wall absorbs, mass is exact: see `fokkerplanck.solvers.levy_evolve`.
+    """
+    count = problem.grid.shape[0]
+    nodes, half = problem.at(count), problem.at(count // 2)
+    steps = tuple(levy_evolve_steps(problem, start, times, tolerance=tolerance))
+    first = start_masses(problem, start, nodes)
+    rough = start_masses(problem, start, half) if np.ndim(start) == 0 else fewer(first, nodes, half)
+    others = _steps(problem, half, LevyStep(0.0, rough), _increasing(times), tolerance)
+    changes = [
+        l1_distance(step.mass, nodes, other.mass, half)
+        for step, other in zip(steps, others, strict=True)
+    ]
+    spent, clipped = (np.array([getattr(s, k) for s in steps]) for k in ("error", "clipped"))
+    masses = np.array([step.mass for step in steps])
+    return LevyPath(
+        problem.grid,
+        nodes.x,
+        np.array([step.time for step in steps]),
+        masses / nodes.generator.spacing,
+        masses.sum(axis=1),
+        spent,
+        spent + clipped + np.array(changes),
+        clipped,
+        steps,
+    )
+
+
+def levy_evolve_steps(
+    problem: Levy,
+    start: float | ArrayLike,
+    times: Sequence[float],
+    *,
+    tolerance: float = 1e-5,
+    after: LevyStep | None = None,
+) -> Iterator[LevyStep]:
+    """Yield one `LevyStep` per time, each computed when asked for; see `levy_evolve`.
+
+    With `after`, an earlier step (its time, mass, error and clipped mass), it goes on from there
+    bit for bit as if there had been no break, and `start` is not used. Divide masses by the
+    spacing of ``problem.nodes`` for densities.
     """
     at = _increasing(times)
-    count = problem.grid.shape[0]
-    if count > MOST:
-        msg = f"densities in time are found on at most {MOST} cells under long jumps, got {count}"
-        raise CaseError(msg, key="grid.x.cells")
-    nodes, half = problem.at(count), problem.at(count // 2)
-    first = _start(problem, start, nodes)
-    rough = _start(problem, start, half) if np.ndim(start) == 0 else _fewer(first, nodes, half)
-    found, spent = _path(nodes, first, at)
-    other, _ = _path(half, rough, at)
-    if not spent[-1] < MOST_ROUNDING:
-        msg = f"rounding has taken {spent[-1]:.1e} of the mass by time {at[-1]:.4g}"
+    low, high = TOLERANCES
+    if not low <= tolerance <= high:
+        msg = f"the L1 tolerance lies between {low:g} and {high:g}, got {tolerance}"
+        raise CaseError(msg, key="evolve.tolerance")
+    nodes = problem.at(problem.grid.shape[0])
+    if after is None:
+        after = LevyStep(0.0, start_masses(problem, start, nodes))
+    elif at[0] <= after.time or after.mass.shape != nodes.x.shape:
+        msg = f"times go on after {after.time:.6g}, with masses at {len(nodes.x)} nodes; got times "
+        msg += f"from {at[0]:.6g} and {after.mass.shape} masses"
+        raise CaseError(msg, key="evolve.times")
+    return _steps(problem, nodes, after, at, tolerance)
+
+
+def _steps(
+    problem: Levy, nodes: Nodes, step: LevyStep, times: Array, tolerance: float
+) -> Iterator[LevyStep]:
+    flow = _flow(problem, nodes)
+    for time in times.tolist():
+        if time > step.time:
+            step = _advanced(flow, step, time, tolerance)
+        yield step
+
+
+def _advanced(flow: Flow, step: LevyStep, time: float, tolerance: float) -> LevyStep:
+    if not step.mass.any():
+        return LevyStep(time, step.mass, step.error, step.clipped, "none")
+    # the share depends on what has been spent, not on how many times there are: a run that goes
+    # on does the same; the k-th time may take about tolerance / (2 + k / 2)^2
+    left = max(tolerance - step.error, 0.0)
+    done = flow.advance(step.mass, time - step.time, SHARE * left**2 / tolerance)
+    error, clipped = step.error + done.error, step.clipped + done.clipped
+    if not clipped < MOST_CLIPPED:
+        msg = (
+            f"fronts are too sharp for {len(step.mass)} nodes: a mass of {clipped:.1e} has come "
+            f"out negative by t = {time:.6g}; take more cells or a smoother start"
+        )
         raise NumericalError(msg)
-    changes = [_distance(p, nodes, q, half) for p, q in zip(found, other, strict=True)]
-    mass = found.sum(axis=1) * nodes.generator.spacing
-    return LevyPath(problem.grid, nodes.x, at, found, mass, spent, spent + np.array(changes))
+    return LevyStep(time, done.mass, error, clipped, done.method, done.solves)
+
+
+def _flow(problem: Levy, nodes: Nodes) -> Flow:
+    stationary = None
+    if "killed" not in nodes.generator.outside:
+        try:
+            stationary = steady(problem, nodes)[0]
+        except NumericalError:
+            # few jumps over a high barrier: late times will be refused, early ones need it not
+            stationary = None
+    return Flow(nodes.generator, problem.coarse(nodes).generator, stationary)
 
 
 def _increasing(times: Sequence[float]) -> Array:
@@ -163,50 +281,3 @@ def _increasing(times: Sequence[float]) -> Array:
         msg = f"needs increasing finite times from 0 on, got {times!r:.80}"
         raise CaseError(msg, key="evolve.times")
     return at
-
-
-def _steady(problem: Levy, nodes: Nodes) -> tuple[Array, float]:
-    """Density of mass 1: walkers are taken away at a rate and put anywhere, for free."""
-    count, h = len(nodes.x), nodes.generator.spacing
-    size = 0.5 * h * count
-    rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
-    p, rounding = problem.system(nodes, transposed=True, restart=rate).solve(np.full(count, rate))
-    return p / (p.sum() * h), rounding
-
-
-def _path(nodes: Nodes, start: Array, times: Array) -> tuple[Array, Array]:
-    h = nodes.generator.spacing
-    masses, spent = levy_masses(nodes.generator, start * h, times.tolist())
-    return masses / h, spent
-
-
-def _start(problem: Levy, start: float | ArrayLike, nodes: Nodes) -> Array:
-    """Density at the nodes: as given, or a point shared by its two neighbours."""
-    x, h = nodes.x, nodes.generator.spacing
-    if np.ndim(start) == 0:
-        at = np.clip(point_inside(start, problem.grid, "initial.point"), x[0], x[-1])
-        return np.asarray(np.maximum(0.0, 1.0 - np.abs(x - at) / h) / h)
-    p = np.asarray(start, dtype=np.float64)
-    if p.shape != x.shape or not np.isfinite(p).all() or p.min() < 0.0:
-        msg = f"needs a point, or a density >= 0 at the {len(x)} nodes, got shape {p.shape}"
-        raise CaseError(msg, key="initial")
-    if not abs(p.sum() * h - 1.0) < OFF:
-        msg = f"the initial density has mass {p.sum() * h:.6g} on the nodes, not 1"
-        raise CaseError(msg, key="initial")
-    return np.asarray(p / (p.sum() * h))
-
-
-def _fewer(p: Array, nodes: Nodes, half: Nodes) -> Array:
-    """Interpolate a density on half as many nodes, and keep its mass."""
-    q = _between(half.x, nodes.x, p)
-    return np.asarray(q * (p.sum() * nodes.generator.spacing / (q.sum() * half.generator.spacing)))
-
-
-def _distance(p: Array, nodes: Nodes, q: Array, half: Nodes) -> float:
-    """L1 distance of densities on nodes and on half as many."""
-    return float(np.abs(p - _between(nodes.x, half.x, q)).sum() * nodes.generator.spacing)
-
-
-def _between(x: Array, nodes: Array, p: Array) -> Array:
-    """Interpolation that stays within its neighbours, constant beyond the outermost nodes."""
-    return np.asarray(PchipInterpolator(nodes, p)(np.clip(x, nodes[0], nodes[-1])))

@@ -1,8 +1,24 @@
-"""Masses under long jumps in time, by exponentials of the whole generator."""
+r"""Masses under long jumps in time: rational Krylov spaces of one repeated pole.
+
+A step over dt of :math:`\dot P = Q^T P` is sought in the space of :math:`Z^k P`,
+:math:`Z = (1 - \gamma Q^T)^{-1}`, with gamma about dt / 10: smooth parts and the fastest jumps are
+both in it after a few solves, whatever their rates. Where mass is conserved the stationary part is
+taken out first and vectors are orthogonal in the norm of :math:`1 / \pi`, in which the evolution
+contracts: so mass is exact, and late times end in the stationary masses.
+
+Notes
+-----
+Measured on one core of 2.1 GHz: see `Flow`.
+
+References
+----------
+J. van den Eshof and M. Hochbruck, SIAM J. Sci. Comput. 27 (2006) 1438; I. Moret and P. Novati,
+BIT 44 (2004) 595.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,64 +26,205 @@ from scipy.linalg import expm
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.levy_generator import LevyGenerator
+from fokkerplanck.solvers.levy_solve import LevySystem
+from fokkerplanck.solvers.propagator import Advance
 
-__all__ = ["MOST", "levy_masses"]
+__all__ = ["Flow"]
 
 Array = NDArray[np.float64]
-#: Most nodes whose exponential is taken: some seconds for each length of step.
-MOST = 2048
-#: Lengths of steps that differ by less, relatively, are one.
-SAME = 1e-9
+EPS = float(np.finfo(np.float64).eps)
+#: gamma over the step, before rounding to a power of two.
+POLE = 0.1
+#: Most vectors of a space; the estimate compares with a space of so many fewer, at least, and
+#: this part of them fewer.
+MOST, LAG, LATELY = 48, 4, 4
+#: Systems that are kept for steps of about the same length.
+KEPT = 4
+#: A step that failed is tried again this much shorter; those below this part of the whole are not.
+SHRINK, SHORTEST = 4.0, 1e-12
+#: Part of the largest stationary mass below which the norm does not follow it.
+FLOOR = 1e-12
+#: Part of what is left of the tolerance that one step may take, at least.
+SHARE = 0.125
+#: Norms that grow to this multiple, or rates so negative over the step, show a space spoiled.
+GROWN, NEGATIVE = 4.0, -1.0
 
 
-def levy_masses(
-    generator: LevyGenerator, start: Array, times: Sequence[float]
-) -> tuple[Array, Array]:
-    r"""Masses :math:`e^{t Q^T} P` at increasing times, and their L1 errors.
+@dataclass(frozen=True, eq=False)
+class Flow:
+    """Apply ``exp(dt Q^T)`` to masses at the nodes, for any dt.
 
     Parameters
     ----------
-    generator : LevyGenerator
-        On at most `MOST` nodes.
-    start : ndarray, shape (n,)
-    times : sequence of float
-        Increasing, the first at least 0; steps of equal length share one exponential.
-
-    Returns
-    -------
-    ndarray, shape (times, n)
-    ndarray, shape (times,)
-        What rounding took from columns of the exponentials, which sum to 1 with the killed.
-
-    Raises
-    ------
-    NumericalError
-        When masses are not finite.
+    generator, coarse : LevyGenerator
+        As in `LevySystem`.
+    stationary : ndarray, shape (n,), optional
+        Stationary masses, sum 1, where they exist and could be found.
     """
-    columns = _with_the_killed(generator)
-    found, errors = [], []
-    p, now, error = np.append(start, 0.0), 0.0, 0.0
-    length, step, defect = 0.0, np.eye(len(p)), 0.0
-    for time in times:
-        dt = time - now
-        if dt > 0.0:
-            if not abs(dt - length) <= SAME * dt:
-                length, step = dt, expm(dt * columns)
-                defect = float(np.abs(step.sum(axis=0) - 1.0).max())
-            p, now, error = step @ p, time, error + defect
-        if not np.isfinite(p).all():
-            msg = f"the exponential of the generator overflows at time {time:.4g}"
-            raise NumericalError(msg)
-        found.append(p[:-1])
-        errors.append(error)
-    return np.array(found), np.array(errors)
+
+    generator: LevyGenerator
+    coarse: LevyGenerator
+    stationary: Array | None = None
+    _systems: dict[int, LevySystem] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def conservative(self) -> bool:
+        """Whether nobody is killed."""
+        return not self.generator.kills
+
+    def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
+        """Return ``exp(dt Q^T) mass`` to within `tolerance` in L1, none of it negative.
+
+        The result depends on the arguments alone, not on earlier calls.
+
+        Raises
+        ------
+        NumericalError
+            When no step is short enough, or rounding exceeds the tolerance.
+        """
+        total, rest = float(mass.sum()), self._part(mass)
+        part, left, step = mass - rest, dt, dt
+        error, solves = 0.0, 0
+        while left > 0.0:
+            size = float(np.abs(rest).sum())
+            if self.stationary is not None and size <= 0.5 * (tolerance - error):
+                return Advance(part, error + size, 0, solves, 0.0, "stationary")
+            step = min(step, left)
+            allowed = (tolerance - error) * max(step / left, SHARE)
+            new, taken, off, used = self._step(rest, step, allowed)
+            solves += used
+            if taken == 0.0:
+                step /= SHRINK**2
+                if step < SHORTEST * dt:
+                    raise NumericalError(_not_reached(dt, tolerance, off))
+                continue
+            rest, error = new, error + off
+            left = 0.0 if taken == left else left - taken
+            step = SHRINK * taken
+        found, clipped, scaled = self._cleaned(part + rest, total)
+        return Advance(found, error + scaled, 0, solves, clipped, "krylov")
+
+    def _part(self, mass: Array) -> Array:
+        """Masses without their stationary part, of sum 0."""
+        if self.stationary is None:
+            return mass
+        return np.asarray(mass - float(mass.sum()) * self.stationary)
+
+    def _cleaned(self, mass: Array, total: float) -> tuple[Array, float, float]:
+        """Set negative masses to 0; where mass is conserved, restore its sum."""
+        clipped = -float(mass[mass < 0.0].sum())
+        mass = np.maximum(mass, 0.0)
+        if not self.conservative:
+            return mass, clipped, 0.0
+        now = float(mass.sum())
+        return mass * (total / now), clipped, abs(now - clipped - total)
+
+    def _step(self, start: Array, dt: float, allowed: float) -> tuple[Array, float, float, int]:
+        """Masses after a step, its length (dt or a part of it, or 0), its error, and solves."""
+        exponent = int(np.round(np.log2(POLE * dt)))
+        space = _Space(self, self._system(exponent), 2.0**exponent, start)
+        off = np.inf
+        while space.size < MOST and not space.complete:
+            space.grow()
+            if space.size > LAG or space.complete:
+                new, off = space.masses(dt, max(LAG, space.size // LATELY))
+                if off <= allowed:
+                    return new, dt, off, space.size
+        # far below the pole spaces improve slowly: compare with half of it
+        for k in range(1, 4):
+            shorter = dt / SHRINK**k
+            new, part = space.masses(shorter, space.size // 2)
+            if part <= allowed * max(SHARE, SHRINK**-k):
+                return new, shorter, part, space.size
+        return start, 0.0, off, space.size
+
+    def _system(self, exponent: int) -> LevySystem:
+        found = self._systems.pop(exponent, None)
+        if found is None:
+            shift = 2.0**-exponent
+            found = LevySystem(self.generator, self.coarse, transposed=True, shift=shift)
+            while len(self._systems) >= KEPT:
+                del self._systems[next(iter(self._systems))]
+        self._systems[exponent] = found
+        return found
 
 
-def _with_the_killed(generator: LevyGenerator) -> Array:
-    """``Q^T`` with one more state, where the killed stay; columns sum to 0."""
-    n = generator.nodes
-    q = np.zeros((n + 1, n + 1))
-    q[:n, :n] = generator.dense().T
-    if "killed" in generator.outside:
-        q[n, :n] = -q[:n, :n].sum(axis=0)
-    return q
+class _Space:
+    """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass."""
+
+    def __init__(self, flow: Flow, system: LevySystem, gamma: float, start: Array) -> None:
+        pi = flow.stationary
+        if pi is not None:
+            # what rounding leaves of the stationary part would be seen as an infinite rate
+            start = start - float(start.sum()) * pi
+        self.system, self.gamma, self.start, self.pi = system, gamma, start, pi
+        self.root = np.ones(len(start))
+        if pi is not None:
+            self.root = np.sqrt(np.maximum(pi, FLOOR * pi.max()))
+        first = start / self.root
+        self.norm = float(np.linalg.norm(first))
+        self.basis = np.zeros((MOST + 1, len(start)))
+        self.basis[0] = first / self.norm
+        self.h = np.zeros((MOST + 1, MOST))
+        self.size, self.doubt, self.complete = 0, 0.0, False
+        g = flow.generator
+        # products by FFT round with all jumps from everywhere, those of the rest with what is there
+        here = np.abs(g.local.diagonal()) * np.abs(start)
+        self.fastest = abs(float(g.jumps.first[0])) + float(here.sum() / np.abs(start).sum())
+
+    def grow(self) -> None:
+        m = self.size
+        v, change = self.system.solve(self.root * self.basis[m] / self.gamma)
+        if self.pi is not None:
+            v -= float(v.sum()) * self.pi
+        self.doubt = max(self.doubt, change)
+        v /= self.root
+        seen = self.basis[: m + 1]
+        for _ in range(2):
+            along = seen @ v
+            v -= along @ seen
+            self.h[: m + 1, m] += along
+        size = float(np.linalg.norm(v))
+        self.h[m + 1, m] = size
+        self.size = m + 1
+        self.complete = size <= 10.0 * EPS * float(np.abs(self.h[: m + 1, m]).max())
+        if not self.complete:
+            self.basis[m + 1] = v / size
+
+    def masses(self, dt: float, lag: int) -> tuple[Array, float]:
+        """Masses after dt, and what the last vectors and rounding change them by in L1."""
+        m = self.size
+        y, slowest = self._weights(m, dt)
+        if not (np.linalg.norm(y) < GROWN and slowest * dt > NEGATIVE):
+            return self.start, np.inf
+        less = np.zeros(m)
+        if not self.complete:
+            less[: m - lag], _ = self._weights(m - lag, dt)
+            if not np.isfinite(less).all():
+                return self.start, np.inf
+        both = (self.norm * np.array([y, y - less])) @ self.basis[:m] * self.root
+        change = 0.0 if self.complete else float(np.abs(both[1]).sum())
+        lasting = min(dt, 1.0 / max(slowest, 1e-300))
+        rounding = EPS * (1.0 + self.fastest * lasting) + self.doubt
+        return both[0], change + rounding * float(np.abs(self.start).sum())
+
+    def _weights(self, m: int, dt: float) -> tuple[Array, float]:
+        """Coefficients of the vectors, and the slowest rate seen."""
+        if m == 0:
+            return np.zeros(0), np.inf
+        try:
+            inverse = np.linalg.inv(self.h[:m, :m])
+            rates = (inverse - np.eye(m)) / self.gamma
+            with np.errstate(over="ignore", invalid="ignore"):
+                y = expm(-dt * rates)[:, 0]
+            slowest = float(np.linalg.eigvals(rates).real.min())
+        except (np.linalg.LinAlgError, ValueError):
+            return np.full(m, np.nan), 0.0
+        return y, slowest
+
+
+def _not_reached(dt: float, tolerance: float, off: float) -> str:
+    return (
+        f"an L1 error of {tolerance:.1e} cannot be reached over a time of {dt:.3e} under long "
+        f"jumps: it is {off:.1e} on the shortest step; a larger tolerance or fewer cells may do"
+    )

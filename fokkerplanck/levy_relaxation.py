@@ -1,0 +1,95 @@
+"""Time scales under long jumps: the slowest modes of relaxation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fokkerplanck.errors import CaseError, NumericalError
+from fokkerplanck.levy import FEWEST, Levy
+from fokkerplanck.relaxation import MOST, Spectrum
+from fokkerplanck.solvers.levy_modes import LevyModes, levy_modes
+
+__all__ = ["levy_spectrum"]
+
+Array = NDArray[np.float64]
+#: Relative error of the slowest rate from which on none is given.
+LARGEST_ERROR = 0.1
+#: Frequencies below this part of the modulus are rounding.
+STILL = 1e-9
+
+
+def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
+    r"""Slowest modes of relaxation, :math:`Q u = -\lambda u` and :math:`Q^T p = -\lambda p`.
+
+    Without detailed balance eigenvalues may be complex, in pairs of opposite `frequencies`. Where
+    no wall absorbs, the stationary mode is left out; where one does, the slowest mode is that of
+    the quasi-stationary density.
+
+    Parameters
+    ----------
+    problem : Levy
+    count : int
+        How many modes, 1 to 50 and at most a quarter of the cells.
+
+    Returns
+    -------
+    Spectrum
+        Vectors are real parts at the nodes of the problem; `errors` are relative changes from half
+        as many nodes, and rounding.
+
+    Raises
+    ------
+    CaseError
+        For another count.
+    NumericalError
+        When the iteration does not converge, or the slowest rate is uncertain by more than a tenth:
+        a high barrier that few jumps cross.
+
+    Notes
+    -----
+    Shift-and-invert Arnoldi on both sides, by `fokkerplanck.solvers.levy_solve`; full matrices up
+    to 256 nodes. On a grid that stands for the whole line (``outside="stopped"``) the walls
+    themselves change the modes by what they cut off, which `errors` do not see: compare a longer
+    grid.
+    """
+    cells = problem.grid.shape[0]
+    most = min(MOST, FEWEST // 4, cells // 4) if cells < 2 * FEWEST else min(MOST, cells // 8)
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= most:
+        msg = f"count is an integer from 1 to {most} here, got {count}"
+        raise CaseError(msg, key="spectrum.count")
+    fine, coarse = _modes(problem, cells, count), _modes(problem, cells // 2, count + 2)
+    away = np.abs(fine.values[:, None] - coarse.values[None, :]).min(axis=1)
+    errors = away / np.abs(fine.values) + fine.errors
+    if not errors[0] < LARGEST_ERROR or not fine.values.real[0] > 0.0:
+        msg = (
+            f"the slowest rate, {fine.values[0].real:.3g}, is uncertain by {errors[0]:.1e} on "
+            f"{cells} nodes (rounding {fine.errors[0]:.1e}): take more cells, or more noise; few "
+            "long jumps over a high barrier are beyond it"
+        )
+        raise NumericalError(msg)
+    turning = np.abs(fine.values.imag) > STILL * np.abs(fine.values)
+    rates = fine.values.real
+    return Spectrum(
+        problem.grid,
+        rates,
+        np.where(turning, fine.values.imag, 0.0),
+        np.log10(np.maximum(rates, np.finfo(float).tiny)),
+        np.array([_scaled(v) for v in fine.right]),
+        np.array([_scaled(v) for v in fine.left]),
+        errors,
+        (fine.method,) * len(rates),
+        "fractional",
+    )
+
+
+def _modes(problem: Levy, cells: int, count: int) -> LevyModes:
+    nodes = problem.at(cells)
+    size = 0.5 * nodes.generator.spacing * cells
+    rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
+    return levy_modes(nodes.generator, problem.coarse(nodes).generator, count, rate)
+
+
+def _scaled(vector: NDArray[np.complex128]) -> Array:
+    values = np.real(vector / vector[np.argmax(np.abs(vector))])
+    return np.asarray(values)
