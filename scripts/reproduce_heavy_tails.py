@@ -248,22 +248,23 @@ def landing() -> tuple[Figure, list[Claim]]:
     parabola = fp.landscapes.from_expression("2 * x**2")
     grid = fp.Grid.line(-1.0, 1.0, 4096, walls="absorbing")
     claims = []
-    beyond = np.geomspace(1e-2, 30.0, 40)
     for alpha in (0.5, 1.0, 1.5, 1.8):
-        found = fp.levy_landing(fp.Levy(grid, flat, alpha, 1.0), 0.3)
-        y = 1.0 + beyond
-        p = found.density(y)
-        due = levy_landing_density(y, alpha, start=0.3)
-        colour = COLOURS[alpha]
-        left.plot(beyond, p, "o", color=colour, mfc="none", ms=3)
-        left.plot(beyond, due, color=colour, lw=0.8, label=rf"$\alpha = {alpha:g}$")
-        gap = float(np.abs(p / due - 1).max())
-        text = f"1 + largest error of the landing density, alpha = {alpha:g}"
-        claims.append(Claim(text, 1 + gap, 1.0, 1e-3, source="Blumenthal-Getoor-Ray"))
-        held = fp.levy_landing(fp.Levy(grid, parabola, alpha, 0.05), 0.0)
-        right.plot(beyond, held.density(y), color=colour, label=rf"$\alpha = {alpha:g}$")
-        one = 0.5 * alpha * y ** (-1.0 - alpha)
-        right.plot(beyond, one, "--", color=colour, lw=0.7)
+        colour, text = COLOURS[alpha], rf"$\alpha = {alpha:g}$"
+        side = _right(fp.levy_landing(fp.Levy(grid, flat, alpha, 1.0), 0.3))
+        due = levy_landing_density(side.points, alpha, start=0.3)
+        far = side.points - 1.0
+        left.plot(far[::2], side.density[::2], "o", color=colour, mfc="none", ms=3)
+        left.plot(far, due, color=colour, lw=0.8, label=text)
+        gap = float(np.abs(side.density / due - 1).max())
+        about = f"1 + largest error of the landing density, alpha = {alpha:g}"
+        claims.append(Claim(about, 1 + gap, 1.0, 1e-3, source="Blumenthal-Getoor-Ray"))
+        side = _right(fp.levy_landing(fp.Levy(grid, parabola, alpha, 0.05), 0.0))
+        right.plot(far, side.density, color=colour, label=text)
+        one = 0.5 * alpha * side.points ** (-1.0 - alpha)
+        right.plot(far, one, "--", color=colour, lw=0.7)
+        middle = float(np.interp(1.0, far, side.density / one))
+        about = f"landing density at 2 over that of one jump, alpha = {alpha:g}"
+        claims.append(Claim(about, middle, 1.0, 0.05, source="one jump"))
     for n, ax in enumerate((left, right)):
         ax.set_xscale("log")
         ax.set_yscale("log")
@@ -272,6 +273,10 @@ def landing() -> tuple[Figure, list[Claim]]:
     left.set_ylabel("density of the landing point")
     left.legend(loc="lower left", fontsize=7)
     return figure, claims
+
+
+def _right(found: fp.LevyLanding) -> fp.LandingSide:
+    return next(side for side in found.sides if side.name == "right wall")
 
 
 def pooled_indices() -> tuple[Figure, list[Claim]]:
