@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from fokkerplanck.levy import Levy as Levy
     from fokkerplanck.levy_density import levy_evolve as levy_evolve
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
+    from fokkerplanck.levy_overshoot import LandingSide as LandingSide
+    from fokkerplanck.levy_overshoot import LevyLanding as LevyLanding
+    from fokkerplanck.levy_overshoot import levy_landing as levy_landing
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
@@ -116,6 +119,9 @@ _HOME = {
     "Levy": "levy",
     "levy_exit": "levy_passage",
     "levy_first_passage": "levy_passage",
+    "levy_landing": "levy_overshoot",
+    "LevyLanding": "levy_overshoot",
+    "LandingSide": "levy_overshoot",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
     "StableLaw": "tail_index_stable",
