@@ -198,6 +198,10 @@ def _noise(case: Case, sgd: SGD | None) -> Noise:
     common: dict[str, Any] = {"reading": table.reading, "schedule": _schedule(case)}
     if table.kind == "white":
         return noise.white(table.temperature, **common)
+    if table.kind == "levy":  # at alpha = 2: jumps are Gaussian
+        from fokkerplanck.case.build_levy import strength
+
+        return noise.white(table.temperature + strength(case) ** 2, **common)
     if table.kind == "tensor":
         return noise.tensor(table.D, parameters=table.parameters, **common)
     if table.kind == "loss" and table.c is not None:

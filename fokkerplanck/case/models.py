@@ -49,6 +49,8 @@ from fokkerplanck.grid import WALLS, Wall
 __all__ = ["Case"]
 
 Weight = Literal["fitted", "midpoint"]
+#: index of the stable law at which it is the normal one
+GAUSSIAN = 2.0
 
 
 def _pair_of_walls(value: object) -> object:
@@ -298,8 +300,8 @@ class Case(Table):
 
     @property
     def heavy_tailed(self) -> bool:
-        """Whether walkers jump far: noise of kind "levy"."""
-        return self.noise.kind == "levy"
+        """Whether walkers jump far: noise of kind "levy", but at alpha = 2, where it is white."""
+        return self.noise.kind == "levy" and self.noise.alpha < GAUSSIAN
 
     @property
     def motion(self) -> str:
