@@ -62,17 +62,22 @@ def height_and_width() -> tuple[Figure, list[Claim]]:
         label = "Gaussian" if gaussian else rf"$\alpha = {alpha:g}$"
         mark = "s" if gaussian else "o"
         left.plot(HEIGHTS, times[k, :, 0], mark, color=colour, mfc="none", label=label, **POINT)
-        right.plot(WIDTHS, times[k, 2], mark, color=colour, mfc="none", label=label, **POINT)
+        wider = 10 ** (times[k, 2] - times[k, 2, 0])
+        right.plot(WIDTHS, wider, mark, color=colour, mfc="none", label=label, **POINT)
         fine = np.linspace(HEIGHTS[0], HEIGHTS[-1], 50)
         left.plot(fine, [_law(alpha, b, 1.0) for b in fine], color=colour, lw=0.8)
         wide = np.geomspace(WIDTHS[0], WIDTHS[-1], 50)
-        right.plot(wide, [_law(alpha, HEIGHTS[2], a) for a in wide], color=colour, lw=0.8)
+        right.plot(wide, wide**alpha, color=colour, lw=0.8)
         claims += _of_heights(alpha, times[k])
     left.set_xlabel("height of the barrier, in units of $s^2$")
     left.set_ylabel(r"$\log_{10}$ mean time to the other well")
     left.legend(loc="upper left")
     log_axis(right, WIDTHS)
-    right.set_xlabel("distance of minimum and maximum, in units of $s$")
+    right.set_yscale("log")
+    right.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
+    right.minorticks_off()
+    right.set_xlabel("distance $a$ of minimum and maximum, in units of $s$")
+    right.set_ylabel("mean time over that at $a = 1$")
     for n, ax in enumerate((left, right)):
         letter(ax, n)
     return figure, claims
