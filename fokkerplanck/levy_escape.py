@@ -96,7 +96,10 @@ class LevyWay(Way):
             coordinates[place] = (side.points, f"place of landing, {side.name}")
             about = f"density of the landing points of jumps, {side.name}"
             arrays[f"landing_density_{k}"] = (side.density, (place,), about)
-            facts |= {f"{place}_name": side.name, **{f"{place}_{n}": getattr(side, n) for n in SIDE}}
+            facts |= {
+                f"{place}_name": side.name,
+                **{f"{place}_{n}": getattr(side, n) for n in SIDE},
+            }
         return Group(arrays, facts, coordinates)
 
     def _has_committor(self, problem: Levy) -> bool:

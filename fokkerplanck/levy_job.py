@@ -192,7 +192,7 @@ class LevyJob(Task):
             for flux in (found.total, found.jumps)
         )
         volume = problem.grid.volume
-        scalars = {
+        scalars: dict[str, float | int | str] = {
             "mass": float(step.mass.sum()),
             "minimum": float(density.min()),
             "time_error": step.error,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck import observe
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.critical import basin_labels, critical_points
 from fokkerplanck.layout import Group

@@ -1,4 +1,4 @@
-"""Cases of heavy-tailed noise: run, killed and resumed, stored, compared, drawn; what is refused."""
+"""Cases of heavy-tailed noise: run, killed and resumed, stored, compared, drawn; refusals."""
 
 from __future__ import annotations
 
@@ -213,9 +213,13 @@ def test_who_leaves_through_a_wall_is_gone() -> None:
     assert found["noise"]["fates"] == ["killed", "stopped"]
 
 
-def test_a_box_without_jumps_over_its_walls_is_another_density(result: Path, tmp_path: Path) -> None:
+def test_a_box_without_jumps_over_its_walls_is_another_density(
+    result: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "box.h5"
-    text = WELL.split("[[passage]]")[0].replace("scale = 1.0", 'scale = 1.0\noutside = "suppressed"')
+    text = WELL.split("[[passage]]")[0].replace(
+        "scale = 1.0", 'scale = 1.0\noutside = "suppressed"'
+    )
     run_case(parse_case(text), path)
     found = summary(path)
     assert found["stationary"]["outside"] == 0.0
@@ -270,17 +274,15 @@ def refused(old: str, new: str, key: str, *words: str, text: str = WELL) -> Any:
         refused("scale = 1.0", "sigma = 1.0", "noise.sigma", "[sgd]"),
         refused("scale = 1.0", "scale = 1.0\ntemperature = -1.0", "noise.temperature", ">= 0"),
         refused("scale = 1.0", 'scale = 1.0\noutside = "killed"', "noise.outside", '"stopped"'),
-        refused(
-            "scale = 1.0", 'scale = 1.0\nreading = "stratonovich"', "noise.reading", '"ito"'
-        ),
+        refused("scale = 1.0", 'scale = 1.0\nreading = "stratonovich"', "noise.reading", '"ito"'),
         refused("scale = 1.0", 'scale = 1.0\nschedule = "exp(-t)"', "noise.schedule", "leave out"),
         refused("cells = 256", "cells = 31", "grid.x.cells", ">= 32", "31"),
         refused("cells = 256", 'cells = 256, walls = "periodic"', "grid.x.walls", "ring"),
-        refused("[landscape]", "y = { min = 0, max = 1, cells = 9 }\n[landscape]", "grid.y", "line"),
-        refused("[initial]", '[dynamics]\nkind = "underdamped"\n[initial]', "dynamics.kind"),
         refused(
-            "[initial]", '[dynamics]\ndrift = { force = ["1"] }\n[initial]', "dynamics.drift"
+            "[landscape]", "y = { min = 0, max = 1, cells = 9 }\n[landscape]", "grid.y", "line"
         ),
+        refused("[initial]", '[dynamics]\nkind = "underdamped"\n[initial]', "dynamics.kind"),
+        refused("[initial]", '[dynamics]\ndrift = { force = ["1"] }\n[initial]', "dynamics.drift"),
         refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "Gaussian"),
         refused("[0.0, 0.5]", "[99.0]", "stationary.points.0", "outside the grid"),
         refused("0.0] }", "0.0] }\nreactive = true", "passage.0.reactive", "no path"),
