@@ -31,7 +31,7 @@ class LevyCurrent:
         lose, so that it is constant where the density is stationary.
     drift, gaussian, jumps : ndarray, shape (n + 1,)
         Its parts: ``-L' p``, ``-T p'``, and all jumps from one side of the face to the other, less
-        those back. At a wall: what is killed there; `drift` is then all that does not jump over.
+        those back. At a wall: what is killed there.
     rounding : float
         Size of what rounding leaves undetermined of `total`.
     """
@@ -77,8 +77,9 @@ def levy_current(problem: Levy, density: ArrayLike) -> LevyCurrent:
     drift[1:-1] = g.flux @ p - gaussian[1:-1]
     for side, (sign, fate) in enumerate(zip((-1.0, 1.0), g.outside, strict=True)):
         if fate == "killed":
-            drift[-side] = sign * h * float(g.to_wall(side) @ p)
-            leaps[-side] = sign * h * float(g.beyond[side] @ p)
+            by_drift, by_noise, beside = sign * h * (g.wall_rates(side) @ p)
+            drift[-side], gaussian[-side] = by_drift, by_noise
+            leaps[-side] = beside + sign * h * float(g.beyond[side] @ p)
     gained = g.apply_transposed(h * p)
     total = np.empty(g.nodes + 1)
     total[0] = drift[0] + gaussian[0] + leaps[0]

@@ -70,7 +70,7 @@ class Flow:
     @property
     def conservative(self) -> bool:
         """Whether nobody is killed."""
-        return "killed" not in self.generator.outside
+        return not self.generator.kills
 
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q^T) mass`` to within `tolerance` in L1, none of it negative.

@@ -160,7 +160,7 @@ class LevyGenerator:
         out = sp.csr_array(flux.T + sp.diags_array(diagonal))
         for side in (0, 1):
             # what the flux through the wall takes, it takes from the outermost node
-            rates, end = self.to_wall(side), (self.nodes - 1) * side
+            rates, end = sum(self.wall_rates(side)), (self.nodes - 1) * side
             rows = np.flatnonzero(rates)
             place = (rows, np.full(len(rows), end))
             out = out - sp.csr_array(sp.coo_array((rates[rows], place), shape=out.shape))
@@ -206,12 +206,12 @@ class LevyGenerator:
         jumps, gauss = (self.scale / h) ** self.alpha, self.temperature / h**2
         return edge_layer(self.alpha, jumps, gauss, abs(float(self.drift[face])) / h, wind)
 
-    def to_wall(self, side: int) -> Array:
-        """Rates at which drift, Gaussian noise and killing at the edge take walkers to a wall.
+    def wall_rates(self, side: int) -> Array:
+        """Rates to an absorbing wall of drift, Gaussian noise, and killing beside it for jumps.
 
-        Shape (n,); 0 where the wall does not absorb.
+        Shape (3, n); 0 where the wall does not absorb. Jumps beyond it are in `beyond`.
         """
-        rates = np.zeros(self.nodes)
+        rates = np.zeros((3, self.nodes))
         if self.outside[side] != "killed":
             return rates
         face = self.nodes * side
@@ -219,11 +219,28 @@ class LevyGenerator:
         w = float(self.wind[face])
         end, before = (self.nodes - 1, self.nodes - 2) if side else (0, 1)
         # the flux of inner faces, with nobody beyond
-        rates[end] = out * (0.5 + w if out > 0 else 0.5 * (1.0 - w))
-        rates[before] -= 0.5 * w * max(out, 0.0)
-        rates[end] += self.temperature / self.spacing**2
-        rates[end] += edge_killing(self.distances[side], self.layer(face))
+        rates[0, end] = out * (0.5 + w if out > 0 else 0.5 * (1.0 - w))
+        rates[0, before] -= 0.5 * w * max(out, 0.0)
+        rates[1, end] = self.temperature / self.spacing**2
+        rates[:, end] += self.edge_rates(face, 2 * side - 1, self.distances[side])
         return rates
+
+    def edge_rates(self, face: int, side: int, distance: float) -> Array:
+        """Killing in the last node before a face that moves the edge there to a distance.
+
+        Shape (3,): it is shared by drift, Gaussian noise and jumps as what leads over the face is.
+        `side` is 1 where the killed are right of the face, -1 where left.
+        """
+        out = max(side * float(self.drift[face]), 0.0) / self.spacing
+        drift = out * (0.5 + float(self.wind[face]))
+        gauss, jumps = self.temperature / self.spacing**2, -0.5 * float(self.jumps.first[0])
+        shares = np.array([drift, gauss, jumps]) / (drift + gauss + jumps)
+        return np.asarray(shares * edge_killing(distance, self.layer(face)))
+
+    @property
+    def kills(self) -> bool:
+        """Whether walkers are killed anywhere."""
+        return "killed" in self.outside
 
 
 def _beside_faces(weights: dict[int, Array]) -> sp.csr_array:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.fractional import tail_rates
-from fokkerplanck.solvers.levy_edges import edge_killing
 from fokkerplanck.solvers.levy_generator import LevyGenerator
 
 __all__ = ["Edge", "KilledLevy", "kill"]
@@ -60,6 +59,11 @@ class KilledLevy(LevyGenerator):
     edges: tuple[Edge, ...] = field(kw_only=True)
 
     @property
+    def kills(self) -> bool:
+        """Whether walkers are killed anywhere."""
+        return "killed" in self.outside or bool((self.owner >= 0).any())
+
+    @property
     def live(self) -> NDArray[np.bool_]:
         """Nodes where walkers live."""
         return np.asarray(self.owner < 0)
@@ -107,16 +111,17 @@ class KilledLevy(LevyGenerator):
         local = np.asarray(self.local @ inside.astype(np.float64))
         for edge in self.edges:
             if edge.piece == piece:
-                rate, share = self._beside(edge), self._share(edge)
-                jumps[edge.node] += rate * share
-                local[edge.node] += rate * (1.0 - share)
+                drift, gauss, by_jumps = self._beside(edge)
+                jumps[edge.node] += by_jumps
+                local[edge.node] += drift + gauss
         return np.where(self.live, jumps, 0.0), np.where(self.live, local, 0.0)
 
     def rates_beyond(self, side: int) -> tuple[Array, Array]:
         """Rates from living nodes through an absorbing wall, as in `rates_into`; 0 of others."""
-        jumps, local = np.zeros((2, self.nodes))
+        drift, gauss, jumps = self.wall_rates(side)
+        local = drift + gauss
         if self.outside[side] == "killed":
-            jumps, local = self.beyond[side], self.to_wall(side)
+            jumps = jumps + self.beyond[side]
         return np.where(self.live, jumps, 0.0), np.where(self.live, local, 0.0)
 
     def _landing(self, first: int, last: int) -> Array:
@@ -143,20 +148,12 @@ class KilledLevy(LevyGenerator):
         """Killing beside edges, shape (n,)."""
         rates = np.zeros(self.nodes)
         for edge in self.edges:
-            rates[edge.node] += self._beside(edge)
+            rates[edge.node] += self._beside(edge).sum()
         return rates
 
-    def _beside(self, edge: Edge) -> float:
-        """Rate of killing that puts the edge where it is."""
-        return edge_killing(edge.distance, self.layer(edge.node + (edge.side > 0)))
-
-    def _share(self, edge: Edge) -> float:
-        """Share of jumps in what leads over the edge from the node beside it."""
-        face = edge.node + (edge.side > 0)
-        jumps = abs(float(self.jumps.first[0])) / 2.0
-        out = max(edge.side * float(self.drift[face]), 0.0) / self.spacing
-        others = self.temperature / self.spacing**2 + out * (0.5 + float(self.wind[face]))
-        return jumps / (jumps + others)
+    def _beside(self, edge: Edge) -> Array:
+        """Rates of killing that put the edge where it is."""
+        return self.edge_rates(edge.node + (edge.side > 0), edge.side, edge.distance)
 
 
 def kill(base: LevyGenerator, x: Array, pieces: Sequence[Interval]) -> KilledLevy:
