@@ -201,7 +201,8 @@ def levy_evolve(
         masses / nodes.generator.spacing,
         masses.sum(axis=1),
         spent,
-        spent + clipped + np.array(changes),
+        # what is clipped is taken from the rest, too, where mass is conserved
+        spent + 2.0 * clipped + np.array(changes),
         clipped,
         steps,
     )
