@@ -38,9 +38,14 @@ if TYPE_CHECKING:
     )
     from fokkerplanck.levy import Levy as Levy
     from fokkerplanck.levy_density import levy_evolve as levy_evolve
+    from fokkerplanck.levy_density import levy_evolve_steps as levy_evolve_steps
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
+    from fokkerplanck.levy_flux import levy_current as levy_current
+    from fokkerplanck.levy_metastability import levy_quasi_stationary as levy_quasi_stationary
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
+    from fokkerplanck.levy_relaxation import levy_spectrum as levy_spectrum
+    from fokkerplanck.levy_well_rates import levy_rates as levy_rates
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -118,6 +123,11 @@ _HOME = {
     "levy_first_passage": "levy_passage",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
+    "levy_evolve_steps": "levy_density",
+    "levy_current": "levy_flux",
+    "levy_spectrum": "levy_relaxation",
+    "levy_quasi_stationary": "levy_metastability",
+    "levy_rates": "levy_well_rates",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

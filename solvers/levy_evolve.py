@@ -34,14 +34,16 @@ __all__ = ["Flow"]
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float64).eps)
 #: gamma over the step, before rounding to a power of two.
-POLE = 0.1
+POLE = 0.03
 #: Most vectors of a space; the estimate compares with a space of so many fewer, at least, and
 #: this part of them fewer.
-MOST, LAG, LATELY = 48, 4, 4
+MOST, LAG, LATELY = 120, 4, 4
+#: Vectors after which a space that rounding has spoiled is left.
+HOPE = 24
 #: Systems that are kept for steps of about the same length.
 KEPT = 4
 #: A step that failed is tried again this much shorter; those below this part of the whole are not.
-SHRINK, SHORTEST = 4.0, 1e-12
+SHRINK, GROW, SHORTEST = 8.0, 4.0, 1e-12
 #: Part of the largest stationary mass below which the norm does not follow it.
 FLOOR = 1e-12
 #: Part of what is left of the tolerance that one step may take, at least.
@@ -94,13 +96,13 @@ class Flow:
             new, taken, off, used = self._step(rest, step, allowed)
             solves += used
             if taken == 0.0:
-                step /= SHRINK**2
+                step /= SHRINK
                 if step < SHORTEST * dt:
                     raise NumericalError(_not_reached(dt, tolerance, off))
                 continue
             rest, error = new, error + off
             left = 0.0 if taken == left else left - taken
-            step = SHRINK * taken
+            step = GROW * taken
         found, clipped, scaled = self._cleaned(part + rest, total)
         return Advance(found, error + scaled, 0, solves, clipped, "krylov")
 
@@ -123,19 +125,16 @@ class Flow:
         """Masses after a step, its length (dt or a part of it, or 0), its error, and solves."""
         exponent = int(np.round(np.log2(POLE * dt)))
         space = _Space(self, self._system(exponent), 2.0**exponent, start)
-        off = np.inf
+        off, check = np.inf, LAG + 1
         while space.size < MOST and not space.complete:
             space.grow()
-            if space.size > LAG or space.complete:
+            if space.size == check or space.complete:
                 new, off = space.masses(dt, max(LAG, space.size // LATELY))
                 if off <= allowed:
                     return new, dt, off, space.size
-        # far below the pole spaces improve slowly: compare with half of it
-        for k in range(1, 4):
-            shorter = dt / SHRINK**k
-            new, part = space.masses(shorter, space.size // 2)
-            if part <= allowed * max(SHARE, SHRINK**-k):
-                return new, shorter, part, space.size
+                if not np.isfinite(off) and check > HOPE:
+                    break
+                check += max(1, check // 8)
         return start, 0.0, off, space.size
 
     def _system(self, exponent: int) -> LevySystem:
@@ -175,12 +174,12 @@ class _Space:
     def grow(self) -> None:
         m = self.size
         v, change = self.system.solve(self.root * self.basis[m] / self.gamma)
-        if self.pi is not None:
-            v -= float(v.sum()) * self.pi
         self.doubt = max(self.doubt, change)
         v /= self.root
         seen = self.basis[: m + 1]
         for _ in range(2):
+            if self.pi is not None:
+                v -= float(self.root @ v) * (self.pi / self.root)
             along = seen @ v
             v -= along @ seen
             self.h[: m + 1, m] += along

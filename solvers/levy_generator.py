@@ -115,7 +115,7 @@ class LevyGenerator:
 
     def apply_transposed(self, p: Array) -> Array:
         """``Q^T p``: densities or masses, shape (n,)."""
-        out = self.jumps @ p + self.local.T @ p
+        out = self.jumps @ p + self._local_transposed @ p
         for end, rates in self._stopped():
             out[end] += rates @ p
         return np.asarray(out)
@@ -165,6 +165,10 @@ class LevyGenerator:
             place = (rows, np.full(len(rows), end))
             out = out - sp.csr_array(sp.coo_array((rates[rows], place), shape=out.shape))
         return sp.csr_array(out)
+
+    @cached_property
+    def _local_transposed(self) -> sp.csr_array:
+        return sp.csr_array(self.local.T)
 
     def _stopped(self) -> list[tuple[int, Array]]:
         """Outermost nodes that jumps from everywhere end in, and their rates."""

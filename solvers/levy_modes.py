@@ -86,7 +86,7 @@ def levy_modes(
 
 
 def _doubts(g: LevyGenerator, values: Complex, right: Complex, left: Complex) -> Array:
-    """Rounding of products, and residuals, over the overlap of both vectors."""
+    """Estimate errors: rounding of products, and residuals, over the overlap of both vectors."""
     errors = []
     jumps, local = abs(float(g.jumps.first[0])), np.abs(g.local.diagonal())
     for value, u, p in zip(values, right, left, strict=True):
