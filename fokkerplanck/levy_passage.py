@@ -16,7 +16,7 @@ from fokkerplanck.levy_sets import checked_start, checked_target
 from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet
 
-__all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage"]
+__all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage", "to_target"]
 
 Array = NDArray[np.float64]
 #: Error from which on no time is given.
@@ -75,7 +75,7 @@ def levy_first_passage(
     begin = checked_start(problem.grid, start, pieces, words)
 
     def on(count: int) -> ToTarget:
-        return _to_target(killed_line(problem, count, pieces), begin, words)
+        return to_target(killed_line(problem, count, pieces), begin, words)
 
     found = on(problem.grid.shape[0])
     away = changes(problem, lambda n: on(n).numbers, found.numbers, inner=bool(pieces))
@@ -147,6 +147,8 @@ class ToTarget:
         Probability q to reach the target, and q T.
     values : list of float
         What q is in the sinks of the line.
+    into : ndarray, shape (n,)
+        Rates into the target.
     probability, mean, variance : float
         At the start.
     rounding : float
@@ -157,6 +159,7 @@ class ToTarget:
     reach: Array
     times: Array
     values: list[float]
+    into: Array
     probability: float
     mean: float
     variance: float
@@ -199,7 +202,7 @@ def changes(
     return np.asarray(largest)
 
 
-def _to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
+def to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
     live = line.generator.live.astype(np.float64)
     own = range(len(line.pieces)) if line.pieces else line.walls
     other = line.walls if line.pieces else ()
@@ -221,4 +224,4 @@ def _to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
         msg = f"the variance of the time from {begin.text} to {words} comes out as {variance:.3g}, "
         msg += f"beside a mean of {mean:.4g}: it is lost in rounding"
         raise NumericalError(msg)
-    return ToTarget(line, reach, first, values, q, mean, variance, max(rounding + doubt, more))
+    return ToTarget(line, reach, first, values, into, q, mean, variance, max(rounding + doubt, more))
