@@ -129,9 +129,12 @@ class Flow:
         while space.size < MOST and not space.complete:
             space.grow()
             if space.size == check or space.complete:
-                new, off = space.masses(dt, max(LAG, space.size // LATELY))
+                new, off, rounding = space.masses(dt, max(LAG, space.size // LATELY))
                 if off <= allowed:
                     return new, dt, off, space.size
+                if np.isfinite(off) and rounding > allowed:
+                    # it adds up to the same over shorter steps
+                    raise NumericalError(_rounded(dt, allowed, rounding))
                 if not np.isfinite(off) and check > HOPE:
                     break
                 check += max(1, check // 8)
@@ -190,22 +193,23 @@ class _Space:
         if not self.complete:
             self.basis[m + 1] = v / size
 
-    def masses(self, dt: float, lag: int) -> tuple[Array, float]:
-        """Masses after dt, and what the last vectors and rounding change them by in L1."""
+    def masses(self, dt: float, lag: int) -> tuple[Array, float, float]:
+        """Masses after dt, what the last vectors and rounding change them by, and rounding."""
         m = self.size
         y, slowest = self._weights(m, dt)
         if not (np.linalg.norm(y) < GROWN and slowest * dt > NEGATIVE):
-            return self.start, np.inf
+            return self.start, np.inf, 0.0
         less = np.zeros(m)
         if not self.complete:
             less[: m - lag], _ = self._weights(m - lag, dt)
             if not np.isfinite(less).all():
-                return self.start, np.inf
+                return self.start, np.inf, 0.0
         both = (self.norm * np.array([y, y - less])) @ self.basis[:m] * self.root
         change = 0.0 if self.complete else float(np.abs(both[1]).sum())
         lasting = min(dt, 1.0 / max(slowest, 1e-300))
         rounding = EPS * (1.0 + self.fastest * lasting) + self.doubt
-        return both[0], change + rounding * float(np.abs(self.start).sum())
+        rounding *= float(np.abs(self.start).sum())
+        return both[0], change + rounding, rounding
 
     def _weights(self, m: int, dt: float) -> tuple[Array, float]:
         """Coefficients of the vectors, and the slowest rate seen."""
@@ -220,6 +224,14 @@ class _Space:
         except (np.linalg.LinAlgError, ValueError):
             return np.full(m, np.nan), 0.0
         return y, slowest
+
+
+def _rounded(dt: float, allowed: float, rounding: float) -> str:
+    return (
+        f"over a time of {dt:.3e} rounding leaves the masses undetermined to {rounding:.1e} under "
+        f"long jumps, where {allowed:.1e} is allowed: ask for a larger tolerance, earlier times or "
+        "fewer cells; few long jumps over a high barrier are beyond it"
+    )
 
 
 def _not_reached(dt: float, tolerance: float, off: float) -> str:
