@@ -1,14 +1,26 @@
 r"""Masses under long jumps in time: rational Krylov spaces of one repeated pole.
 
 A step over dt of :math:`\dot P = Q^T P` is sought in the space of :math:`Z^k P`,
-:math:`Z = (1 - \gamma Q^T)^{-1}`, with gamma about dt / 10: smooth parts and the fastest jumps are
+:math:`Z = (1 - \gamma Q^T)^{-1}`, with gamma about 0.03 dt: smooth parts and the fastest jumps are
 both in it after a few solves, whatever their rates. Where mass is conserved the stationary part is
-taken out first and vectors are orthogonal in the norm of :math:`1 / \pi`, in which the evolution
-contracts: so mass is exact, and late times end in the stationary masses.
+taken out first, and vectors are orthogonal to it and to each other in the norm of :math:`1 / \pi`,
+in which the evolution contracts: so mass is exact, late times end in the stationary masses, and
+rounding is not multiplied by the time but by the slowest time scale of the chain at most.
 
 Notes
 -----
-Measured on one core of 2.1 GHz: see `Flow`.
+Chosen by measurement. Exponentials of the whole matrix need one for each length of step, end at
+some 2048 nodes, and lose mass in proportion to the time: 4e-8 at t = 1e4 on 400 nodes, where the
+spaces are exact. From a point, to ten times from 1e-3 to 1e6 and a tolerance of 1e-5, the quartic
+double well on 16384 nodes took 210 solves and 16 s of one core. Jumps alone take 15 to 40 solves
+a time. What costs most is drift that carries a sharp front: beyond walls where walkers are stopped,
+what jumped there comes back as one, until it has reached the wells. Among spaces of 24 to 120
+vectors and gammas of 0.01 to 0.1 dt these are the fastest then (several times), and no slower
+otherwise.
+
+The error estimate is the L1 change from a space of a quarter fewer vectors, and rounding. Against
+exponentials of 100 to 400 nodes, at tolerances of 1e-9 to 1e-4, it was above the error in all cases
+tried, by 2 to 1e4 times.
 
 References
 ----------
