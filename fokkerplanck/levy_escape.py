@@ -54,6 +54,7 @@ class LevyWay(Way):
         from fokkerplanck.levy_overshoot import levy_landing
         from fokkerplanck.levy_passage import levy_first_passage
         from fokkerplanck.levy_reach import levy_committor
+        from fokkerplanck.levy_survival import levy_passage_distribution
 
         steps, ends = f"passage {self.table.name}", (self.start, self.end)
         tell(steps)
@@ -71,7 +72,8 @@ class LevyWay(Way):
                 msg = f"{error}; reactive = false leaves it out"
                 raise NumericalError(msg) from None
         if unless(self.table.survival, default=found.log10_mean < LONGEST):
-            pass
+            tell(f"{steps}: distribution of the time")
+            self.survival = levy_passage_distribution(problem, *ends)
 
     def json(self) -> dict[str, Any]:
         """Part ``passage.NAME`` of the JSON object, but for its clock."""
