@@ -147,8 +147,10 @@ class LevyWalk:
     ----------
     tables : FieldTables
         The drift; their diffusion is not used.
-    alpha, scale : float
-        0 < alpha <= 2 and s > 0, with :math:`E e^{i k L_t} = e^{-t |k|^\alpha}`.
+    alpha : float
+        0 < alpha <= 2.
+    scale : float or (float, float)
+        s > 0, of independent components perhaps a pair, with :math:`E e^{i k L_t} = e^{-t |k|^\alpha}`.
     temperature : float
         T.
     step : float
@@ -189,7 +191,7 @@ class LevyWalk:
 
     tables: FieldTables
     alpha: float
-    scale: float
+    scale: float | tuple[float, float]
     temperature: float
     step: float
     walls: Sequence[tuple[str, str]] = (("stopped", "stopped"),) * 2
@@ -200,7 +202,7 @@ class LevyWalk:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        good = 0.0 < self.alpha <= 2.0 and 0.0 < self.scale < np.inf
+        good = 0.0 < self.alpha <= 2.0 and 0.0 < np.min(self.scale) <= np.max(self.scale) < np.inf
         good = good and 0.0 <= self.temperature < np.inf and 0.0 < self.step < np.inf
         if not (good and 0.0 < self.fineness <= 0.5):
             msg = (
@@ -320,32 +322,39 @@ def _fields(walk: LevyWalk) -> tuple[Any, Any]:
         line = tables.drift[: tables.cells]
     else:
         plane, weights = tables.drift, tables.weights
-    fields = (d, low, high, inverse, cells, line, plane, weights, small)
-    return fields, (low, high, kinds)
+    numbers = [v for i in range(2) for v in (float(low[i]), float(inverse[i]), int(cells[i]))]
+    walls = float(low[0]), float(high[0]), float(low[1]), float(high[1])
+    return ((d, *numbers, small), line, plane, weights), (*walls, *kinds.tolist())
 
 
 def _rules(walk: LevyWalk) -> tuple[Any, Any]:
     """Lay out the law of the noise, and how steps are taken."""
     alpha, d = float(walk.alpha), walk.tables.dim
-    law = jump_law(alpha, walk.scale, d, independent=walk.independent)
-    heat = 2.0 * walk.temperature
-    rate, variance = law.rate, law.variance
+    pair = np.broadcast_to(np.asarray(walk.scale, dtype=np.float64), 2)
+    apart = walk.independent and d > 1
+    scale = float(pair.max())
+    law = jump_law(alpha, scale, d, independent=apart)
+    parts = (pair / scale) ** alpha
+    heat = np.full(2, 2.0 * walk.temperature)
+    rate, variance = law.rate * (float(parts.mean()) if apart else 1.0), law.variance
     if alpha == 2.0 and not walk.fixed:
-        heat, rate, variance = heat + 2.0 * walk.scale**2, 0.0, 0.0
+        heat, rate, variance = heat + 2.0 * pair**2, 0.0, 0.0
     shortest = float(np.min(np.subtract(walk.tables.upper, walk.tables.lower)))
     delta = (rate * walk.step) ** (1.0 / alpha) if rate > 0.0 else 0.0
     least = LEAST * shortest
-    if rate > 0.0 and heat > 0.0:
-        least = max(least, min((COLD * heat / variance) ** (1.0 / (2.0 - alpha)), delta))
-    amplitude = walk.scale * walk.step ** (1.0 / alpha) if walk.fixed else delta
+    if rate > 0.0 and heat[0] > 0.0:
+        least = max(least, min((COLD * heat[0] / variance) ** (1.0 / (2.0 - alpha)), delta))
     far = (rate * delta**-alpha, variance * delta ** (2.0 - alpha)) if delta > 0.0 else (0.0, 0.0)
-    balls = heat == 0.0 and alpha < 2.0 and not (walk.independent and d > 1)
+    balls = heat[0] == 0.0 and alpha < 2.0 and not apart
     radius = (BALL * walk.step / law.ball) ** (1.0 / alpha) if balls else 0.0
-    noise = alpha, d, walk.independent, heat, float(walk.scale), rate, variance, law.ball
-    within = SIGMAS**-2
+    share = float(parts[0] / parts.sum())
+    noise = (
+        *(alpha, d, apart, *heat.tolist(), *pair.tolist(), rate, variance, law.ball),
+        *(*parts.tolist(), share),
+    )
     rules = (
-        *(walk.fixed, float(walk.step), amplitude, *far),
-        *(float(walk.fineness), least, within, radius),
+        *(walk.fixed, float(walk.step), walk.step ** (1 / alpha) if walk.fixed else delta, *far),
+        *(float(walk.fineness), least, SIGMAS**-2, radius),
     )
     return noise, rules
 
@@ -353,12 +362,12 @@ def _rules(walk: LevyWalk) -> tuple[Any, Any]:
 def _ends(walk: LevyWalk, target: Target | None) -> tuple[Any, ...]:
     """Targets and then absorbing walls as shapes, with their fates."""
     rows: list[Any] = []
-    level, frame = np.zeros((0, 0)), np.zeros(4)
+    level, frame = np.zeros((0, 0)), (0.0,) * 4
     if isinstance(target, LineTarget):
         rows += [(*_interval(a, b), fate) for fate, (a, b) in enumerate(target.intervals)]
     elif isinstance(target, PlaneTarget):
         rows += [(*shape, fate) for fate, shape in enumerate(target.shapes)]
-        level, frame = target.level, np.array([*target.corner, *target.spacing])
+        level, frame = target.level, (*map(float, target.corner), *map(float, target.spacing))
     low, high = np.atleast_1d(walk.tables.lower), np.atleast_1d(walk.tables.upper)
     for axis, pair in enumerate(walk.walls[: walk.tables.dim]):
         unit = np.eye(2)[axis]

@@ -33,7 +33,7 @@ SLIVER = 1e-9
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _inline = njit(forceinline=True, error_model="numpy")
-_rare = njit(nogil=True, error_model="numpy")
+_part = njit(nogil=True, error_model="numpy")
 
 
 # --- random numbers -------------------------------------------------------------------------------
@@ -66,13 +66,13 @@ def _word(s):
     return word
 
 
-@_inline
+@_part
 def _uniform(s):
     """Draw from (0, 1), in steps of 2^-53."""
     return (float64(int64(_word(s) >> uint64(11))) + 0.5) * 2.0**-53
 
 
-@_inline
+@_part
 def _normals(s):
     """Two normals (Box and Muller)."""
     r = math.sqrt(-2.0 * math.log(_uniform(s)))
@@ -80,7 +80,7 @@ def _normals(s):
     return r * math.cos(angle), r * math.sin(angle)
 
 
-@_inline
+@_part
 def _signed(s):
     """Draw a sign, and independent of it a number from (0, 1) in steps of 2^-52."""
     word = _word(s)
@@ -88,7 +88,7 @@ def _signed(s):
     return (1.0 if word & uint64(1) else -1.0), u
 
 
-@_inline
+@_part
 def _stable(s, a):
     """Symmetric stable value (Chambers, Mallows and Stuck).
 
@@ -107,7 +107,7 @@ def _stable(s, a):
     return sign * value
 
 
-@_inline
+@_part
 def _positive(s, b):
     """One-sided stable value of index b < 1, E exp(-k A) = exp(-k^b) (Kanter)."""
     half, w = _signed(s)
@@ -119,7 +119,7 @@ def _positive(s, b):
     return math.sin(b * angle) / near * math.exp((1.0 - b) / b * math.log(rest / near))
 
 
-@_inline
+@_part
 def _ball(s, b):
     """Way that a walk from the centre of the unit ball ends beyond its surface: |y| - 1.
 
@@ -156,7 +156,7 @@ def stable_kernel(words, alpha, dim, out):
                 out[walker, k], out[walker, k + 1] = _isotropic(s, alpha)
 
 
-@_inline
+@_part
 def _isotropic(s, alpha):
     """Isotropic stable pair, sqrt(2 A) times normals with A one-sided of index alpha / 2."""
     a, b = _normals(s)
@@ -167,7 +167,7 @@ def _isotropic(s, alpha):
 # --- drift ----------------------------------------------------------------------------------------
 
 
-@_inline
+@_part
 def _cell(x, lower, inverse, cells):
     """Cell of x, and the place in it from 0 to 1; ends where x is beyond them."""
     t = (x - lower) * inverse
@@ -176,20 +176,20 @@ def _cell(x, lower, inverse, cells):
     return k, t - k
 
 
-@_inline
+@_part
 def _weight(t, weights, k):
     return fma(t, fma(t, fma(t, weights[k, 3], weights[k, 2]), weights[k, 1]), weights[k, 0])
 
 
-@_inline
-def _drift(x, y, fields):
+@_part
+def _drift(x, y, grid, line, plane, weights):
     """Drift by the tables: cubics of a line, or bicubic pieces of a plane."""
-    dim, low, _, inverse, cells, line, plane, weights, _ = fields
-    i, t = _cell(x, low[0], inverse[0], cells[0])
+    dim, x_low, x_inverse, nx, y_low, y_inverse, ny, _ = grid
+    i, t = _cell(x, x_low, x_inverse, nx)
     if dim == 1:
         f = fma(t, fma(t, fma(t, line[i, 3], line[i, 2]), line[i, 1]), line[i, 0])
         return f, 0.0
-    j, w = _cell(y, low[1], inverse[1], cells[1])
+    j, w = _cell(y, y_low, y_inverse, ny)
     v0, v1 = _weight(w, weights, 0), _weight(w, weights, 1)
     v2, v3 = _weight(w, weights, 2), _weight(w, weights, 3)
     fx, fy = 0.0, 0.0
@@ -206,21 +206,22 @@ def _drift(x, y, fields):
     return fx, fy
 
 
-@_rare
-def _flow(x, y, h, fields):
+@_part
+def _flow(x, y, h, grid, line, plane, weights):
     """Where the drift alone leads in a time h: midpoint rule, in pieces where it changes fast.
 
     Long pieces that explicit steps would explode in, as at x = 1e4 under x' = -x^3, are cut until
     the drift changes by 1/20 within each.
     """
-    small = fields[8]
+    small = grid[7]
     left, step = h, h
     while left > 0.0:
-        fx, fy = _drift(x, y, fields)
+        fx, fy = _drift(x, y, grid, line, plane, weights)
         size = math.sqrt(fx * fx + fy * fy)
         step = min(step, left)
         while True:
-            gx, gy = _drift(fma(0.5 * step, fx, x), fma(0.5 * step, fy, y), fields)
+            mx, my = fma(0.5 * step, fx, x), fma(0.5 * step, fy, y)
+            gx, gy = _drift(mx, my, grid, line, plane, weights)
             bend = math.sqrt((gx - fx) ** 2 + (gy - fy) ** 2)
             if bend <= BEND * size or bend * step <= small:
                 break
@@ -234,21 +235,21 @@ def _flow(x, y, h, fields):
 # --- walls and targets ----------------------------------------------------------------------------
 
 
-@_rare
-def _distance(x, y, shape, level, frame):
+@_part
+def _distance(x, y, k, shapes, level, frame):
     """Distance to a shape, negative inside, and its gradient."""
-    kind = int64(shape[0])
+    kind = int64(shapes[k, 0])
     if kind == DISC:
-        dx, dy = x - shape[1], y - shape[2]
+        dx, dy = x - shapes[k, 1], y - shapes[k, 2]
         size = math.sqrt(dx * dx + dy * dy)
         scale = 1.0 / size if size > 0.0 else 0.0
-        way = shape[4]  # -1: the outside of the disc
-        return way * (size - shape[3]), way * dx * scale, way * dy * scale
+        way = shapes[k, 4]  # -1: the outside of the disc
+        return way * (size - shapes[k, 3]), way * dx * scale, way * dy * scale
     if kind == HALF_PLANE:
-        return shape[3] - shape[1] * x - shape[2] * y, -shape[1], -shape[2]
+        return shapes[k, 3] - shapes[k, 1] * x - shapes[k, 2] * y, -shapes[k, 1], -shapes[k, 2]
     if kind == BOX:
-        dx, gx = (shape[1] - x, -1.0) if x + x < shape[1] + shape[2] else (x - shape[2], 1.0)
-        dy, gy = (shape[3] - y, -1.0) if y + y < shape[3] + shape[4] else (y - shape[4], 1.0)
+        dx, gx = (shapes[k, 1] - x, -1.0) if x + x < shapes[k, 1] + shapes[k, 2] else (x - shapes[k, 2], 1.0)
+        dy, gy = (shapes[k, 3] - y, -1.0) if y + y < shapes[k, 3] + shapes[k, 4] else (y - shapes[k, 4], 1.0)
         if dx > 0.0 and dy > 0.0:
             size = math.sqrt(dx * dx + dy * dy)
             return size, gx * dx / size, gy * dy / size
@@ -268,27 +269,25 @@ def _distance(x, y, shape, level, frame):
     return value, gx / size, gy / size
 
 
-@_inline
-def _nearest(x, y, ends):
+@_part
+def _nearest(x, y, shapes, level, frame):
     """Distance to the nearest target or absorbing wall."""
-    shapes, _, level, frame = ends
     least = np.inf
     for k in range(shapes.shape[0]):
-        least = min(least, _distance(x, y, shapes[k], level, frame)[0])
+        least = min(least, _distance(x, y, k, shapes, level, frame)[0])
     return least
 
 
-@_inline
-def _inside(x, y, ends):
+@_part
+def _inside(x, y, shapes, level, frame):
     """Which target or wall a point is in, the first of them; -1 for none."""
-    shapes, _, level, frame = ends
     for k in range(shapes.shape[0]):
-        if _distance(x, y, shapes[k], level, frame)[0] <= 0.0:
+        if _distance(x, y, k, shapes, level, frame)[0] <= 0.0:
             return k
     return -1
 
 
-@_rare
+@_part
 def _crossing(s, before, after, variance):
     """Fraction of the step at which a bridge first meets a wall, or 2 if it does not.
 
@@ -313,26 +312,25 @@ def _crossing(s, before, after, variance):
     return ratio / (1.0 + ratio)
 
 
-@_rare
-def _met(s, x, y, zx, zy, variance, dim, ends):
+@_part
+def _met(s, x, y, zx, zy, vx, vy, dim, shapes, level, frame):
     """Which shape a continuous move meets first, and when, as a fraction; 2 for none.
 
     On a line an interval is met at the edge that faces the start, however thin it is.
     """
-    shapes, _, level, frame = ends
     first, met = 2.0, -1
     for k in range(shapes.shape[0]):
-        before = _distance(x, y, shapes[k], level, frame)[0]
-        after = _distance(zx, zy, shapes[k], level, frame)[0]
+        before, gx, gy = _distance(x, y, k, shapes, level, frame)
+        after = _distance(zx, zy, k, shapes, level, frame)[0]
         if dim == 1 and before > 0.0 and int64(shapes[k, 0]) == BOX:
             after = shapes[k, 1] - zx if x < shapes[k, 1] else zx - shapes[k, 2]
-        f = _crossing(s, before, after, variance)
+        f = _crossing(s, before, after, vx * gx * gx + vy * gy * gy)
         if f < first:
             first, met = f, k
     return first, met
 
 
-@_inline
+@_part
 def _mirrored(x, low, high, at_low, at_high):
     """Place after a continuous move: mirrored at walls that do not absorb."""
     x = 2.0 * low - x if x < low and at_low != ABSORBING else x
@@ -342,88 +340,79 @@ def _mirrored(x, low, high, at_low, at_high):
     return min(x, high) if at_high != ABSORBING else x
 
 
-@_inline
+@_part
 def _clipped(x, low, high, at_low, at_high):
     """Place after the flow, or after a jump: at the wall, if that does not absorb."""
     x = low if x < low and at_low != ABSORBING else x
     return high if x > high and at_high != ABSORBING else x
 
 
-@_inline
+@_part
 def _landed(x, y, jx, jy, dim, box):
     """Place after a jump: there, at the wall, or where it was if the jump does not happen."""
-    low, high, walls = box
+    x_low, x_high, y_low, y_high, a, b, c, d = box
     zx, zy = x + jx, y + jy
-    out = (zx < low[0] and walls[0] == SUPPRESSED) or (zx > high[0] and walls[1] == SUPPRESSED)
+    out = (zx < x_low and a == SUPPRESSED) or (zx > x_high and b == SUPPRESSED)
     if dim == 2:
-        out |= (zy < low[1] and walls[2] == SUPPRESSED) or (zy > high[1] and walls[3] == SUPPRESSED)
+        out |= (zy < y_low and c == SUPPRESSED) or (zy > y_high and d == SUPPRESSED)
     if out:
         return x, y
-    zx = _clipped(zx, low[0], high[0], walls[0], walls[1])
+    zx = _clipped(zx, x_low, x_high, a, b)
     if dim == 2:
-        zy = _clipped(zy, low[1], high[1], walls[2], walls[3])
+        zy = _clipped(zy, y_low, y_high, c, d)
     return zx, zy
 
 
-@_inline
-def _drifted(x, y, h, dim, fields, box):
+@_part
+def _drifted(x, y, h, grid, line, plane, weights, box):
     """Place after the flow, kept within walls that do not absorb."""
-    low, high, walls = box
-    x, y = _flow(x, y, h, fields)
-    x = _clipped(x, low[0], high[0], walls[0], walls[1])
-    if dim == 2:
-        y = _clipped(y, low[1], high[1], walls[2], walls[3])
+    x_low, x_high, y_low, y_high, a, b, c, d = box
+    x, y = _flow(x, y, h, grid, line, plane, weights)
+    x = _clipped(x, x_low, x_high, a, b)
+    if grid[0] == 2:
+        y = _clipped(y, y_low, y_high, c, d)
     return x, y
 
 
-@_inline
-def _diffused(s, x, y, spread, dim, box):
+@_part
+def _diffused(s, x, y, vx, vy, dim, box):
     """Place after Gaussian noise, mirrored at walls."""
-    low, high, walls = box
-    if spread <= 0.0:
+    x_low, x_high, y_low, y_high, a, b, c, d = box
+    if vx + vy <= 0.0:
         return x, y
-    a, b = _normals(s)
-    x = _mirrored(fma(spread, a, x), low[0], high[0], walls[0], walls[1])
+    u, v = _normals(s)
+    x = _mirrored(fma(math.sqrt(vx), u, x), x_low, x_high, a, b)
     if dim == 2:
-        y = _mirrored(fma(spread, b, y), low[1], high[1], walls[2], walls[3])
+        y = _mirrored(fma(math.sqrt(vy), v, y), y_low, y_high, c, d)
     return x, y
 
 
 # --- steps ----------------------------------------------------------------------------------------
 
 
-@_inline
-def _way(s, size, dim, apart):
-    """Jump of a given size: to either side, along either axis if they are apart, or anywhere."""
+@_part
+def _way(s, size, dim, apart, share):
+    """Jump of a given size: to either side, along an axis (`share` for x), or anywhere."""
     sign, u = _signed(s)
     if dim == 1:
         return sign * size, 0.0
     if apart:
-        return (sign * size, 0.0) if u < 0.5 else (0.0, sign * size)
+        return (sign * size, 0.0) if u < share else (0.0, sign * size)
     angle = 2.0 * math.pi * u
     return sign * size * math.cos(angle), sign * size * math.sin(angle)
 
 
-@_inline
+@_part
 def _room(x, y, dim, box):
     """Distance to the nearest wall that does not absorb."""
-    low, high, walls = box
+    x_low, x_high, y_low, y_high, a, b, c, d = box
     room = np.inf
-    for k in range(2 * dim):
-        if walls[k] != ABSORBING:
-            at = x if k < 2 else y
-            room = min(room, at - low[k // 2] if k % 2 == 0 else high[k // 2] - at)
+    room = x - x_low if a != ABSORBING else room
+    room = min(room, x_high - x) if b != ABSORBING else room
+    if dim == 2:
+        room = min(room, y - y_low) if c != ABSORBING else room
+        room = min(room, y_high - y) if d != ABSORBING else room
     return room
-
-
-@_rare
-def _left_ball(s, x, y, r, time, law, fields, box):
-    """Place after a ball around the walker is left by a jump, the drift split around it."""
-    dim = law[1]
-    size = r + r * _ball(s, 0.5 * law[0])
-    jx, jy = _way(s, size, dim, False)
-    zx, zy = _landed(x, y, jx, jy, dim, box)
-    return zx, zy
 
 
 @_kernel
@@ -450,16 +439,19 @@ def jump_walk_kernel(span, until, budget, state, fields, box, law, rules, ends):
         Places (m, 2), times (m,), streams (m, 4), fates (m,), whether the target was met between
         jumps (m,), changed in place.
     fields : tuple
-        Dimension; lower and upper ends of the tables, cells over lengths, cells (2,); cubics of a
-        line (cells, 4); control values of a plane (nx + 3, ny + 3, 2), their weights; what is small.
+        Numbers of the tables (dimension; of each axis its lower end, cells over length, cells; what
+        is small); cubics of a line (cells, 4); control values of a plane (nx + 3, ny + 3, 2), their
+        weights.
     box : tuple
-        Lower and upper walls (2,), kinds of the walls (4,).
+        Lower and upper walls of both axes, kinds of the walls.
     law : tuple
-        alpha, dimension, whether axes are independent, 2 T, scale; A, V and G of the rate
-        A delta^-alpha of jumps above delta, the variance V delta^(2 - alpha) of those below per
-        time and axis, and the mean time G r^alpha in a ball.
+        alpha, dimension, whether axes are independent; 2 T of both axes, scales of both; A, V and
+        G of the rate A delta^-alpha of jumps above delta, the variance V delta^(2 - alpha) of those
+        below per time and axis, and the mean time G r^alpha in a ball; what part of V both axes
+        have, and what part of A the first has.
     rules : tuple
-        Whether steps are fixed; longest step; delta and its rate and variance far from targets;
+        Whether steps are fixed; longest step; delta and its rate and variance far from targets (of
+        fixed steps h^(1 / alpha) instead of delta);
         delta over the distance, least delta; square of the distance over the variance of short
         jumps within a step; radius of the largest ball.
     ends : tuple
@@ -471,9 +463,9 @@ def jump_walk_kernel(span, until, budget, state, fields, box, law, rules, ends):
         The walker to go on from.
     """
     places, times, streams, fates, crept = state
-    dim = law[1]
+    grid, line, plane, weights = fields
+    shapes, marks, level, frame = ends
     fixed, longest = rules[0], rules[1]
-    marks = ends[1]
     left = budget
     walker = span[0]
     while walker < span[1]:
@@ -483,14 +475,16 @@ def jump_walk_kernel(span, until, budget, state, fields, box, law, rules, ends):
             left -= 1
             if fixed:
                 h = min(longest, until - t)
-                x, y = _fixed_step(s, x, y, h, fields, box, law, longest, rules[2])
+                x, y = _fixed_step(
+                    s, x, y, h, grid, line, plane, weights, box, law, longest, rules[2]
+                )
                 t += h
-                k = _inside(x, y, ends)
+                k = _inside(x, y, shapes, level, frame)
                 if k >= 0:
                     fates[walker] = marks[k]
             else:
                 x, y, h, k, continuous = _adapted_step(
-                    s, x, y, until - t, fields, box, law, rules, ends
+                    s, x, y, until - t, grid, line, plane, weights, box, law, rules, shapes, level, frame
                 )
                 t += h
                 if k >= 0:
@@ -503,14 +497,14 @@ def jump_walk_kernel(span, until, budget, state, fields, box, law, rules, ends):
     return walker
 
 
-@_rare
-def _fixed_step(s, x, y, h, fields, box, law, usual, amplitude):
+@_part
+def _fixed_step(s, x, y, h, grid, line, plane, weights, box, law, usual, amplitude):
     """Flow, increment, flow; `amplitude` is that of a usual step."""
-    alpha, dim, apart, heat, scale = law[0], law[1], law[2], law[3], law[4]
+    alpha, dim, apart = law[0], law[1], law[2]
     if h != usual:
-        amplitude = scale * h ** (1.0 / alpha)
-    x, y = _drifted(x, y, 0.5 * h, dim, fields, box)
-    x, y = _diffused(s, x, y, math.sqrt(heat * h), dim, box)
+        amplitude = h ** (1.0 / alpha)
+    x, y = _drifted(x, y, 0.5 * h, grid, line, plane, weights, box)
+    x, y = _diffused(s, x, y, law[3] * h, law[4] * h, dim, box)
     jy = 0.0
     if dim == 1:
         jx = _stable(s, alpha)
@@ -518,25 +512,28 @@ def _fixed_step(s, x, y, h, fields, box, law, usual, amplitude):
         jx, jy = _stable(s, alpha), _stable(s, alpha)
     else:
         jx, jy = _isotropic(s, alpha)
-    x, y = _landed(x, y, amplitude * jx, amplitude * jy, dim, box)
-    return _drifted(x, y, 0.5 * h, dim, fields, box)
+    jx, jy = amplitude * law[5] * jx, amplitude * law[6] * jy
+    x, y = _landed(x, y, jx, jy, dim, box)
+    return _drifted(x, y, 0.5 * h, grid, line, plane, weights, box)
 
 
-@_rare
-def _adapted_step(s, x, y, left, fields, box, law, rules, ends):
+@_part
+def _adapted_step(
+    s, x, y, left, grid, line, plane, weights, box, law, rules, shapes, level, frame
+):
     """One step; returns the place, its time, the shape met or -1, and whether between jumps."""
-    alpha, dim, apart, heat = law[0], law[1], law[2], law[3]
-    front, width, ball = law[5], law[6], law[7]
+    alpha, dim, apart, front, width, ball = law[0], law[1], law[2], law[7], law[8], law[9]
     _, longest, delta, rate, variance, part, least, within, radius = rules
-    shapes, _, level, frame = ends
-    near = _nearest(x, y, ends)
+    near = _nearest(x, y, shapes, level, frame)
     if near <= 0.0:
-        return x, y, 0.0, _inside(x, y, ends), True
+        return x, y, 0.0, _inside(x, y, shapes, level, frame), True
     if near < radius and near < _room(x, y, dim, box):
         time = ball * near**alpha
-        fx, fy = _drift(x, y, fields)
+        fx, fy = _drift(x, y, grid, line, plane, weights)
         if math.sqrt(fx * fx + fy * fy) * time <= BENT * near and time < left:
-            return _ball_step(s, x, y, time, fields, box, law, ends)
+            return _ball_step(
+                s, x, y, time, grid, line, plane, weights, box, law, shapes, level, frame
+            )
     h = min(longest, left)
     if front > 0.0 and part * near < delta:
         delta = max(part * near, least)
@@ -549,15 +546,17 @@ def _adapted_step(s, x, y, left, fields, box, law, rules, ends):
         wait = -math.log(_uniform(s)) / rate
         jumps = wait < h
         h = min(wait, h)
-    spread = (variance + heat) * h
-    zx, zy = _drifted(x, y, 0.5 * h, dim, fields, box)
-    zx, zy = _diffused(s, zx, zy, math.sqrt(spread), dim, box)
-    zx, zy = _drifted(zx, zy, 0.5 * h, dim, fields, box)
-    if near < np.inf:
-        first, k = _met(s, x, y, zx, zy, spread, dim, ends)
+    vx, vy = (law[10] * variance + law[3]) * h, (law[11] * variance + law[4]) * h
+    zx, zy = _drifted(x, y, 0.5 * h, grid, line, plane, weights, box)
+    zx, zy = _diffused(s, zx, zy, vx, vy, dim, box)
+    zx, zy = _drifted(zx, zy, 0.5 * h, grid, line, plane, weights, box)
+    # a bridge that ends at least so far from all targets does not meet them
+    clear = near - math.sqrt((zx - x) ** 2 + (zy - y) ** 2)
+    if clear <= 0.0 or 2.0 * near * clear <= NEAR * max(vx, vy):
+        first, k = _met(s, x, y, zx, zy, vx, vy, dim, shapes, level, frame)
         if first <= 1.0:
             px, py = x + first * (zx - x), y + first * (zy - y)
-            far, gx, gy = _distance(px, py, shapes[k], level, frame)
+            far, gx, gy = _distance(px, py, k, shapes, level, frame)
             if dim == 1 and int64(shapes[k, 0]) == BOX:
                 px = shapes[k, 1] if x < shapes[k, 1] else shapes[k, 2]
                 far = 0.0
@@ -565,21 +564,22 @@ def _adapted_step(s, x, y, left, fields, box, law, rules, ends):
     if not jumps:
         return zx, zy, h, -1, False
     size = delta * math.exp(-math.log(_uniform(s)) / alpha)
-    jx, jy = _way(s, size, dim, apart)
+    jx, jy = _way(s, size, dim, apart, law[12])
     zx, zy = _landed(zx, zy, jx, jy, dim, box)
-    return zx, zy, h, _inside(zx, zy, ends), False
+    return zx, zy, h, _inside(zx, zy, shapes, level, frame), False
 
 
-@_rare
-def _ball_step(s, x, y, time, fields, box, law, ends):
+@_part
+def _ball_step(s, x, y, time, grid, line, plane, weights, box, law, shapes, level, frame):
     """Leave the largest ball that touches no target but from within; the drift is split around."""
     dim = law[1]
-    x, y = _drifted(x, y, 0.5 * time, dim, fields, box)
-    r = _nearest(x, y, ends)
+    x, y = _drifted(x, y, 0.5 * time, grid, line, plane, weights, box)
+    r = _nearest(x, y, shapes, level, frame)
     if r <= 0.0:
-        return x, y, 0.5 * time, _inside(x, y, ends), True
-    x, y = _left_ball(s, x, y, r, time, law, fields, box)
-    k = _inside(x, y, ends)
+        return x, y, 0.5 * time, _inside(x, y, shapes, level, frame), True
+    jx, jy = _way(s, r + r * _ball(s, 0.5 * law[0]), dim, False, 1.0)
+    x, y = _landed(x, y, jx, jy, dim, box)
+    k = _inside(x, y, shapes, level, frame)
     if k < 0:
-        x, y = _drifted(x, y, 0.5 * time, dim, fields, box)
+        x, y = _drifted(x, y, 0.5 * time, grid, line, plane, weights, box)
     return x, y, time, k, False
