@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_transition as levy_transition
+    from fokkerplanck.levy_sampled_density import sample_levy_densities as sample_levy_densities
+    from fokkerplanck.levy_sampled_passage import sample_levy_passage as sample_levy_passage
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -118,6 +120,8 @@ _HOME = {
     "levy_transition": "levy_passage",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
+    "sample_levy_densities": "levy_sampled_density",
+    "sample_levy_passage": "levy_sampled_passage",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

@@ -248,8 +248,16 @@ def _distance(x, y, k, shapes, level, frame):
     if kind == HALF_PLANE:
         return shapes[k, 3] - shapes[k, 1] * x - shapes[k, 2] * y, -shapes[k, 1], -shapes[k, 2]
     if kind == BOX:
-        dx, gx = (shapes[k, 1] - x, -1.0) if x + x < shapes[k, 1] + shapes[k, 2] else (x - shapes[k, 2], 1.0)
-        dy, gy = (shapes[k, 3] - y, -1.0) if y + y < shapes[k, 3] + shapes[k, 4] else (y - shapes[k, 4], 1.0)
+        dx, gx = (
+            (shapes[k, 1] - x, -1.0)
+            if x + x < shapes[k, 1] + shapes[k, 2]
+            else (x - shapes[k, 2], 1.0)
+        )
+        dy, gy = (
+            (shapes[k, 3] - y, -1.0)
+            if y + y < shapes[k, 3] + shapes[k, 4]
+            else (y - shapes[k, 4], 1.0)
+        )
         if dx > 0.0 and dy > 0.0:
             size = math.sqrt(dx * dx + dy * dy)
             return size, gx * dx / size, gy * dy / size
@@ -484,7 +492,20 @@ def jump_walk_kernel(span, until, budget, state, fields, box, law, rules, ends):
                     fates[walker] = marks[k]
             else:
                 x, y, h, k, continuous = _adapted_step(
-                    s, x, y, until - t, grid, line, plane, weights, box, law, rules, shapes, level, frame
+                    s,
+                    x,
+                    y,
+                    until - t,
+                    grid,
+                    line,
+                    plane,
+                    weights,
+                    box,
+                    law,
+                    rules,
+                    shapes,
+                    level,
+                    frame,
                 )
                 t += h
                 if k >= 0:
@@ -518,9 +539,7 @@ def _fixed_step(s, x, y, h, grid, line, plane, weights, box, law, usual, amplitu
 
 
 @_part
-def _adapted_step(
-    s, x, y, left, grid, line, plane, weights, box, law, rules, shapes, level, frame
-):
+def _adapted_step(s, x, y, left, grid, line, plane, weights, box, law, rules, shapes, level, frame):
     """One step; returns the place, its time, the shape met or -1, and whether between jumps."""
     alpha, dim, apart, front, width, ball = law[0], law[1], law[2], law[7], law[8], law[9]
     _, longest, delta, rate, variance, part, least, within, radius = rules

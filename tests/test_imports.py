@@ -50,7 +50,8 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"levy_passage", "levy_density", "levy_tail"},
+    | {"levy_passage", "levy_density", "levy_tail"}
+    | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
