@@ -102,6 +102,11 @@ def sample_levy_densities(
         *(mean, mean_error, covariance, covariance_error),
         *(hits / walkers, wilson(hits, walkers, confidence)),
         np.array([expected_distances(p, grid, (walkers, None))["l1"] for p in density]),
-        *(np.array(errors), walkers, seed, made.step, "levy", confidence),
+        np.array(errors),
+        walkers,
+        seed,
+        made.step,
+        "levy",
+        confidence,
         made.note + ("; steps of fixed length" if fixed else "; steps cut at jumps"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -218,7 +218,7 @@ class _Run:
         on_the_way = int((hits.shape == -1).sum())
         return Arrivals(hits.times[arrived], hits.times[lost], on_the_way, limit)
 
-    def landing(self, hits: LevyHits, confidence: float) -> dict[str, object]:
+    def landing(self, hits: LevyHits, confidence: float) -> dict[str, Any]:
         """Where walkers arrived, in the order of their times, and how deep."""
         arrived = np.flatnonzero(self._ended(hits)[0])
         arrived = arrived[np.argsort(hits.times[arrived], kind="stable")]
@@ -248,7 +248,7 @@ class _Run:
         """
         problem = self.made.problem
         heat = problem.temperature > 0.0 or problem.alpha == 2.0
-        return not self.fixed and (heat or (problem.alpha < 1.0 and self.made.rate > 0.0))
+        return not self.fixed and (heat or (problem.alpha < 1.0 and self.made.drifts))
 
     def _ended(self, hits: LevyHits) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Who arrived, and who was lost at walls that are no target."""
@@ -262,9 +262,10 @@ def _quantiles(ordered: Array, confidence: float) -> tuple[Array, Array]:
     from scipy.stats import binom
 
     n, q = len(ordered), np.array(LEVELS)
-    low = binom.ppf((1.0 - confidence) / 2, n, q).astype(int) - 1
-    high = binom.ppf((1.0 + confidence) / 2, n, q).astype(int)
-    ends = np.stack([np.clip(low, 0, n - 1), np.clip(high, 0, n - 1)], axis=-1)
+    low, high = (
+        np.asarray(binom.ppf((1.0 + way * confidence) / 2, n, q)).astype(int) for way in (-1, 1)
+    )
+    ends = np.stack([np.clip(low - 1, 0, n - 1), np.clip(high, 0, n - 1)], axis=-1)
     return np.quantile(ordered, q), ordered[ends]
 
 
@@ -287,8 +288,8 @@ def _limit(run: _Run, walkers: int, most: float | None, seed: int, start: str, e
             msg = (
                 f"of {count} walkers from {start} only {scouts.times.size} came to {end} by t = "
                 f"{limit:.3g}, in steps of {step:.3g}; {walkers} of them would take more than "
-                f"{MOST_WORK / PER_SECOND / 60:.0f} minutes. Solve the fractional equation instead, "
-                "take fewer walkers or more noise, or give most_time to stop early"
+                f"{MOST_WORK / PER_SECOND / 60:.0f} minutes. Solve the fractional equation "
+                "instead, take fewer walkers or more noise, or give most_time to stop early"
             )
             raise NumericalError(msg)
         limit = min(FURTHER * limit, longest)

@@ -99,6 +99,11 @@ class LevyWalkers:
         return getattr(self.problem, "components", "isotropic") == "independent"
 
     @property
+    def drifts(self) -> bool:
+        """Whether there is any drift."""
+        return bool(np.any(self.tables.drift))
+
+    @property
     def note(self) -> str:
         """How steps are taken, for outputs."""
         part = f"{self.step * self.rate:.2g} of the shortest relaxation time"
@@ -230,11 +235,13 @@ def _fastest(problem: Jumping) -> float:
 
 
 def _spreading(problem: Jumping) -> float:
-    """Time in which noise spreads over a small part of the shortest axis."""
+    """Time in which noise, or drift without wells, leads over a small part of the shortest axis."""
     far = SPREAD * min(axis.max - axis.min for axis in problem.grid.axes)
     jumps = float((far / max(_scales(problem))) ** problem.alpha)
     heat = far**2 / (2.0 * problem.temperature) if problem.temperature > 0.0 else np.inf
-    return min(jumps, heat)
+    points = problem.grid.points().reshape(-1, problem.grid.dim)
+    slope = 0.0 if _wells(problem) else float(np.abs(_drift(problem, points)).max())
+    return min(jumps, heat, far / slope if slope > 0.0 else np.inf)
 
 
 def _tables(problem: Jumping) -> FieldTables:
@@ -254,8 +261,8 @@ def _tables(problem: Jumping) -> FieldTables:
         count *= 2
     if not error <= LARGEST:
         msg = (
-            f"the drift changes too fast for tables of {count} intervals: between their nodes it is "
-            f"off by {error:.1e} around the minima; take a smaller grid"
+            f"the drift changes too fast for tables of {count} intervals: between their nodes it "
+            f"is off by {error:.1e} around the minima; take a smaller grid"
         )
         raise NumericalError(msg)
     return tables

@@ -150,7 +150,8 @@ class LevyWalk:
     alpha : float
         0 < alpha <= 2.
     scale : float or (float, float)
-        s > 0, of independent components perhaps a pair, with :math:`E e^{i k L_t} = e^{-t |k|^\alpha}`.
+        s > 0, with :math:`E e^{i k L_t} = e^{-t |k|^\alpha}`; of independent components perhaps a
+        pair.
     temperature : float
         T.
     step : float
@@ -280,9 +281,8 @@ class _Herd:
 
         def look() -> None:
             if progress is not None:
-                whole = last is not None
-                done = self.times / last if whole else self.fates != k.WALKING
-                progress(float(done.mean()))
+                ended = self.fates != k.WALKING
+                progress(float(ended.mean() if last is None else (self.times / last).mean()))
 
         tasks = [partial(self._task, i, min(i + size, len(self.times)), until) for i in firsts]
         work(tasks, self.threads, look)
@@ -362,12 +362,13 @@ def _rules(walk: LevyWalk) -> tuple[Any, Any]:
 def _ends(walk: LevyWalk, target: Target | None) -> tuple[Any, ...]:
     """Targets and then absorbing walls as shapes, with their fates."""
     rows: list[Any] = []
-    level, frame = np.zeros((0, 0)), (0.0,) * 4
+    level, frame = np.zeros((0, 0)), (0.0, 0.0, 0.0, 0.0)
     if isinstance(target, LineTarget):
         rows += [(*_interval(a, b), fate) for fate, (a, b) in enumerate(target.intervals)]
     elif isinstance(target, PlaneTarget):
         rows += [(*shape, fate) for fate, shape in enumerate(target.shapes)]
-        level, frame = target.level, (*map(float, target.corner), *map(float, target.spacing))
+        (left, foot), (dx, dy) = target.corner, target.spacing
+        level, frame = target.level, (float(left), float(foot), float(dx), float(dy))
     low, high = np.atleast_1d(walk.tables.lower), np.atleast_1d(walk.tables.upper)
     for axis, pair in enumerate(walk.walls[: walk.tables.dim]):
         unit = np.eye(2)[axis]

@@ -248,7 +248,6 @@ def test_drift_carries_walkers_over_the_edge_where_jumps_are_rarer_than_it():
     found = fp.sample_levy_passage(problem, 0.0, HalfPlane((1.0,), 1.0), walkers=10_000, seed=6)
     exact = fp.levy_exit(problem, 0.0)
     assert abs(found.mean - exact.mean) < 4 * np.hypot(found.standard_error, exact.error)
-    # a linear potential has no scale of its own: its curvature is 0, and yet drift creeps
     crept = (found.depth == 0.0).mean()
     assert 0.2 < crept < 0.95
     assert found.creeps == crept
@@ -289,9 +288,7 @@ def test_independent_components_have_their_own_scales():
     xy = np.stack(np.meshgrid(x, x, indexing="ij"), axis=-1)
     tables = plane_tables(x, x, -xy, np.zeros((2, 2)))
     for fixed in (True, False):
-        walk = LevyWalk(
-            tables, 1.3, (1.0, 0.4), 0.0, 0.05, independent=True, fixed=fixed, seed=9
-        )
+        walk = LevyWalk(tables, 1.3, (1.0, 0.4), 0.0, 0.05, independent=True, fixed=fixed, seed=9)
         found = list(walk.snapshots(np.zeros((20_000, 2)), [6.0]))[0]
         for w in ([1.0, 0.0], [0.0, 2.0], [1.0, -1.5]):
             exact = np.exp(-np.sum(np.abs(np.array(w) * [1.0, 0.4]) ** 1.3) / 1.3)
@@ -336,7 +333,7 @@ def test_cauchy_noise_in_a_double_well(sampled):
     landscape = fp.landscapes.from_expression("x**4/4 - x**2/2", 1)
     if sampled:
         x = np.linspace(-20, 20, 2001)
-        landscape = fp.landscapes.from_samples(x**4 / 4 - x**2 / 2, (x,))
+        landscape = fp.landscapes.sampled(x, None, x**4 / 4 - x**2 / 2)
     problem = fp.Levy(grid, landscape, 1.0, 1.0)
     found = fp.sample_levy_densities(problem, [1.0], [8.0], walkers=40_000, seed=3)
     fine = np.linspace(-20, 20, 400 * 20 + 1)
