@@ -248,16 +248,9 @@ def _distance(x, y, k, shapes, level, frame):
     if kind == HALF_PLANE:
         return shapes[k, 3] - shapes[k, 1] * x - shapes[k, 2] * y, -shapes[k, 1], -shapes[k, 2]
     if kind == BOX:
-        dx, gx = (
-            (shapes[k, 1] - x, -1.0)
-            if x + x < shapes[k, 1] + shapes[k, 2]
-            else (x - shapes[k, 2], 1.0)
-        )
-        dy, gy = (
-            (shapes[k, 3] - y, -1.0)
-            if y + y < shapes[k, 3] + shapes[k, 4]
-            else (y - shapes[k, 4], 1.0)
-        )
+        a, b, c, d = shapes[k, 1], shapes[k, 2], shapes[k, 3], shapes[k, 4]
+        dx, gx = (a - x, -1.0) if x + x < a + b else (x - b, 1.0)
+        dy, gy = (c - y, -1.0) if y + y < c + d else (y - d, 1.0)
         if dx > 0.0 and dy > 0.0:
             size = math.sqrt(dx * dx + dy * dy)
             return size, gx * dx / size, gy * dy / size
@@ -491,21 +484,9 @@ def jump_walk_kernel(span, until, budget, state, fields, box, law, rules, ends):
                 if k >= 0:
                     fates[walker] = marks[k]
             else:
+                rest = until - t
                 x, y, h, k, continuous = _adapted_step(
-                    s,
-                    x,
-                    y,
-                    until - t,
-                    grid,
-                    line,
-                    plane,
-                    weights,
-                    box,
-                    law,
-                    rules,
-                    shapes,
-                    level,
-                    frame,
+                    s, x, y, rest, grid, line, plane, weights, box, law, rules, shapes, level, frame
                 )
                 t += h
                 if k >= 0:
