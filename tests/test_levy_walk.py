@@ -6,6 +6,7 @@ from scipy.special import betainc
 from scipy.stats import kstest
 
 import fokkerplanck as fp
+from fokkerplanck.ensemble_start import NormalStart
 from fokkerplanck.sets import Ball, Box, HalfPlane
 from fokkerplanck.solvers.field_tables import line_tables, plane_tables
 from fokkerplanck.solvers.hit_targets import LineTarget, PlaneTarget
@@ -14,6 +15,7 @@ from fokkerplanck.theory.levy import getoor_time, jump_constant, levy_ou_charact
 
 FLAT = fp.landscapes.from_expression("0*x", 1)
 PARABOLA = fp.landscapes.from_expression("x**2/2", 1)
+CLOUD = NormalStart.of([0.5], [0.1])
 KILLED = (("absorbing", "absorbing"),) * 2
 
 
@@ -301,9 +303,9 @@ def test_histograms_agree_with_the_equation_beside_walls(outside):
     grid = fp.Grid.line(-2, 2, 40)
     landscape = fp.landscapes.from_expression("x**2/2 + x/4", 1)
     problem = fp.Levy(grid, landscape, 1.4, 0.6, outside=outside)
-    found = fp.sample_levy_densities(problem, [0.5], [0.2, 1.0], walkers=10_000, seed=3, step=0.004)
+    found = fp.sample_levy_densities(problem, CLOUD, [0.2, 1.0], walkers=10_000, seed=3, step=0.004)
     fine = fp.Levy(fp.Grid.line(-2, 2, 800), landscape, 1.4, 0.6, outside=outside)
-    start = np.exp(-((fine.nodes - 0.5) ** 2) / (2 * 0.01**2)) / (0.01 * np.sqrt(2 * np.pi))
+    start = np.exp(-((fine.nodes - 0.5) ** 2) / (2 * 0.1**2)) / (0.1 * np.sqrt(2 * np.pi))
     path = fp.levy_evolve(fine, start, [0.2, 1.0])
     for k in range(2):
         exact = path.density[k].reshape(40, -1).mean(axis=1)
@@ -315,9 +317,11 @@ def test_histograms_agree_with_the_equation_beside_walls(outside):
 def test_walkers_that_are_left_between_absorbing_walls():
     grid = fp.Grid.line(-1, 1, 40, walls="absorbing")
     problem = fp.Levy(grid, PARABOLA, 1.2, 0.7)
-    found = fp.sample_levy_densities(problem, [0.3], [0.5], walkers=10_000, seed=3)
+    found = fp.sample_levy_densities(
+        problem, NormalStart.of([0.3], [0.1]), [0.5], walkers=10_000, seed=3
+    )
     fine = fp.Levy(fp.Grid.line(-1, 1, 800, walls="absorbing"), PARABOLA, 1.2, 0.7)
-    start = np.exp(-((fine.nodes - 0.3) ** 2) / (2 * 0.01**2)) / (0.01 * np.sqrt(2 * np.pi))
+    start = np.exp(-((fine.nodes - 0.3) ** 2) / (2 * 0.1**2)) / (0.1 * np.sqrt(2 * np.pi))
     path = fp.levy_evolve(fine, start, [0.5])
     mass = found.density[0].sum() * grid.volume
     assert abs(mass - path.mass[0]) < 4 * np.sqrt(mass * (1 - mass) / 10_000)
