@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
     from fokkerplanck.levy_relaxation import levy_spectrum as levy_spectrum
     from fokkerplanck.levy_well_rates import levy_rates as levy_rates
+    from fokkerplanck.levy_sampled_density import sample_levy_densities as sample_levy_densities
+    from fokkerplanck.levy_sampled_passage import sample_levy_passage as sample_levy_passage
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -128,6 +130,8 @@ _HOME = {
     "levy_spectrum": "levy_relaxation",
     "levy_quasi_stationary": "levy_metastability",
     "levy_rates": "levy_well_rates",
+    "sample_levy_densities": "levy_sampled_density",
+    "sample_levy_passage": "levy_sampled_passage",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

@@ -53,7 +53,8 @@ ROWS = [
     | {"tail_index_file"}
     | {"levy_passage", "levy_density", "levy_tail", "levy_state", "levy_flux", "levy_cells"}
     | {"levy_relaxation", "levy_metastability", "levy_well_rates"}
-    | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"},
+    | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"}
+    | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
