@@ -51,7 +51,8 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"levy_passage", "levy_density", "levy_tail"},
+    | {"levy_passage", "levy_density", "levy_tail", "levy_reach", "levy_beyond"}
+    | {"levy_overshoot", "levy_survival"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
