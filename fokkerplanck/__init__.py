@@ -42,12 +42,15 @@ if TYPE_CHECKING:
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
     from fokkerplanck.levy_flux import levy_current as levy_current
     from fokkerplanck.levy_metastability import levy_quasi_stationary as levy_quasi_stationary
+    from fokkerplanck.levy_overshoot import levy_landing as levy_landing
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
+    from fokkerplanck.levy_reach import levy_committor as levy_committor
     from fokkerplanck.levy_relaxation import levy_spectrum as levy_spectrum
-    from fokkerplanck.levy_well_rates import levy_rates as levy_rates
     from fokkerplanck.levy_sampled_density import sample_levy_densities as sample_levy_densities
     from fokkerplanck.levy_sampled_passage import sample_levy_passage as sample_levy_passage
+    from fokkerplanck.levy_survival import levy_passage_distribution as levy_passage_distribution
+    from fokkerplanck.levy_well_rates import levy_rates as levy_rates
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -123,6 +126,9 @@ _HOME = {
     "Levy": "levy",
     "levy_exit": "levy_passage",
     "levy_first_passage": "levy_passage",
+    "levy_committor": "levy_reach",
+    "levy_landing": "levy_overshoot",
+    "levy_passage_distribution": "levy_survival",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
     "levy_evolve_steps": "levy_density",

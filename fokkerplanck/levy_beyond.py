@@ -108,7 +108,7 @@ class Beyond:
     @property
     def _measure(self) -> float:
         p = self.line.problem
-        return p.scale**p.alpha * jump_constant(p.alpha)
+        return float(p.scale**p.alpha * jump_constant(p.alpha))
 
     def _sum(self, z: Array, power: float) -> Array:
         """Integral of ``g (t + z)^power`` over all t, the distance from the edge."""

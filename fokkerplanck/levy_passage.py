@@ -207,8 +207,7 @@ def to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
     own = range(len(line.pieces)) if line.pieces else line.walls
     other = line.walls if line.pieces else ()
     values = [1.0 if k in own else 0.0 for k in range(len(line.pieces) + 2)]
-    into = sum((sum(line.rates(k)) for k in own), np.zeros(len(live)))
-    lost = sum((sum(line.rates(k)) for k in other), np.zeros(len(live)))
+    into, lost = line.into(own), line.into(other)
     reach, rounding = (live, 0.0) if not lost.any() else line.solve(into)
     first, doubt = line.solve(reach)
     second, more = line.solve(2.0 * first)
@@ -224,4 +223,6 @@ def to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
         msg = f"the variance of the time from {begin.text} to {words} comes out as {variance:.3g}, "
         msg += f"beside a mean of {mean:.4g}: it is lost in rounding"
         raise NumericalError(msg)
-    return ToTarget(line, reach, first, values, into, q, mean, variance, max(rounding + doubt, more))
+    return ToTarget(
+        line, reach, first, values, into, q, mean, variance, max(rounding + doubt, more)
+    )

@@ -160,10 +160,10 @@ class LevyGenerator:
         out = sp.csr_array(flux.T + sp.diags_array(diagonal))
         for side in (0, 1):
             # what the flux through the wall takes, it takes from the outermost node
-            rates, end = sum(self.wall_rates(side)), (self.nodes - 1) * side
-            rows = np.flatnonzero(rates)
+            total, end = self.wall_rates(side).sum(axis=0), (self.nodes - 1) * side
+            rows = np.flatnonzero(total)
             place = (rows, np.full(len(rows), end))
-            out = out - sp.csr_array(sp.coo_array((rates[rows], place), shape=out.shape))
+            out = out - sp.csr_array(sp.coo_array((total[rows], place), shape=out.shape))
         return sp.csr_array(out)
 
     @cached_property
