@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fokkerplanck.case import build
+from fokkerplanck.case.ensemble_tables import EnsembleTable
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.escape import Escape, check_wells
 from fokkerplanck.escape_way import LONGEST, Tell, Way, unless
 from fokkerplanck.layout import Group
 from fokkerplanck.levy_cells import cell_density, cell_values
+from fokkerplanck.levy_sampled_passage import WALKERS, LevyArrivals, sample_levy_passage
 from fokkerplanck.levy_sets import checked_start, checked_target
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ SIDE = ("edge", "probability", "creep", "jump", "error", "split_error", "density
 class LevyWay(Way):
     """One passage under long jumps: its time, and where and how the target is reached.
 
-    `reactive`, `refined` and `sampled` are those of Gaussian noise: None.
+    `reactive` and `refined` are those of Gaussian noise: None.
 
     Parameters
     ----------
@@ -58,6 +61,9 @@ class LevyWay(Way):
 
         steps, ends = f"passage {self.table.name}", (self.start, self.end)
         tell(steps)
+        if self.table.method == "ensemble":
+            self._walk(problem, lambda done: tell(f"{steps}: {done:.0%} of the walks"))
+            return
         found = levy_first_passage(problem, *ends)
         with np.errstate(divide="ignore"):
             times = np.log10(cell_values(problem, 10.0**found.log10_times))
@@ -78,8 +84,11 @@ class LevyWay(Way):
     def json(self) -> dict[str, Any]:
         """Part ``passage.NAME`` of the JSON object, but for its clock."""
         landing, q = self.landing, self.committor
+        landed = None if landing is None else _landing_json(landing)
+        if isinstance(self.sampled, LevyArrivals):
+            landed = _landed_json(self.sampled)
         return super().json() | {
-            "landing": None if landing is None else _landing_json(landing),
+            "landing": landed,
             "committor": None if q is None else {"error": q.error},
         }
 
@@ -103,6 +112,19 @@ class LevyWay(Way):
                 **{f"{place}_{n}": getattr(side, n) for n in SIDE},
             }
         return Group(arrays, facts, coordinates)
+
+    def _walk(self, problem: Levy, progress: Callable[[float], None]) -> None:
+        t = self.walkers or EnsembleTable()
+        self.sampled = sample_levy_passage(
+            problem,
+            self.start,
+            self.end,
+            walkers=t.walkers or WALKERS,
+            seed=t.seed,
+            step=t.step,
+            confidence=t.confidence,
+            progress=progress,
+        )
 
     def _has_committor(self, problem: Levy) -> bool:
         if isinstance(self.end, str) or not self.apart(problem):  # type: ignore[arg-type]
@@ -130,7 +152,7 @@ class LevyEscape(Escape):
             with build.located(case, f"passage.{k}"):
                 killed, words = checked_target(problem.grid, end)
                 checked_start(problem.grid, start, killed, words)
-            ways.append(LevyWay(case.passage[k], start, end))
+            ways.append(LevyWay(case.passage[k], start, end, walkers=case.ensemble))
         check_wells(case, problem)
         return cls(case, problem, tuple(ways), sgd=sgd)
 
@@ -166,6 +188,12 @@ def _landing_json(found: LevyLanding) -> dict[str, Any]:
         "error": found.error,
         "sides": {side.name: _side_json(side) for side in found.sides},
     }
+
+
+def _landed_json(found: LevyArrivals) -> dict[str, Any]:
+    """Part "landing" of walkers: quantiles of the depth, and the share that creeps."""
+    names = ("levels", "depth_quantiles", "depth_intervals", "creeps", "creeps_interval")
+    return {**{name: getattr(found, name) for name in names}, "unresolved": found.unresolved}
 
 
 def _side_json(side: LandingSide) -> dict[str, Any]:

@@ -283,10 +283,10 @@ def refused(old: str, new: str, key: str, *words: str, text: str = WELL) -> Any:
         ),
         refused("[initial]", '[dynamics]\nkind = "underdamped"\n[initial]', "dynamics.kind"),
         refused("[initial]", '[dynamics]\ndrift = { force = ["1"] }\n[initial]', "dynamics.drift"),
-        refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "Gaussian"),
+        refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "[[passage]]"),
         refused("[0.0, 0.5]", "[99.0]", "stationary.points.0", "outside the grid"),
         refused("0.0] }", "0.0] }\nreactive = true", "passage.0.reactive", "no path"),
-        refused("0.0] }", '0.0] }\nmethod = "ensemble"', "passage.0.method", "Gaussian"),
+        refused("[stationary]", "[ensemble]\nwalkers = 9\n[stationary]", "ensemble", "nothing uses"),
         refused('prediction = "levy-ou"', 'prediction = "kramers"', "expect.0.prediction", "heavy"),
     ],
 )
@@ -311,6 +311,20 @@ def test_points_of_other_cases_are_in_the_file() -> None:
     text = WELL.split("[noise]")[0] + '[noise]\nkind = "white"\ntemperature = 1.0\n'
     with pytest.raises(CaseError, match="belong to heavy-tailed noise"):
         parse_case(text + "[stationary]\npoints = [0.0]\n")
+
+
+def test_walkers_leave_after_getoor() -> None:
+    """The mean time within its interval, and half of the landings within the exact median."""
+    text = BOX.split("[initial]")[0].replace('["absorbing", "reflecting"]', '"absorbing"')
+    text = text.replace("x**2 / 2", "0*x").replace("alpha = 0.8\nscale = 0.3", "alpha = 1.5\nscale = 1")
+    text += '[[passage]]\nname = "out"\nfrom = { centre = [0.5] }\nto = "walls"\n'
+    text += 'method = "ensemble"\n[ensemble]\nwalkers = 2000\nconfidence = 0.999\n'
+    found = run_case(parse_case(text)).json()["passage"]["out"]
+    low, high = found["interval"]
+    assert low < 0.606261162328465 < high
+    assert found["landing"]["creeps"] == 0.0
+    low, high = found["landing"]["depth_intervals"][2]
+    assert low < 0.0378760 < high  # by the landing law of Blumenthal, Getoor and Ray
 
 
 def test_grid_of_a_problem_is_that_of_the_case() -> None:

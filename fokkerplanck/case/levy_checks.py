@@ -77,13 +77,22 @@ def _strength(case: Case) -> Iterator[Mistake]:
 
 
 def _methods(case: Case) -> Iterator[Mistake]:
-    if case.ensemble is not None or (case.evolve and case.evolve.method == "ensemble"):
-        key = "ensemble" if case.ensemble is not None else "evolve.method"
-        yield key, "walkers of a case have Gaussian noise: leave it out, the density is solved for"
+    if case.evolve is not None and case.evolve.method == "ensemble":
+        yield (
+            "evolve.method",
+            "walkers under heavy-tailed noise are followed in a [[passage]] only: leave it out, the "
+            "density is solved for",
+        )
     elif case.evolve is not None and case.evolve.method != "auto":
         yield (
             "evolve.method",
             f'heavy-tailed noise has one method: expects "auto", got {show(case.evolve.method)}',
+        )
+    if case.ensemble is not None and case.ensemble.dynamics != "sde":
+        yield (
+            "ensemble.dynamics",
+            f'heavy-tailed walkers follow the equation: expects "sde", got '
+            f"{show(case.ensemble.dynamics)}",
         )
     if case.selection is not None:
         yield (
@@ -111,8 +120,6 @@ def _places(case: Case) -> Iterator[Mistake]:
 
 
 def _passage(table: PassageTable, key: str) -> Iterator[Mistake]:
-    if table.method == "ensemble":
-        yield f"{key}.method", "walkers of a case have Gaussian noise: leave it out"
     if table.reactive:
         yield (
             f"{key}.reactive",
