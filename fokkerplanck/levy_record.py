@@ -28,6 +28,7 @@ Array = NDArray[np.float64]
 #: Mass beyond or at the walls, and errors of the grid, that are remarked on.
 NOTICED, COARSE = 1e-6, 0.01
 QUARTILES = (0.25, 0.5, 0.75)
+TINY = 1e-300
 #: Scalars of a snapshot that are lists over time in the JSON object.
 LISTED = ("mass", "minimum", "grid_error", "wall_mass")
 
@@ -132,7 +133,13 @@ class LevyRecord(Record):
             "frequencies": frequencies,
             "characteristic": None
             if frequencies is None
-            else {"real": waves.real, "imaginary": waves.imag},
+            else {
+                "real": waves.real,
+                "imaginary": waves.imag,
+                # of the tails outside no more is left than this, waves of a density that falls
+                "error": found.error
+                + np.minimum(found.outside, (p[0] + p[-1]) / np.maximum(np.abs(frequencies), TINY)),
+            },
         }
 
     def stationary_group(self, found: LevyStationary) -> Group:

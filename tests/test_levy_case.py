@@ -286,7 +286,9 @@ def refused(old: str, new: str, key: str, *words: str, text: str = WELL) -> Any:
         refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "[[passage]]"),
         refused("[0.0, 0.5]", "[99.0]", "stationary.points.0", "outside the grid"),
         refused("0.0] }", "0.0] }\nreactive = true", "passage.0.reactive", "no path"),
-        refused("[stationary]", "[ensemble]\nwalkers = 9\n[stationary]", "ensemble", "nothing uses"),
+        refused(
+            "[stationary]", "[ensemble]\nwalkers = 9\n[stationary]", "ensemble", "nothing uses"
+        ),
         refused('prediction = "levy-ou"', 'prediction = "kramers"', "expect.0.prediction", "heavy"),
     ],
 )
@@ -316,7 +318,9 @@ def test_points_of_other_cases_are_in_the_file() -> None:
 def test_walkers_leave_after_getoor() -> None:
     """The mean time within its interval, and half of the landings within the exact median."""
     text = BOX.split("[initial]")[0].replace('["absorbing", "reflecting"]', '"absorbing"')
-    text = text.replace("x**2 / 2", "0*x").replace("alpha = 0.8\nscale = 0.3", "alpha = 1.5\nscale = 1")
+    text = text.replace("x**2 / 2", "0*x").replace(
+        "alpha = 0.8\nscale = 0.3", "alpha = 1.5\nscale = 1"
+    )
     text += '[[passage]]\nname = "out"\nfrom = { centre = [0.5] }\nto = "walls"\n'
     text += 'method = "ensemble"\n[ensemble]\nwalkers = 2000\nconfidence = 0.999\n'
     found = run_case(parse_case(text)).json()["passage"]["out"]

@@ -80,8 +80,8 @@ def _methods(case: Case) -> Iterator[Mistake]:
     if case.evolve is not None and case.evolve.method == "ensemble":
         yield (
             "evolve.method",
-            "walkers under heavy-tailed noise are followed in a [[passage]] only: leave it out, the "
-            "density is solved for",
+            "walkers under heavy-tailed noise are followed in a [[passage]] only: leave it out, "
+            "the density is solved for",
         )
     elif case.evolve is not None and case.evolve.method != "auto":
         yield (
