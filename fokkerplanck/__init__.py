@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from fokkerplanck.levy import Levy as Levy
     from fokkerplanck.levy_density import levy_evolve as levy_evolve
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
-    from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_overshoot import levy_landing as levy_landing
+    from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
     from fokkerplanck.levy_reach import levy_committor as levy_committor
     from fokkerplanck.levy_survival import levy_passage_distribution as levy_passage_distribution
