@@ -157,6 +157,8 @@ def levy_stationary(problem: Levy) -> LevyStationary:
     fine, rounding = steady(problem, nodes)
     rough, _ = steady(problem, half)
     error = l1_distance(fine, nodes, rough, half) + rounding
+    if problem.outside == "stopped":
+        outside = mass_outside(problem, fine)  # by jumps from all of the mass
     if not error < LOST:
         msg = f"half as many nodes as {count} change the density by {error:.2g}: take more cells"
         raise NumericalError(msg)

