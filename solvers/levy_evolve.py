@@ -49,7 +49,9 @@ EPS = float(np.finfo(np.float64).eps)
 POLE = 0.03
 #: Most vectors of a space; the estimate compares with a space of so many fewer, at least, and
 #: this part of them fewer.
-MOST, LAG, LATELY = 120, 4, 4
+MOST, LAG, LATELY = 120, 6, 3
+#: Vectors before which no space is believed: small ones may all see only what decays at once.
+FIRST = 14
 #: Vectors after which a space that rounding has spoiled is left.
 HOPE = 24
 #: Systems that are kept for steps of about the same length.
@@ -137,7 +139,7 @@ class Flow:
         """Masses after a step, its length (dt or a part of it, or 0), its error, and solves."""
         exponent = int(np.round(np.log2(POLE * dt)))
         space = _Space(self, self._system(exponent), 2.0**exponent, start)
-        off, check = np.inf, LAG + 1
+        off, check = np.inf, FIRST
         while space.size < MOST and not space.complete:
             space.grow()
             if space.size == check or space.complete:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,8 @@ def _doubts(g: LevyGenerator, values: Complex, right: Complex, left: Complex) ->
 
 
 def _dense(generator: LevyGenerator, wanted: int) -> tuple[Complex, Complex, Complex]:
-    values, left, right = eig(-generator.dense(), left=True, right=True)
+    both: Any = eig(-generator.dense(), left=True, right=True)
+    values, left, right = both
     order = np.argsort(values.real)[:wanted]
     return values[order], right.T[order], left.conj().T[order]
 

@@ -189,7 +189,7 @@ def test_evolution_ends_in_the_stationary_density():
 
 def test_survival_integrates_to_the_mean_exit_time():
     problem = line(-1, 1, 100, FLAT, 1.5, 1.0, walls="absorbing")
-    times = np.linspace(0, 8, 161)
+    times = np.linspace(0, 8, 121)
     at = float(problem.nodes[50])
     path = fp.levy_evolve(problem, at, times)
     mean = np.trapezoid(path.mass, times)

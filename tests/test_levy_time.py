@@ -49,6 +49,26 @@ def test_exponentials_of_the_generator(problem, start, tolerance):
         assert step.mass.min() >= 0.0
 
 
+@pytest.mark.parametrize(
+    ("problem", "start", "time"),
+    [
+        (
+            line(-3.1, 3.1, 160, FLAT, 0.7, 0.08, walls="absorbing", outside="suppressed"),
+            -2.2,
+            0.18,
+        ),
+        (line(-2.6, 2.6, 148, PARABOLA, 1.2, 0.27, outside="suppressed"), -2.28, 5.9),
+        (line(-2.1, 2.1, 66, PARABOLA, 0.8, 0.084, outside="suppressed"), -0.018, 17.0),
+        (line(-8.1, 8.1, 129, PARABOLA, 1.6, 0.15), -5.9, 6.8),
+    ],
+)
+def test_small_spaces_are_not_believed(problem, start, time):
+    """Drift that dominates, one long step: spaces of few vectors agree that all is over."""
+    first, step = levy_evolve_steps(problem, start, [0.0, time], tolerance=1e-4)
+    exact = expm(time * problem.at(len(first.mass)).generator.dense().T) @ first.mass
+    assert np.abs(step.mass - exact).sum() < step.error + 2.5 * step.clipped + 1e-11
+
+
 def test_order_of_times_makes_no_difference():
     """Few times or many: the same density within the errors of both."""
     problem = line(-5, 5, 400, QUARTIC, 1.3, 0.3)

@@ -32,8 +32,8 @@ WEAK = ((1.5, 0.01, 0.9984), (1.5, 0.003, 0.9997), (1.2, 0.01, 0.9969), (0.8, 0.
 #: The same from the left well of the quartic to beyond its maximum.
 ACROSS = ((1.5, 0.01, 0.9850), (1.2, 0.01, 0.9839))
 NUMERICS = "independent numerics"
-#: Slowest rate of a Cauchy flight in (-1, 1): T. Kulczycki, M. Kwasnicki, J. Malecki, A. Stos, Proc.
-#: London Math. Soc. 101 (2010) 589.
+#: Slowest rate of a Cauchy flight in (-1, 1): T. Kulczycki, M. Kwasnicki, J. Malecki and A. Stos,
+#: Proc. London Math. Soc. 101 (2010) 589.
 SLOWEST = 1.1577738836977
 
 
