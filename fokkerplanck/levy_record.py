@@ -178,10 +178,8 @@ class LevyRecord(Record):
         # a point or a narrow start is never resolved at once: the last time tells
         errors = [float(s["grid_error"]) for s in self.scalars[-1:]]
         errors.append(0.0 if found is None else found.error)
-        if max(errors) > COARSE:
-            out.append(
-                f"Half as many cells change the density by {max(errors):.2g} (L1): take more."
-            )
+        if (error := float(np.nanmax(errors))) > COARSE:
+            out.append(f"Half as many cells change the density by {error:.2g} (L1): take more.")
         return out
 
     def _observe(self, density: Array) -> dict[str, Any]:
