@@ -117,6 +117,8 @@ class Beyond:
         # in blocks: nodes may be many
         for k in range(0, len(z), 16):
             out[k : k + 16] = (t + z[k : k + 16, None]) ** power @ weights
+        if rest == 0.0:  # no panels
+            return out
         # what lies below the first panel, far below any z but 0
         total = own + 1.0
         below = np.where(z > 0.0, np.maximum(z, first) ** power / total, 0.0)
