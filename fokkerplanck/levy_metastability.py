@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Grid, Wall
 from fokkerplanck.landscapes.critical import CriticalPoint, critical_points
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_relaxation import levy_spectrum
@@ -102,6 +102,6 @@ def _basin(problem: Levy, well: CriticalPoint, tops: list[float]) -> Grid:
     """Return the basin of a minimum as a grid of as many cells, absorbing where others begin."""
     axis, at = problem.grid.axes[0], float(well.position[0])
     below, above = [t for t in tops if t < at], [t for t in tops if t > at]
-    low = (below[-1], "absorbing") if below else (axis.min, axis.walls[0])
-    high = (above[0], "absorbing") if above else (axis.max, axis.walls[1])
+    low: tuple[float, Wall] = (below[-1], "absorbing") if below else (axis.min, axis.walls[0])
+    high: tuple[float, Wall] = (above[0], "absorbing") if above else (axis.max, axis.walls[1])
     return Grid.line(low[0], high[0], problem.grid.shape[0], walls=(low[1], high[1]))
