@@ -206,7 +206,9 @@ def test_exits_at_getoors_time_with_landing_as_it_should_be(alpha):
 @pytest.mark.slow
 def test_eulers_steps_arrive_late_and_their_step_error_says_so():
     problem = fp.Levy(fp.Grid.line(-1, 1, 64, walls="absorbing"), FLAT, 1.5, 1.0)
-    found = fp.sample_levy_passage(problem, 0.0, "walls", walkers=10_000, seed=1, scheme="euler")
+    found = fp.sample_levy_passage(
+        problem, 0.0, "walls", walkers=10_000, seed=1, scheme="euler", step=0.03
+    )
     late = found.mean - float(getoor_time(0.0, 1.5))
     assert late > 5 * found.standard_error
     assert found.step_error > 3 * found.step_error_deviation
