@@ -262,7 +262,7 @@ def test_gaussian_noise_is_that_of_the_other_ensembles():
     grid = fp.Grid.line(-2.4, 2.4, 240)
     quartic = fp.landscapes.quartic(1)
     problem = fp.Levy(grid, quartic, 2.0, np.sqrt(0.125))
-    found = fp.sample_levy_passage(problem, -1.0, HalfPlane((1.0,), 1.0), walkers=4000, seed=2)
+    found = fp.sample_levy_passage(problem, -1.0, HalfPlane((1.0,), 1.0), walkers=1500, seed=2)
     exact = fp.mean_first_passage(fp.Problem(grid, quartic, fp.noise.white(0.125)), -1.0, 1.0)
     assert abs(found.mean - exact.mean) < 4 * found.standard_error
     assert found.creeps == 1.0
