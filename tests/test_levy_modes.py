@@ -203,7 +203,7 @@ def test_rates_do_not_depend_on_cores_of_deep_wells():
     slowest = levy_spectrum(problem, 1).rates[0]
     assert small.rates.sum() == pytest.approx(slowest, rel=0.01)
     # who has just come over the edge may return: cores are reached later, but not much
-    time = fp.levy_transition(problem, -1.0, 1.0).mean
+    time = fp.levy_first_passage(problem, -1.0, fp.sets.Box([(0.0, 4.0)])).mean
     assert 1 < 1 / (small.rates[0, 1] * time) < 1.08
 
 
