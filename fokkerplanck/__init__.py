@@ -38,12 +38,19 @@ if TYPE_CHECKING:
     )
     from fokkerplanck.levy import Levy as Levy
     from fokkerplanck.levy_density import levy_evolve as levy_evolve
+    from fokkerplanck.levy_density import levy_evolve_steps as levy_evolve_steps
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
-    from fokkerplanck.levy_overshoot import LandingSide as LandingSide
-    from fokkerplanck.levy_overshoot import LevyLanding as LevyLanding
+    from fokkerplanck.levy_flux import levy_current as levy_current
+    from fokkerplanck.levy_metastability import levy_quasi_stationary as levy_quasi_stationary
     from fokkerplanck.levy_overshoot import levy_landing as levy_landing
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
+    from fokkerplanck.levy_reach import levy_committor as levy_committor
+    from fokkerplanck.levy_relaxation import levy_spectrum as levy_spectrum
+    from fokkerplanck.levy_sampled_density import sample_levy_densities as sample_levy_densities
+    from fokkerplanck.levy_sampled_passage import sample_levy_passage as sample_levy_passage
+    from fokkerplanck.levy_survival import levy_passage_distribution as levy_passage_distribution
+    from fokkerplanck.levy_well_rates import levy_rates as levy_rates
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -119,11 +126,18 @@ _HOME = {
     "Levy": "levy",
     "levy_exit": "levy_passage",
     "levy_first_passage": "levy_passage",
+    "levy_committor": "levy_reach",
     "levy_landing": "levy_overshoot",
-    "LevyLanding": "levy_overshoot",
-    "LandingSide": "levy_overshoot",
+    "levy_passage_distribution": "levy_survival",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
+    "levy_evolve_steps": "levy_density",
+    "levy_current": "levy_flux",
+    "levy_spectrum": "levy_relaxation",
+    "levy_quasi_stationary": "levy_metastability",
+    "levy_rates": "levy_well_rates",
+    "sample_levy_densities": "levy_sampled_density",
+    "sample_levy_passage": "levy_sampled_passage",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

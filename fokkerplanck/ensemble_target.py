@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fokkerplanck.solvers.ensemble import Walk
     from fokkerplanck.solvers.hit_targets import PlaneTarget
 
-__all__ = ["ARRIVED", "LOST", "WALKING", "ends_on_line", "first_hits"]
+__all__ = ["ARRIVED", "LOST", "WALKING", "ends_on_line", "first_hits", "plane_target"]
 
 Array = NDArray[np.float64]
 Fates = NDArray[np.int64]
@@ -65,7 +65,7 @@ def first_hits(
     of descent that leaps over a point has passed it.
     """
     if grid.dim == 2:
-        area = _nowhere(grid) if end is None else _plane(end, grid)
+        area = _nowhere(grid) if end is None else plane_target(end, grid)
         return _read(walk.first_hits(starts, area, most_steps, bridge, progress), walls=end is None)
     from fokkerplanck.solvers.hit_targets import LineTarget
 
@@ -137,7 +137,8 @@ def _on_ring(end: PointSet, axis: Axis, *, bridge: bool) -> Array:
     return np.array([[axis.min, high - length], [low, axis.max]])
 
 
-def _plane(end: PointSet, grid: Grid) -> PlaneTarget:
+def plane_target(end: PointSet, grid: Grid) -> PlaneTarget:
+    """Return the shapes of a set in the plane, with their images along periodic axes."""
     from fokkerplanck.solvers.hit_targets import PlaneTarget
 
     if isinstance(end, HalfPlane):

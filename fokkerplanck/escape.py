@@ -120,9 +120,7 @@ class Escape:
         """Parts of the JSON object of a run: "passage", "spectrum" and the others."""
         modes = self.spectrum
         return {
-            "passage": {
-                way.table.name: self._passage_json(way) for way in self.ways if way.found
-            },
+            "passage": {way.table.name: self._passage_json(way) for way in self.ways if way.found},
             "spectrum": [] if modes is None else modes.rates,
             "spectrum_modes": None
             if modes is None

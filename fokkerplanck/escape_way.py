@@ -108,9 +108,7 @@ class Way:
         if self.sampled is not None:
             return sampled_group(index, self.sampled, sets, names)
         assert self.passage is not None
-        return record.passage_group(
-            index, self.passage, sets, self.reactive, self.survival, names
-        )
+        return record.passage_group(index, self.passage, sets, self.reactive, self.survival, names)
 
     @property
     def found(self) -> bool:

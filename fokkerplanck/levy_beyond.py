@@ -108,7 +108,7 @@ class Beyond:
     @property
     def _measure(self) -> float:
         p = self.line.problem
-        return p.scale**p.alpha * jump_constant(p.alpha)
+        return float(p.scale**p.alpha * jump_constant(p.alpha))
 
     def _sum(self, z: Array, power: float) -> Array:
         """Integral of ``g (t + z)^power`` over all t, the distance from the edge."""
@@ -117,6 +117,8 @@ class Beyond:
         # in blocks: nodes may be many
         for k in range(0, len(z), 16):
             out[k : k + 16] = (t + z[k : k + 16, None]) ** power @ weights
+        if rest == 0.0:  # no panels
+            return out
         # what lies below the first panel, far below any z but 0
         total = own + 1.0
         below = np.where(z > 0.0, np.maximum(z, first) ** power / total, 0.0)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fokkerplanck.case import build
+from fokkerplanck.case.ensemble_tables import EnsembleTable
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.escape import Escape, check_wells
 from fokkerplanck.escape_way import LONGEST, Tell, Way, unless
 from fokkerplanck.layout import Group
 from fokkerplanck.levy_cells import cell_density, cell_values
+from fokkerplanck.levy_sampled_passage import WALKERS, LevyArrivals, sample_levy_passage
 from fokkerplanck.levy_sets import checked_start, checked_target
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ SIDE = ("edge", "probability", "creep", "jump", "error", "split_error", "density
 class LevyWay(Way):
     """One passage under long jumps: its time, and where and how the target is reached.
 
-    `reactive`, `refined` and `sampled` are those of Gaussian noise: None.
+    `reactive` and `refined` are those of Gaussian noise: None.
 
     Parameters
     ----------
@@ -54,9 +57,13 @@ class LevyWay(Way):
         from fokkerplanck.levy_overshoot import levy_landing
         from fokkerplanck.levy_passage import levy_first_passage
         from fokkerplanck.levy_reach import levy_committor
+        from fokkerplanck.levy_survival import levy_passage_distribution
 
         steps, ends = f"passage {self.table.name}", (self.start, self.end)
         tell(steps)
+        if self.table.method == "ensemble":
+            self._walk(problem, lambda done: tell(f"{steps}: {done:.0%} of the walks"))
+            return
         found = levy_first_passage(problem, *ends)
         with np.errstate(divide="ignore"):
             times = np.log10(cell_values(problem, 10.0**found.log10_times))
@@ -71,13 +78,17 @@ class LevyWay(Way):
                 msg = f"{error}; reactive = false leaves it out"
                 raise NumericalError(msg) from None
         if unless(self.table.survival, default=found.log10_mean < LONGEST):
-            pass
+            tell(f"{steps}: distribution of the time")
+            self.survival = levy_passage_distribution(problem, *ends)
 
     def json(self) -> dict[str, Any]:
         """Part ``passage.NAME`` of the JSON object, but for its clock."""
         landing, q = self.landing, self.committor
+        landed = None if landing is None else _landing_json(landing)
+        if isinstance(self.sampled, LevyArrivals):
+            landed = _landed_json(self.sampled)
         return super().json() | {
-            "landing": None if landing is None else _landing_json(landing),
+            "landing": landed,
             "committor": None if q is None else {"error": q.error},
         }
 
@@ -96,8 +107,24 @@ class LevyWay(Way):
             coordinates[place] = (side.points, f"place of landing, {side.name}")
             about = f"density of the landing points of jumps, {side.name}"
             arrays[f"landing_density_{k}"] = (side.density, (place,), about)
-            facts |= {f"{place}_name": side.name, **{f"{place}_{n}": getattr(side, n) for n in SIDE}}
+            facts |= {
+                f"{place}_name": side.name,
+                **{f"{place}_{n}": getattr(side, n) for n in SIDE},
+            }
         return Group(arrays, facts, coordinates)
+
+    def _walk(self, problem: Levy, progress: Callable[[float], None]) -> None:
+        t = self.walkers or EnsembleTable()
+        self.sampled = sample_levy_passage(
+            problem,
+            self.start,
+            self.end,
+            walkers=t.walkers or WALKERS,
+            seed=t.seed,
+            step=t.step,
+            confidence=t.confidence,
+            progress=progress,
+        )
 
     def _has_committor(self, problem: Levy) -> bool:
         if isinstance(self.end, str) or not self.apart(problem):  # type: ignore[arg-type]
@@ -125,7 +152,7 @@ class LevyEscape(Escape):
             with build.located(case, f"passage.{k}"):
                 killed, words = checked_target(problem.grid, end)
                 checked_start(problem.grid, start, killed, words)
-            ways.append(LevyWay(case.passage[k], start, end))
+            ways.append(LevyWay(case.passage[k], start, end, walkers=case.ensemble))
         check_wells(case, problem)
         return cls(case, problem, tuple(ways), sgd=sgd)
 
@@ -161,6 +188,12 @@ def _landing_json(found: LevyLanding) -> dict[str, Any]:
         "error": found.error,
         "sides": {side.name: _side_json(side) for side in found.sides},
     }
+
+
+def _landed_json(found: LevyArrivals) -> dict[str, Any]:
+    """Part "landing" of walkers: quantiles of the depth, and the share that creeps."""
+    names = ("levels", "depth_quantiles", "depth_intervals", "creeps", "creeps_interval")
+    return {**{name: getattr(found, name) for name in names}, "unresolved": found.unresolved}
 
 
 def _side_json(side: LandingSide) -> dict[str, Any]:

@@ -46,14 +46,14 @@ class LevyCurrent:
 
 
 def levy_current(problem: Levy, density: ArrayLike) -> LevyCurrent:
-    r"""Net flux through each face,
+    r"""Net flux through each face, of drift, Gaussian noise and jumps.
 
     .. math::
 
         J = -L' p - T p' + s^\alpha C_{1, \alpha} \int_0^\infty dy\,y^{-1 - \alpha}
         \int_{x - y}^{x} \bigl(p(z) - p(z + y)\bigr) dz
 
-    from the rates of the lattice: sums over all pairs of nodes astride the face.
+    It is taken from the rates of the lattice: sums over all pairs of nodes astride the face.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from fokkerplanck.case.sgd_tables import settings
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.layout import LEVY_SCALARS, Group, Header
+from fokkerplanck.levy import FEWEST
 from fokkerplanck.levy_cells import cell_density
 from fokkerplanck.levy_escape import LevyEscape
 from fokkerplanck.levy_record import LevyRecord, levy_noise_json, levy_sgd_json
@@ -192,7 +193,7 @@ class LevyJob(Task):
             for flux in (found.total, found.jumps)
         )
         volume = problem.grid.volume
-        scalars = {
+        scalars: dict[str, float | int | str] = {
             "mass": float(step.mass.sum()),
             "minimum": float(density.min()),
             "time_error": step.error,
@@ -209,11 +210,18 @@ class LevyJob(Task):
         )
 
     def _on_fewer_cells(self, tolerance: float) -> Iterator[Array]:
-        """Densities at all times with half the cells, moved to those of the grid."""
+        """Densities at all times with half the cells, moved to those of the grid.
+
+        Nothing known (nan) where half the cells are too few.
+        """
         from fokkerplanck.levy_density import levy_evolve_steps
 
         assert self.initial is not None
         grid = self.problem.grid
+        if grid.shape[0] // 2 < FEWEST:
+            for _ in self.times:
+                yield np.full(grid.shape, np.nan)
+            return
         axis = replace(grid.axes[0], cells=grid.shape[0] // 2)
         fewer = replace(self.problem, grid=Grid((axis,)))
         start = regrid(self.initial, grid, fewer.grid).density

@@ -87,6 +87,13 @@ class KilledLine:
             return self.generator.rates_into(sink)
         return self.generator.rates_beyond(sink - len(self.pieces))
 
+    def into(self, sinks: Sequence[int]) -> Array:
+        """Rates into any of some sinks from all nodes."""
+        total = np.zeros(len(self.x))
+        for sink in sinks:
+            total += np.sum(self.rates(sink), axis=0)
+        return total
+
     def solve(self, right: Array) -> tuple[Array, float]:
         """Solution u of ``-Q u = right``, 0 where walkers are dead, and its relative rounding.
 
@@ -234,7 +241,7 @@ class KilledLine:
         return float(known[-1] + barycentric_interpolate(points[:-1], rest, at) * weight[-1])
 
     def _shared(self, at: float) -> Array:
-        """Unit mass at a point, shared by nodes so that cubics keep their mean where they can."""
+        """Share unit mass at a point between its two neighbours."""
         span = self.span(at)
         count = span.last - span.first + 1
         if count < STENCIL:
@@ -267,7 +274,7 @@ def killed_line(problem: Levy, count: int, pieces: Sequence[Interval]) -> Killed
 
 
 def _baseline(x: Array, span: Span, values: Sequence[float] | None) -> Array:
-    """Function that has the values of the sinks at the ends, and the singularities of a solution.
+    """Make a function with the values of the sinks at the ends, and singular as solutions are.
 
     It is the probability to leave an interval through one of its ends by jumps alone, an
     incomplete beta function.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Grid, Wall
 from fokkerplanck.landscapes.critical import CriticalPoint, critical_points
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_relaxation import levy_spectrum
@@ -58,14 +58,17 @@ def levy_quasi_stationary(problem: Levy, well: float | ArrayLike) -> QuasiStatio
         msg = f"needs the place of a minimum on the line, got {well!r:.80}"
         raise CaseError(msg, key="quasi_stationary")
     chosen = min(minima, key=lambda m: abs(float(m.position[0]) - place[0]))
-    basin = replace(problem, grid=basin_of(problem, chosen, tops))
+    basin = replace(problem, grid=_basin(problem, chosen, tops))
     found = levy_spectrum(basin, 1)
     values = np.maximum(found.left[0], 0.0)
     axis, inside = basin.grid.axes[0], basin.nodes
     x = problem.nodes
     ends = [np.array([v]) for v in (axis.min, axis.max)]
     # towards an absorbing wall the density falls to about 0; at others it goes on
-    edge = [0.0 if wall == "absorbing" else values[k] for k, wall in zip((0, -1), axis.walls, strict=True)]
+    edge = [
+        0.0 if wall == "absorbing" else values[k]
+        for k, wall in zip((0, -1), axis.walls, strict=True)
+    ]
     density = np.interp(
         x,
         np.concatenate((ends[0], inside, ends[1])),
@@ -90,17 +93,15 @@ def levy_quasi_stationary(problem: Levy, well: float | ArrayLike) -> QuasiStatio
 def wells_on_line(problem: Levy) -> tuple[list[CriticalPoint], list[float]]:
     """Minima, and the places of the maxima between them, in order."""
     found = critical_points(problem.landscape, problem.grid)
-    minima = sorted(
-        (c for c in found if c.kind == "minimum"), key=lambda c: float(c.position[0])
-    )
+    minima = sorted((c for c in found if c.kind == "minimum"), key=lambda c: float(c.position[0]))
     tops = sorted(float(c.position[0]) for c in found if c.kind != "minimum")
     return minima, tops
 
 
-def basin_of(problem: Levy, well: CriticalPoint, tops: list[float]) -> Grid:
-    """The basin of a minimum as a grid of as many cells, absorbing where others begin."""
+def _basin(problem: Levy, well: CriticalPoint, tops: list[float]) -> Grid:
+    """Return the basin of a minimum as a grid of as many cells, absorbing where others begin."""
     axis, at = problem.grid.axes[0], float(well.position[0])
     below, above = [t for t in tops if t < at], [t for t in tops if t > at]
-    low = (below[-1], "absorbing") if below else (axis.min, axis.walls[0])
-    high = (above[0], "absorbing") if above else (axis.max, axis.walls[1])
+    low: tuple[float, Wall] = (below[-1], "absorbing") if below else (axis.min, axis.walls[0])
+    high: tuple[float, Wall] = (above[0], "absorbing") if above else (axis.max, axis.walls[1])
     return Grid.line(low[0], high[0], problem.grid.shape[0], walls=(low[1], high[1]))

@@ -168,9 +168,7 @@ class _Found:
         return min(self.beyond.jumped(0.0), whole) if self.creeps else whole
 
 
-def _found(
-    problem: Levy, count: int, pieces: Sequence[Interval], begin: PointSet
-) -> list[_Found]:
+def _found(problem: Levy, count: int, pieces: Sequence[Interval], begin: PointSet) -> list[_Found]:
     line = killed_line(problem, count, pieces)
     mass, rounding = line.occupation(line.start_mass(begin))
     point = begin.representative() if begin.is_point else None
@@ -236,7 +234,7 @@ def _side(levels: Sequence[_Found], words: str) -> LandingSide:
         density=density,
         levels=shares,
         overshoot=overshoot,
-        error=abs(fine.probability - rough.probability) + fine.rounding,
+        error=3.0 * abs(fine.probability - rough.probability) + fine.rounding,
         split_error=_limit_error([f.jump for f in levels]) + fine.rounding,
         density_error=away + fine.rounding,
     )
@@ -248,10 +246,12 @@ def _limit_error(values: Sequence[float]) -> float:
     A layer at the edge that is thinner than the cells makes it low.
     """
     last = abs(values[0] - values[1])
-    if len(values) < 3 or last == 0.0:
+    if len(values) < 3:
         return 3.0 * last
-    ratio = abs(values[1] - values[2]) / last
-    return last / (ratio - 1.0) if ratio > SLOW else last / (SLOW - 1.0)
+    before = abs(values[1] - values[2])
+    # a last step that is small by chance is that of second order at best
+    last = max(last, before / 4.0)
+    return last / (max(before / last, SLOW) - 1.0) if last > 0.0 else 0.0
 
 
 def _name(found: _Found, words: str) -> str:

@@ -16,7 +16,7 @@ from fokkerplanck.levy_sets import checked_start, checked_target
 from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet
 
-__all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage"]
+__all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage", "to_target"]
 
 Array = NDArray[np.float64]
 #: Error from which on no time is given.
@@ -75,7 +75,7 @@ def levy_first_passage(
     begin = checked_start(problem.grid, start, pieces, words)
 
     def on(count: int) -> ToTarget:
-        return _to_target(killed_line(problem, count, pieces), begin, words)
+        return to_target(killed_line(problem, count, pieces), begin, words)
 
     found = on(problem.grid.shape[0])
     away = changes(problem, lambda n: on(n).numbers, found.numbers, inner=bool(pieces))
@@ -147,6 +147,8 @@ class ToTarget:
         Probability q to reach the target, and q T.
     values : list of float
         What q is in the sinks of the line.
+    into : ndarray, shape (n,)
+        Rates into the target.
     probability, mean, variance : float
         At the start.
     rounding : float
@@ -157,6 +159,7 @@ class ToTarget:
     reach: Array
     times: Array
     values: list[float]
+    into: Array
     probability: float
     mean: float
     variance: float
@@ -172,9 +175,7 @@ class ToTarget:
         """Decimal logarithm of T at the nodes; -inf in the target."""
         reach, times = self.line.smooth(self.reach, self.values), self.line.smooth(self.times)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(
-                np.where(self.reach > 0.0, np.log10(self.times / self.reach), -np.inf)
-            )
+            return np.asarray(np.where(reach > 0.0, np.log10(times / reach), -np.inf))
 
 
 def changes(
@@ -199,13 +200,13 @@ def changes(
     return np.asarray(largest)
 
 
-def _to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
+def to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
+    """Solve for a target: the intervals of a line, or its walls where there are none."""
     live = line.generator.live.astype(np.float64)
     own = range(len(line.pieces)) if line.pieces else line.walls
     other = line.walls if line.pieces else ()
     values = [1.0 if k in own else 0.0 for k in range(len(line.pieces) + 2)]
-    into = sum((sum(line.rates(k)) for k in own), np.zeros(len(live)))
-    lost = sum((sum(line.rates(k)) for k in other), np.zeros(len(live)))
+    into, lost = line.into(own), line.into(other)
     reach, rounding = (live, 0.0) if not lost.any() else line.solve(into)
     first, doubt = line.solve(reach)
     second, more = line.solve(2.0 * first)
@@ -221,4 +222,6 @@ def _to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:
         msg = f"the variance of the time from {begin.text} to {words} comes out as {variance:.3g}, "
         msg += f"beside a mean of {mean:.4g}: it is lost in rounding"
         raise NumericalError(msg)
-    return ToTarget(line, reach, first, values, q, mean, variance, max(rounding + doubt, more))
+    return ToTarget(
+        line, reach, first, values, into, q, mean, variance, max(rounding + doubt, more)
+    )

@@ -84,8 +84,7 @@ def levy_committor(problem: Levy, source: Place, target: Place) -> LevyCommittor
 
     def on(count: int) -> tuple[KilledLine, Array, float]:
         line = killed_line(problem, count, pieces)
-        rates = [sum(line.rates(k)) for k, value in enumerate(values) if value == 1.0]
-        return line, *line.solve(sum(rates, np.zeros(count)))
+        return line, *line.solve(line.into([k for k, v in enumerate(values) if v == 1.0]))
 
     line, q, rounding = on(problem.grid.shape[0])
     some = _some(line)

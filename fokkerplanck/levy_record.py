@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck import observe
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.critical import basin_labels, critical_points
 from fokkerplanck.layout import Group
@@ -29,6 +28,7 @@ Array = NDArray[np.float64]
 #: Mass beyond or at the walls, and errors of the grid, that are remarked on.
 NOTICED, COARSE = 1e-6, 0.01
 QUARTILES = (0.25, 0.5, 0.75)
+TINY = 1e-300
 #: Scalars of a snapshot that are lists over time in the JSON object.
 LISTED = ("mass", "minimum", "grid_error", "wall_mass")
 
@@ -133,7 +133,13 @@ class LevyRecord(Record):
             "frequencies": frequencies,
             "characteristic": None
             if frequencies is None
-            else {"real": waves.real, "imaginary": waves.imag},
+            else {
+                "real": waves.real,
+                "imaginary": waves.imag,
+                # of the tails outside no more is left than this, waves of a density that falls
+                "error": found.error
+                + np.minimum(found.outside, (p[0] + p[-1]) / np.maximum(np.abs(frequencies), TINY)),
+            },
         }
 
     def stationary_group(self, found: LevyStationary) -> Group:
@@ -172,10 +178,8 @@ class LevyRecord(Record):
         # a point or a narrow start is never resolved at once: the last time tells
         errors = [float(s["grid_error"]) for s in self.scalars[-1:]]
         errors.append(0.0 if found is None else found.error)
-        if max(errors) > COARSE:
-            out.append(
-                f"Half as many cells change the density by {max(errors):.2g} (L1): take more."
-            )
+        if (error := float(np.nanmax(errors))) > COARSE:
+            out.append(f"Half as many cells change the density by {error:.2g} (L1): take more.")
         return out
 
     def _observe(self, density: Array) -> dict[str, Any]:

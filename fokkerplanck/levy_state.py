@@ -45,8 +45,9 @@ def start_masses(problem: Levy, start: float | ArrayLike, nodes: Nodes) -> Array
     p = np.asarray(start, dtype=np.float64)
     axis = problem.grid.axes[0]
     if p.shape != axis.centres.shape or not np.isfinite(p).all() or p.min() < 0.0:
-        msg = f"needs a point, or a density >= 0 in the {len(axis.centres)} cells, got shape "
-        raise CaseError(f"{msg}{p.shape}", key="initial")
+        msg = f"needs a point, or a density >= 0 in the {len(axis.centres)} cells, got "
+        msg += f"shape {p.shape}"
+        raise CaseError(msg, key="initial")
     total = float(p.sum() * axis.spacing)
     if not abs(total - 1.0) < OFF:
         msg = f"the initial density has mass {total:.6g} on the grid, not 1"

@@ -24,6 +24,8 @@ EPS = float(np.finfo(np.float64).eps)
 CORE = 0.5
 #: Nodes that a core has at least.
 LEAST = 4
+#: Part of a cell that counts as rounding of the place of a node.
+EDGE = 1e-6
 #: Relative error from which on no rates are given.
 LOST = 0.1
 
@@ -144,7 +146,9 @@ def _solved(problem: Levy, nodes: Nodes, cores: list[Ball]) -> tuple[Array, Arra
 
 
 def _within(nodes: Nodes, core: Ball) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(nodes.x - core.centre[0]) <= core.radius)
+    # nodes on the very edge are in, on both sides
+    edge = core.radius + EDGE * nodes.generator.spacing
+    return np.asarray(np.abs(nodes.x - core.centre[0]) <= edge)
 
 
 def _masked(nodes: Nodes, cores: list[Ball]) -> MaskedGenerator:

@@ -16,8 +16,8 @@ from fokkerplanck.sgd_record import clock_json
 
 if TYPE_CHECKING:
     from fokkerplanck.grid import Grid
-    from fokkerplanck.landscapes.critical import CriticalPoint
     from fokkerplanck.landscapes.base import OnGrid
+    from fokkerplanck.landscapes.critical import CriticalPoint
     from fokkerplanck.problem import Problem
     from fokkerplanck.sgd_settings import SGD
 

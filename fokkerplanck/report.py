@@ -157,7 +157,9 @@ def _evolve_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _cells_error(evolve: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say how much half the cells change the last density, where that is known."""
     errors = evolve.get("grid_error")
-    return [("error of the cells (L1)", f"{errors[-1]:.1e}")] if errors else []
+    if not errors or errors[-1] is None:
+        return []
+    return [("error of the cells (L1)", f"{errors[-1]:.1e}")]
 
 
 def _step_error(errors: Sequence[float] | None) -> str:

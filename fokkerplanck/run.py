@@ -310,9 +310,7 @@ class _Nowhere:
         pass
 
 
-def _open_writer(
-    path: Path, job: Task, *, resume: bool, force: bool
-) -> tuple[Writer, bool]:
+def _open_writer(path: Path, job: Task, *, resume: bool, force: bool) -> tuple[Writer, bool]:
     """Open the file; the flag says that an unfinished result may take the final name."""
     found = resumable(path, job.case, job.times, job.header) if resume else None
     if found is None:

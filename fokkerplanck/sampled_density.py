@@ -25,7 +25,16 @@ from fokkerplanck.sampling import (
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
 
-__all__ = ["SampledDensities", "SampledStep", "check_work", "sample_densities", "sampled_steps"]
+__all__ = [
+    "SampledDensities",
+    "SampledStep",
+    "beyond_sampling",
+    "check_work",
+    "counted",
+    "evolution_times",
+    "sample_densities",
+    "sampled_steps",
+]
 
 Array = NDArray[np.float64]
 #: Walkers of a density where no number is given.
@@ -226,7 +235,7 @@ def sampled_steps(
 ) -> Iterator[SampledStep]:
     """Yield the ensemble at each of the times; parameters as for `sample_densities`."""
     whole_number(walkers, "walkers", 2)
-    when = _times(times)
+    when = evolution_times(times)
     ensemble = Ensemble.of(problem, dynamics, step)
     check_work(walkers, float(when[-1]), ensemble.plan.step)
     grid = problem.grid
@@ -237,19 +246,19 @@ def sampled_steps(
         companion = ensemble.follow(starts, legs, seed, longer=2)
     for time, x in ensemble.follow(starts, legs, seed):
         inside = x[np.isfinite(x).all(axis=1)]
-        counts = _counted(inside, grid)
+        counts = counted(inside, grid)
         moments = moments_with_errors(inside)
         if companion is None:
             yield SampledStep(time, counts, *moments, None, None)
             continue
         _, y = next(companion)
         y = y[np.isfinite(y).all(axis=1)]
-        error = _beyond_sampling(counts, _counted(y, grid), walkers)
+        error = beyond_sampling(counts, counted(y, grid), walkers)
         shift = y.mean(axis=0) - moments[0] if len(y) else None
         yield SampledStep(time, counts, *moments, error, shift)
 
 
-def _counted(x: Array, grid: Grid) -> NDArray[np.int64]:
+def counted(x: Array, grid: Grid) -> NDArray[np.int64]:
     """Count walkers in the cells of the grid."""
     index = [
         np.clip(((x[:, d] - a.min) / a.spacing).astype(np.int64), 0, a.cells - 1)
@@ -260,7 +269,7 @@ def _counted(x: Array, grid: Grid) -> NDArray[np.int64]:
     return np.bincount(flat, minlength=size).astype(np.int64).reshape(grid.shape)
 
 
-def _beyond_sampling(a: NDArray[np.int64], b: NDArray[np.int64], walkers: int) -> float:
+def beyond_sampling(a: NDArray[np.int64], b: NDArray[np.int64], walkers: int) -> float:
     """Bound the L1 distance of two laws by their samples, expected sampling error taken off.
 
     ``L1^2 <= sum (p - q)^2 / m`` for m the mean of both, whose estimate by counts exceeds it by
@@ -284,7 +293,8 @@ def check_work(walkers: int, end: float, step: float) -> None:
         raise CaseError(msg, key="evolve.times")
 
 
-def _times(times: ArrayLike | Sequence[float]) -> Array:
+def evolution_times(times: ArrayLike | Sequence[float]) -> Array:
+    """Raise `CaseError` unless times are finite, increase and none is below 0."""
     when = np.atleast_1d(np.asarray(times, dtype=np.float64))
     good = when.ndim == 1 and when.size and np.isfinite(when).all()
     if not good or when[0] < 0 or (np.diff(when) <= 0).any():

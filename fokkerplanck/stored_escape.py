@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["StoredLanding", "StoredPassage", "StoredQuasiStationary", "StoredRates", "StoredSpectrum"]
+__all__ = [
+    "StoredLanding",
+    "StoredPassage",
+    "StoredQuasiStationary",
+    "StoredRates",
+    "StoredSpectrum",
+]
 
 Array = NDArray[np.float64]
 

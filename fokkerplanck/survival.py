@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fokkerplanck.sets import PointSet
     from fokkerplanck.solvers.generator import Generator
 
-__all__ = ["Survival", "first_passage_distribution"]
+__all__ = ["Survival", "first_passage_distribution", "passage_times"]
 
 Array = NDArray[np.float64]
 #: Range of the times in units of the mean, unless they are given.
@@ -110,7 +110,7 @@ def first_passage_distribution(
         tolerance, or the mean passage time is beyond 1e290 and no times are given.
     """
     mean = mean_first_passage(problem, start, target, weight=weight)
-    moments = _times(times, count or COUNTS[problem.grid.dim], mean.log10_mean)
+    moments = passage_times(times, count or COUNTS[problem.grid.dim], mean.log10_mean)
     begin, sets = start_and_target(problem, start, target)
     chain = _chain(problem, begin, sets, weight)
     late = Late(chain.generator) if problem.grid.dim > 1 else None
@@ -161,7 +161,14 @@ def _masses(
         yield found.mass, found.error
 
 
-def _times(times: ArrayLike | None, count: int, log10_mean: float) -> Array:
+def passage_times(times: ArrayLike | None, count: int, log10_mean: float) -> Array:
+    """Check times, or choose `count` from 1e-4 to 30 mean passage times at logarithmic distances.
+
+    Raises
+    ------
+    CaseError
+        Unless they are positive and increase; and for a mean beyond 1e290.
+    """
     if times is not None:
         given = np.atleast_1d(np.asarray(times, dtype=np.float64))
         if not (np.isfinite(given).all() and (given > 0).all() and (np.diff(given) > 0).all()):

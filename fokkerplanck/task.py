@@ -136,7 +136,6 @@ class Task(ABC):
             groups["stationary"] = self.stationary_group()
         return groups | self.escape.groups()
 
-
     def stationary_json(self) -> dict[str, Any]:
         """Part "stationary" of the JSON object, once it is found."""
         return self.record.stationary(self.stationary)

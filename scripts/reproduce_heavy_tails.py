@@ -14,6 +14,7 @@ from reproduce_axes import POINT, log_axis
 from reproduce_claims import Claim, line
 
 import fokkerplanck as fp
+from fokkerplanck.levy_overshoot import LandingSide, LevyLanding
 from fokkerplanck.plot.style import WELLS, WIDTH, letter
 from fokkerplanck.solvers.fractional import jump_constant
 from fokkerplanck.tail_index import block_estimate
@@ -280,7 +281,7 @@ def landing() -> tuple[Figure, list[Claim]]:
     return figure, claims
 
 
-def _right(found: fp.LevyLanding) -> fp.LandingSide:
+def _right(found: LevyLanding) -> LandingSide:
     return next(side for side in found.sides if side.name == "right wall")
 
 

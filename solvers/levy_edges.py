@@ -108,8 +108,8 @@ def _lattice(
     step = np.exp(1j * q) - 1.0
     upwind = step * (1.5 - 0.5 * np.exp(1j * q))
     by_drift = drift * ((1.0 - wind) * 1j * np.sin(q) + wind * upwind)
-    return np.abs(jumps * sine**alpha + gauss * sine**2 - by_drift)
+    return np.asarray(np.abs(jumps * sine**alpha + gauss * sine**2 - by_drift))
 
 
 def _continuum(q: Array, alpha: float, jumps: float, gauss: float, drift: float) -> Array:
-    return np.hypot(jumps * q**alpha + gauss * q**2, drift * q)
+    return np.asarray(np.hypot(jumps * q**alpha + gauss * q**2, drift * q))

@@ -115,7 +115,7 @@ class LevyGenerator:
 
     def apply_transposed(self, p: Array) -> Array:
         """``Q^T p``: densities or masses, shape (n,)."""
-        out = self.jumps @ p + self.local.T @ p
+        out = self.jumps @ p + self._local_transposed @ p
         for end, rates in self._stopped():
             out[end] += rates @ p
         return np.asarray(out)
@@ -160,11 +160,15 @@ class LevyGenerator:
         out = sp.csr_array(flux.T + sp.diags_array(diagonal))
         for side in (0, 1):
             # what the flux through the wall takes, it takes from the outermost node
-            rates, end = sum(self.wall_rates(side)), (self.nodes - 1) * side
-            rows = np.flatnonzero(rates)
+            total, end = self.wall_rates(side).sum(axis=0), (self.nodes - 1) * side
+            rows = np.flatnonzero(total)
             place = (rows, np.full(len(rows), end))
-            out = out - sp.csr_array(sp.coo_array((rates[rows], place), shape=out.shape))
+            out = out - sp.csr_array(sp.coo_array((total[rows], place), shape=out.shape))
         return sp.csr_array(out)
+
+    @cached_property
+    def _local_transposed(self) -> sp.csr_array:
+        return sp.csr_array(self.local.T)
 
     def _stopped(self) -> list[tuple[int, Array]]:
         """Outermost nodes that jumps from everywhere end in, and their rates."""
@@ -201,7 +205,7 @@ class LevyGenerator:
         return upwind_share(self.drift, spread, self.spacing)
 
     def layer(self, face: int) -> tuple[float, float]:
-        """What `edge_layer` finds for killing beyond a face."""
+        """Find the `edge_layer` of killing beyond a face."""
         h, wind = self.spacing, float(self.wind[face])
         jumps, gauss = (self.scale / h) ** self.alpha, self.temperature / h**2
         return edge_layer(self.alpha, jumps, gauss, abs(float(self.drift[face])) / h, wind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def levy_modes(
 
 
 def _doubts(g: LevyGenerator, values: Complex, right: Complex, left: Complex) -> Array:
-    """Rounding of products, and residuals, over the overlap of both vectors."""
+    """Estimate errors: rounding of products, and residuals, over the overlap of both vectors."""
     errors = []
     jumps, local = abs(float(g.jumps.first[0])), np.abs(g.local.diagonal())
     for value, u, p in zip(values, right, left, strict=True):
@@ -101,7 +102,8 @@ def _doubts(g: LevyGenerator, values: Complex, right: Complex, left: Complex) ->
 
 
 def _dense(generator: LevyGenerator, wanted: int) -> tuple[Complex, Complex, Complex]:
-    values, left, right = eig(-generator.dense(), left=True, right=True)
+    both: Any = eig(-generator.dense(), left=True, right=True)
+    values, left, right = both
     order = np.argsort(values.real)[:wanted]
     return values[order], right.T[order], left.conj().T[order]
 

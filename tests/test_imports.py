@@ -51,7 +51,10 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"levy_passage", "levy_density", "levy_tail"},
+    | {"levy_passage", "levy_density", "levy_tail", "levy_state", "levy_flux", "levy_cells"}
+    | {"levy_relaxation", "levy_metastability", "levy_well_rates"}
+    | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"}
+    | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
@@ -68,7 +71,7 @@ ROWS = [
         "compare_sampling",
         "plot",
     }
-    | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint"}
+    | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint", "levy_record"}
     | {"network_run", "network_comparison", "network_modes", "network_distances"}
     | {"network_circulation", "network_equipartition"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
@@ -78,6 +81,8 @@ ROWS = [
         "task",
         "kinetic_job",
         "kinetic_escape",
+        "levy_job",
+        "levy_escape",
         "ensemble_run",
         "sampled_record",
         "confrontation_report",

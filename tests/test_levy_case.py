@@ -1,4 +1,4 @@
-"""Cases of heavy-tailed noise: run, killed and resumed, stored, compared, drawn; what is refused."""
+"""Cases of heavy-tailed noise: run, killed and resumed, stored, compared, drawn; refusals."""
 
 from __future__ import annotations
 
@@ -213,9 +213,13 @@ def test_who_leaves_through_a_wall_is_gone() -> None:
     assert found["noise"]["fates"] == ["killed", "stopped"]
 
 
-def test_a_box_without_jumps_over_its_walls_is_another_density(result: Path, tmp_path: Path) -> None:
+def test_a_box_without_jumps_over_its_walls_is_another_density(
+    result: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "box.h5"
-    text = WELL.split("[[passage]]")[0].replace("scale = 1.0", 'scale = 1.0\noutside = "suppressed"')
+    text = WELL.split("[[passage]]")[0].replace(
+        "scale = 1.0", 'scale = 1.0\noutside = "suppressed"'
+    )
     run_case(parse_case(text), path)
     found = summary(path)
     assert found["stationary"]["outside"] == 0.0
@@ -270,21 +274,21 @@ def refused(old: str, new: str, key: str, *words: str, text: str = WELL) -> Any:
         refused("scale = 1.0", "sigma = 1.0", "noise.sigma", "[sgd]"),
         refused("scale = 1.0", "scale = 1.0\ntemperature = -1.0", "noise.temperature", ">= 0"),
         refused("scale = 1.0", 'scale = 1.0\noutside = "killed"', "noise.outside", '"stopped"'),
-        refused(
-            "scale = 1.0", 'scale = 1.0\nreading = "stratonovich"', "noise.reading", '"ito"'
-        ),
+        refused("scale = 1.0", 'scale = 1.0\nreading = "stratonovich"', "noise.reading", '"ito"'),
         refused("scale = 1.0", 'scale = 1.0\nschedule = "exp(-t)"', "noise.schedule", "leave out"),
         refused("cells = 256", "cells = 31", "grid.x.cells", ">= 32", "31"),
         refused("cells = 256", 'cells = 256, walls = "periodic"', "grid.x.walls", "ring"),
-        refused("[landscape]", "y = { min = 0, max = 1, cells = 9 }\n[landscape]", "grid.y", "line"),
-        refused("[initial]", '[dynamics]\nkind = "underdamped"\n[initial]', "dynamics.kind"),
         refused(
-            "[initial]", '[dynamics]\ndrift = { force = ["1"] }\n[initial]', "dynamics.drift"
+            "[landscape]", "y = { min = 0, max = 1, cells = 9 }\n[landscape]", "grid.y", "line"
         ),
-        refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "Gaussian"),
+        refused("[initial]", '[dynamics]\nkind = "underdamped"\n[initial]', "dynamics.kind"),
+        refused("[initial]", '[dynamics]\ndrift = { force = ["1"] }\n[initial]', "dynamics.drift"),
+        refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "[[passage]]"),
         refused("[0.0, 0.5]", "[99.0]", "stationary.points.0", "outside the grid"),
         refused("0.0] }", "0.0] }\nreactive = true", "passage.0.reactive", "no path"),
-        refused("0.0] }", '0.0] }\nmethod = "ensemble"', "passage.0.method", "Gaussian"),
+        refused(
+            "[stationary]", "[ensemble]\nwalkers = 9\n[stationary]", "ensemble", "nothing uses"
+        ),
         refused('prediction = "levy-ou"', 'prediction = "kramers"', "expect.0.prediction", "heavy"),
     ],
 )
@@ -309,6 +313,22 @@ def test_points_of_other_cases_are_in_the_file() -> None:
     text = WELL.split("[noise]")[0] + '[noise]\nkind = "white"\ntemperature = 1.0\n'
     with pytest.raises(CaseError, match="belong to heavy-tailed noise"):
         parse_case(text + "[stationary]\npoints = [0.0]\n")
+
+
+def test_walkers_leave_after_getoor() -> None:
+    """The mean time within its interval, and half of the landings within the exact median."""
+    text = BOX.split("[initial]")[0].replace('["absorbing", "reflecting"]', '"absorbing"')
+    text = text.replace("x**2 / 2", "0*x").replace(
+        "alpha = 0.8\nscale = 0.3", "alpha = 1.5\nscale = 1"
+    )
+    text += '[[passage]]\nname = "out"\nfrom = { centre = [0.5] }\nto = "walls"\n'
+    text += 'method = "ensemble"\n[ensemble]\nwalkers = 2000\nconfidence = 0.999\n'
+    found = run_case(parse_case(text)).json()["passage"]["out"]
+    low, high = found["interval"]
+    assert low < 0.606261162328465 < high
+    assert found["landing"]["creeps"] == 0.0
+    low, high = found["landing"]["depth_intervals"][2]
+    assert low < 0.0378760 < high  # by the landing law of Blumenthal, Getoor and Ray
 
 
 def test_grid_of_a_problem_is_that_of_the_case() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.case.models import Case, FileStart, TimesTable
-from fokkerplanck.case.noise_tables import FormulaSchedule, StepSchedule
+from fokkerplanck.case.noise_tables import FormulaSchedule, LevyNoise, StepSchedule
 from fokkerplanck.case.set_tables import point_set
 from fokkerplanck.case.sgd_tables import scaled_by_sgd, settings, unit_of_times
 from fokkerplanck.errors import CaseError, DataError
@@ -195,6 +195,7 @@ def _noise(case: Case, sgd: SGD | None) -> Noise:
     from fokkerplanck import noise
 
     table = case.noise
+    assert not isinstance(table, LevyNoise)  # see `build_levy`
     common: dict[str, Any] = {"reading": table.reading, "schedule": _schedule(case)}
     if table.kind == "white":
         return noise.white(table.temperature, **common)

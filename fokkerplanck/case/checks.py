@@ -268,6 +268,7 @@ HEAVY_TAILED: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _start,
     _stationary,
     passage_mistakes,
+    ensemble_mistakes,
     levy_mistakes,
     _expectations,
 )

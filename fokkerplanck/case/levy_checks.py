@@ -11,8 +11,8 @@ from fokkerplanck.case.passage_tables import PassageTable
 
 __all__ = ["levy_mistakes"]
 
-#: copies of bounds in `fokkerplanck.levy` and `fokkerplanck.solvers.levy_evolve`, which are heavier
-FEWEST, MOST = 32, 2048
+#: fewest cells, a copy of the bound in `fokkerplanck.levy`, which is heavier; most that were tried
+FEWEST, MOST = 32, 65_536
 #: link weights are those of Gaussian noise: only the default is let pass
 WEIGHTS = {"evolve": "fitted", "stationary": "midpoint", "spectrum": "midpoint"}
 
@@ -40,12 +40,8 @@ def _axes(case: Case) -> Iterator[Mistake]:
         )
     if axis.cells < FEWEST:
         yield "grid.x.cells", f"must be >= {FEWEST} under heavy-tailed noise, got {axis.cells}"
-    if case.evolve is not None and axis.cells > MOST:
-        yield (
-            "grid.x.cells",
-            f"densities in time are found on at most {MOST} cells under heavy-tailed noise, got "
-            f"{axis.cells}; passages and the stationary density may have more",
-        )
+    elif axis.cells > MOST:
+        yield "grid.x.cells", f"must be <= {MOST} under heavy-tailed noise, got {axis.cells}"
 
 
 def _motion(case: Case) -> Iterator[Mistake]:
@@ -81,13 +77,22 @@ def _strength(case: Case) -> Iterator[Mistake]:
 
 
 def _methods(case: Case) -> Iterator[Mistake]:
-    if case.ensemble is not None or (case.evolve and case.evolve.method == "ensemble"):
-        key = "ensemble" if case.ensemble is not None else "evolve.method"
-        yield key, "walkers of a case have Gaussian noise: leave it out, the density is solved for"
+    if case.evolve is not None and case.evolve.method == "ensemble":
+        yield (
+            "evolve.method",
+            "walkers under heavy-tailed noise are followed in a [[passage]] only: leave it out, "
+            "the density is solved for",
+        )
     elif case.evolve is not None and case.evolve.method != "auto":
         yield (
             "evolve.method",
             f'heavy-tailed noise has one method: expects "auto", got {show(case.evolve.method)}',
+        )
+    if case.ensemble is not None and case.ensemble.dynamics != "sde":
+        yield (
+            "ensemble.dynamics",
+            f'heavy-tailed walkers follow the equation: expects "sde", got '
+            f"{show(case.ensemble.dynamics)}",
         )
     if case.selection is not None:
         yield (
@@ -115,8 +120,6 @@ def _places(case: Case) -> Iterator[Mistake]:
 
 
 def _passage(table: PassageTable, key: str) -> Iterator[Mistake]:
-    if table.method == "ensemble":
-        yield f"{key}.method", "walkers of a case have Gaussian noise: leave it out"
     if table.reactive:
         yield (
             f"{key}.reactive",

@@ -148,7 +148,8 @@ def tail_curves(
     top = max(float(s.density.max()) for s, _, _ in states)
     ax.set_ylim(LOWEST * lowest, 3.0 * top)
     ax.set_xlim(float(np.abs(away).max()) / 100.0, float(np.abs(away).max()) * 1.05)
-    ax.set_xlabel("$|x|$" if middle == 0.0 else f"$|x - ({middle:.3g})|$")
+    sign = "-" if middle > 0.0 else "+"
+    ax.set_xlabel("$|x|$" if middle == 0.0 else f"$|x {sign} {abs(middle):.3g}|$")
     ax.set_ylabel("density $p$")
     return lines
 

@@ -70,8 +70,8 @@ class LevyWells(NamedTuple):
         """Find them; or say what is wrong."""
         from fokkerplanck.landscapes.critical import critical_points
 
-        found = critical_points(problem.landscape, problem.grid)
-        found = sorted(found, key=lambda p: float(p.position[0]))
+        points = critical_points(problem.landscape, problem.grid)
+        found = sorted(points, key=lambda p: float(p.position[0]))
         wells = [p for p in found if p.kind == "minimum"]
         tops = [float(p.position[0]) for p in found if p.kind != "minimum"]
         if not wells:
@@ -224,11 +224,11 @@ def _chain_time(problem: Levy, table: Any, wells: LevyWells, rates: Array) -> fl
         return "needs a target with a minimum inside, other than that of the start"
     left = np.flatnonzero(~inside)
     times = np.linalg.solve(-rates[np.ix_(left, left)], np.ones(len(left)))
-    return float(times[list(left).index(start)])
+    return float(times[left == start][0])
 
 
 def _beyond(problem: Levy, target: tuple[float, float]) -> tuple[float, float]:
-    """Ends of a target; one at a wall that stops jumps has no end."""
+    """Find the ends of a target; one at a wall that stops jumps has no end."""
     axis, (low, high) = problem.grid.axes[0], target
     stopped = [fate == "stopped" for fate in problem.fates]
     tiny = 1e-9 * (axis.max - axis.min)

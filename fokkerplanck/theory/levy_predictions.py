@@ -58,10 +58,12 @@ def _levy_ou(subject: Subject, case: Any, quantity: str) -> Prediction:
                 "real": wave * np.cos(w * centre),
                 "imaginary": wave * np.sin(w * centre),
             },
-            "density_at": lambda: [_stable_density(law, x - centre) for x in _asked(case, "points")],
+            "density_at": lambda: [
+                _stable_density(law, x - centre) for x in _asked(case, "points")
+            ],
             "tail_exponents": lambda: [1.0 + problem.alpha] * 2,
         },
-        lambda: float(brentq(lambda x: law.tail(x) - 0.5, 0.0, 1e3 * law.scale)),
+        lambda: float(brentq(lambda x: float(law.tail(x)) - 0.5, 0.0, 1e3 * law.scale)),
     )
     return _seen(problem, centre, curvature, _pick(quantity, "levy-ou", known))
 

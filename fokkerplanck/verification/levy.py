@@ -11,6 +11,8 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_density import levy_stationary
 from fokkerplanck.levy_passage import levy_exit
+from fokkerplanck.levy_relaxation import levy_spectrum
+from fokkerplanck.levy_well_rates import levy_rates
 from fokkerplanck.theory.levy import (
     cauchy_double_well,
     cauchy_quartic,
@@ -30,6 +32,9 @@ WEAK = ((1.5, 0.01, 0.9984), (1.5, 0.003, 0.9997), (1.2, 0.01, 0.9969), (0.8, 0.
 #: The same from the left well of the quartic to beyond its maximum.
 ACROSS = ((1.5, 0.01, 0.9850), (1.2, 0.01, 0.9839))
 NUMERICS = "independent numerics"
+#: Slowest rate of a Cauchy flight in (-1, 1): T. Kulczycki, M. Kwasnicki, J. Malecki and A. Stos,
+#: Proc. London Math. Soc. 101 (2010) 589.
+SLOWEST = 1.1577738836977
 
 
 def _getoor() -> Iterator[Row]:
@@ -39,6 +44,15 @@ def _getoor() -> Iterator[Row]:
         found = levy_exit(Levy(grid, flat, alpha, 1.0), start).mean
         text = f"exit time from (-1, 1), alpha = {alpha:g}, from x = {start:g}"
         yield Row(text, found, float(getoor_time(start, alpha)), 2e-7, "Getoor")
+    grid = Grid.line(-1.0, 1.0, 256, walls="absorbing")
+    for alpha in (0.5, 1.0, 1.5):
+        rates = levy_spectrum(Levy(grid, flat, alpha, 1.0), 5).rates
+        law = (5.0 * np.pi / 2.0 - (2.0 - alpha) * np.pi / 8.0) ** alpha
+        text = f"fifth rate of killing in (-1, 1), alpha = {alpha:g}"
+        yield Row(text, float(rates[4]), float(law), 1e-3, "Kwasnicki")
+        if alpha == 1.0:
+            text = "slowest rate of killing in (-1, 1), alpha = 1"
+            yield Row(text, float(rates[0]), SLOWEST, 5e-5, "Kulczycki and others")
 
 
 def _weak() -> Iterator[Row]:
@@ -58,6 +72,13 @@ def _weak() -> Iterator[Row]:
         law_time = levy_transition_time(-1.0, 0.0, alpha, scale) / (1.0 + 9.0**-alpha)
         text = f"time out of a well over the law, alpha = {alpha:g}, scale = {scale:g}"
         yield Row(text, found.mean / law_time, ratio, 1e-3, NUMERICS)
+    # wells at -2, 0 and 2: the walker jumps over the one between as if it were not there
+    three = landscapes.from_expression("x**6 / 6 - 5 * x**4 / 4 + 2 * x**2", dim=1)
+    rates = levy_rates(Levy(Grid.line(-5.0, 5.0, 600), three, 1.5, 0.01)).rates
+    near, far = (1.0 / levy_transition_time(0.0, edge, 1.5, 0.01) for edge in (1.0, 3.0))
+    for to, name, law_rate in ((1, "next", near - far), (2, "last", far)):
+        text = f"rate from the first of three wells to the {name}"
+        yield Row(text, float(rates[0, to]), law_rate, 0.01, "Imkeller-Pavlyukevich")
 
 
 def _cauchy() -> Iterator[Row]:
@@ -77,6 +98,9 @@ def _cauchy() -> Iterator[Row]:
     value = float((found.density * np.cos(found.x)).sum() * (found.x[1] - found.x[0]))
     law_value = float(levy_ou_characteristic(1.0, 1.5, 1.0).real)
     yield Row("E cos x in a parabola, alpha = 1.5", value, law_value, 1e-4, "stable law")
+    slow = levy_spectrum(Levy(Grid.line(-50.0, 50.0, 800), parabola, 1.5, 1.0), 3).rates
+    for k, rate in enumerate(slow, start=1):
+        yield Row(f"rate {k} of relaxation in a parabola", float(rate), k, 5e-3, "theta k")
 
 
 ENTRIES = (
