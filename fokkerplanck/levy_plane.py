@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -26,8 +27,6 @@ Components = Literal["isotropic", "independent"]
 COMPONENTS = ("isotropic", "independent")
 #: Fewest cells along an axis that error estimates, on half as many, are made from.
 FEWEST = 16
-#: Largest ratio of cell widths for isotropic jumps.
-SLIM = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,9 +136,16 @@ class PlaneLevy:
         return "absorbing" in (*self.grid.walls[0], *self.grid.walls[1])
 
     def on(self, shape: tuple[int, int]) -> PlaneLevy:
-        """Return the same problem on other cells of the same rectangle."""
+        """Return the same problem on other cells of the same rectangle, however few."""
         axes = tuple(replace(a, cells=n) for a, n in zip(self.grid.axes, shape, strict=True))
-        return replace(self, grid=Grid(axes))
+        made = copy(self)
+        object.__setattr__(made, "grid", Grid(axes))
+        return made
+
+    def fewer(self, level: float) -> PlaneLevy:
+        """Return the same problem on about so many times as many cells along each axis."""
+        nx, ny = self.grid.shape
+        return self.on((round(level * nx), round(level * ny)))
 
     def rates(self) -> PlaneRates:
         """Rates of the jumps between its cells."""

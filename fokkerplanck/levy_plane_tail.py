@@ -1,0 +1,147 @@
+"""Mass of the tails beyond the walls of a grid that stands for the whole plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial.laguerre import laggauss
+from numpy.typing import NDArray
+from scipy.special import gamma
+
+from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import Grid
+from fokkerplanck.levy_plane import PlaneLevy
+from fokkerplanck.solvers.fractional import jump_constant
+from fokkerplanck.solvers.levy_plane_jumps import PlaneJumps
+
+__all__ = ["Tails", "jump_constant_plane", "tails_outside"]
+
+Array = NDArray[np.float64]
+#: Directions of jumps, and distances in each.
+DIRECTIONS, DISTANCES = 64, 12
+#: Step of the way back, as a part of the distance from the wells, and most steps.
+STEP, MOST_STEPS = 0.05, 20_000
+KILLED = (("killed", "killed"), ("killed", "killed"))
+
+
+@dataclass(frozen=True)
+class Tails:
+    """Walkers beyond the walls.
+
+    Parameters
+    ----------
+    mass : float
+        Of the stationary state.
+    rate : float
+        Of jumps beyond the walls, per walker inside.
+    """
+
+    mass: float
+    rate: float
+
+
+def jump_constant_plane(alpha: float) -> float:
+    r"""C of the jump measure :math:`C |y|^{-2 - \alpha} d^2 y` of an isotropic Levy motion.
+
+    .. math:: C_{2, \alpha} = \frac{\alpha 2^{\alpha - 1} \Gamma(1 + \alpha / 2)}{\pi \Gamma(1 -
+        \alpha / 2)}
+    """
+    half = 0.5 * alpha
+    at_two = half / gamma(2.0 - half) * (2.0 - alpha)
+    return float(2.0**alpha * gamma(1.0 + half) * at_two / (2.0 * np.pi))
+
+
+def tails_outside(problem: PlaneLevy, mass: Array) -> Tails:
+    r"""Stationary mass beyond the walls, where a single jump leads from the wells to there.
+
+    Walkers that arrive at x outside stay for the time :math:`\tau(x)` that drift takes to bring
+    them back, so that the mass is :math:`\int \lambda(x) \tau(x) dx` with the rate
+    :math:`\lambda = s^\alpha C_{2, \alpha} |x - m|^{-2 - \alpha}` of jumps from the mean place m.
+    On a line this is the balance of drift and jumps.
+
+    Parameters
+    ----------
+    problem : PlaneLevy
+    mass : ndarray, shape (nx, ny)
+        Stationary masses of the cells.
+
+    Raises
+    ------
+    CaseError
+        Where drift does not bring walkers back.
+    """
+    jumps = PlaneJumps(problem.rates(), KILLED)
+    rate = float(-(mass * jumps.apply(np.ones(problem.grid.shape))).sum())
+    if problem.outside == "suppressed" or problem.alpha == 2.0:
+        return Tails(0.0, rate)
+    well = np.tensordot(mass, problem.grid.points(), axes=2)
+    units, weights = _directions(problem)
+    wall = _to_wall(problem.grid, well, units)
+    z, laguerre = laggauss(DISTANCES)
+    distance = wall[:, None] * np.exp(z / problem.alpha)
+    times = _way_back(problem, well + distance[..., None] * units[:, None, :])
+    there = (weights * wall**-problem.alpha)[:, None] * laguerre / problem.alpha
+    return Tails(float((there * times).sum()), rate)
+
+
+def _directions(problem: PlaneLevy) -> tuple[Array, Array]:
+    """Directions of jumps, and their rates over ``r^(-1 - alpha) dr``."""
+    alpha = problem.alpha
+    if problem.components == "independent":
+        units = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        rates = [s**alpha * jump_constant(alpha) for s in problem.scales]
+        return units, np.repeat(rates, 2)
+    angle = 2.0 * np.pi * (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
+    units = np.stack((np.cos(angle), np.sin(angle)), axis=-1)
+    share = 2.0 * np.pi / DIRECTIONS
+    rate = problem.scales[0] ** alpha * jump_constant_plane(alpha) * share
+    return units, np.full(DIRECTIONS, rate)
+
+
+def _to_wall(grid: Grid, well: Array, units: Array) -> Array:
+    """Distance from the well to the walls in some directions."""
+    with np.errstate(divide="ignore"):
+        ways = [
+            np.where(u > 0.0, (axis.max - c) / u, np.where(u < 0.0, (axis.min - c) / u, np.inf))
+            for axis, c, u in zip(grid.axes, well, units.T, strict=True)
+        ]
+    return np.asarray(np.minimum(*ways))
+
+
+def _way_back(problem: PlaneLevy, points: Array) -> Array:
+    """Times that descent takes from points outside to the walls (midpoint rule)."""
+    low = np.array([axis.min for axis in problem.grid.axes])
+    high = np.array([axis.max for axis in problem.grid.axes])
+    size = 0.5 * (high - low)
+    x, times = points.reshape(-1, 2).copy(), np.zeros(points[..., 0].size)
+    out = np.flatnonzero(((x < low) | (x > high)).any(axis=1))
+    for _ in range(MOST_STEPS):
+        if not out.size:
+            return times.reshape(points.shape[:-1])
+        here = x[out]
+        slope = _slope(problem, here)
+        # far away steps are parts of the distance, near the walls parts of the grid
+        beyond = np.maximum(low - here, here - high)
+        reach = STEP * np.maximum(np.linalg.norm(np.maximum(beyond, 0.0), axis=1), size.min())
+        dt = reach / np.maximum(np.linalg.norm(slope, axis=1), np.finfo(float).tiny)
+        middle = here - 0.5 * dt[:, None] * slope
+        change = -dt[:, None] * _slope(problem, middle)
+        # the last step ends at the wall
+        with np.errstate(divide="ignore", invalid="ignore"):
+            part = np.where(beyond > 0.0, beyond / np.abs(change), 0.0).max(axis=1)
+        done = np.all((here + change >= low) & (here + change <= high), axis=1)
+        times[out] += np.where(done, np.minimum(part, 1.0), 1.0) * dt
+        x[out] = here + change
+        out = out[~done]
+    at = x[out[0]]
+    msg = (
+        f"descent does not lead back from ({at[0]:.6g}, {at[1]:.6g}), beyond walls where walkers "
+        'are stopped; take a grid that reaches so far, or outside="suppressed" for a box'
+    )
+    raise CaseError(msg, key="grid")
+
+
+def _slope(problem: PlaneLevy, x: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.nan_to_num(problem.landscape.gradient(x), nan=0.0, posinf=1e300, neginf=-1e300)
