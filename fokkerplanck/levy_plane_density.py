@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
-from fokkerplanck.levy_plane import PlaneLevy
+from fokkerplanck.interpolate import around
+from fokkerplanck.levy_density import OFF, _increasing
+from fokkerplanck.levy_plane import PlaneLevy, point_in_plane
 from fokkerplanck.levy_plane_killed import plane_system
-from fokkerplanck.levy_plane_tail import Tails, tails_outside
+from fokkerplanck.levy_plane_tail import tails_outside
+from fokkerplanck.solvers.levy_plane_evolve import plane_masses
+from fokkerplanck.solvers.levy_plane_solve import PlaneLevySystem
 
-__all__ = ["PlaneStationary", "plane_stationary", "regridded_mass", "steady_masses"]
+__all__ = ["PlanePath", "PlaneStationary", "plane_evolve", "plane_stationary", "steady_masses"]
 
 Array = NDArray[np.float64]
 #: L1 error from which on no density is given.
@@ -52,6 +57,33 @@ class PlaneStationary:
     rounding: float
 
 
+@dataclass(frozen=True, eq=False)
+class PlanePath:
+    """Densities under long jumps in the plane at some times.
+
+    Parameters
+    ----------
+    grid : Grid
+    times : ndarray, shape (m,)
+    density : ndarray, shape (m, nx, ny)
+        Where drift is much stronger than jumps over single cells, undershoots below 0 next to what
+        is sharper than cells.
+    mass : ndarray, shape (m,)
+        What has not been killed.
+    integration_error : ndarray, shape (m,)
+        L1 error of the integration in time.
+    error : ndarray, shape (m,)
+        The same, and the L1 change from half as many cells along each axis.
+    """
+
+    grid: Grid = field(repr=False)
+    times: Array
+    density: Array = field(repr=False)
+    mass: Array
+    integration_error: Array
+    error: Array
+
+
 def plane_stationary(problem: PlaneLevy) -> PlaneStationary:
     r"""Stationary density, :math:`\nabla \cdot (p \nabla L) + T \Delta p + J^T p = 0`.
 
@@ -84,6 +116,79 @@ def plane_stationary(problem: PlaneLevy) -> PlaneStationary:
     return PlaneStationary(problem.grid, density, tails.mass, tails.rate, error, rounding)
 
 
+def plane_evolve(
+    problem: PlaneLevy,
+    start: Sequence[float] | ArrayLike,
+    times: Sequence[float],
+    *,
+    tolerance: float = 1e-8,
+) -> PlanePath:
+    """Densities at increasing times.
+
+    Parameters
+    ----------
+    problem : PlaneLevy
+    start : point or array_like, shape (nx, ny)
+        A point, shared by the four cells around it, or a density in the cells.
+    times : sequence of float
+        Increasing, the first at least 0.
+    tolerance : float
+        L1 error of the integration in time up to the last of them, between 1e-11 and 1e-2.
+
+    Raises
+    ------
+    CaseError
+        When times do not increase, or the start is not a density or lies outside.
+    NumericalError
+        When the tolerance cannot be kept.
+    """
+    at = _increasing(times)
+    if not 1e-11 <= tolerance <= 1e-2:
+        msg = f"needs a tolerance between 1e-11 and 1e-2, got {tolerance}"
+        raise CaseError(msg, key="evolve.tolerance")
+    first = _start(problem, start)
+    half = problem.fewer(0.5)
+    point = np.shape(start) == (2,)
+    rough = _start(half, start) if point else _regridded(first, problem.grid, half.grid)
+    found, spent = _path(problem, first, at, tolerance)
+    other, _ = _path(half, rough, at, tolerance)
+    changes = [
+        float(np.abs(p - _regridded(q, half.grid, problem.grid)).sum())
+        for p, q in zip(found, other, strict=True)
+    ]
+    density, mass = found / problem.grid.volume, found.sum(axis=(1, 2))
+    return PlanePath(problem.grid, at, density, mass, spent, spent + np.array(changes))
+
+
+def _path(problem: PlaneLevy, start: Array, at: Array, tolerance: float) -> tuple[Array, Array]:
+    generator = problem.generator()
+
+    def shifted(sigma: float) -> PlaneLevySystem:
+        return plane_system(problem, generator, transposed=True, shift=sigma)
+
+    kept = generator.conservative
+    return plane_masses(shifted, start, at.tolist(), tolerance, conservative=kept)
+
+
+def _start(problem: PlaneLevy, start: Sequence[float] | ArrayLike) -> Array:
+    """Masses of the cells: as given, or a point shared by the four around it."""
+    grid = problem.grid
+    given = np.asarray(start, dtype=np.float64)
+    if given.shape == (2,):
+        point = np.array(point_in_plane(given, grid, "initial.point"))
+        live = np.ones(grid.shape[0] * grid.shape[1], dtype=np.bool_)
+        return around(live, grid, point).reshape(grid.shape)
+    if given.shape != grid.shape or not np.isfinite(given).all() or given.min() < 0.0:
+        msg = f"needs a point, or a density >= 0 in the {grid.shape} cells, got shape "
+        msg += f"{given.shape}"
+        raise CaseError(msg, key="initial")
+    mass = given.sum() * grid.volume
+    if not abs(mass - 1.0) < OFF:
+        msg = f"the initial density has mass {mass:.6g} on the grid, not 1"
+        raise CaseError(msg, key="initial")
+    return np.asarray(given / given.sum())
+
+
 def steady_masses(problem: PlaneLevy) -> tuple[Array, float]:
     """Stationary masses of the cells, which sum to 1, and what is undetermined of them.
 
@@ -100,10 +205,10 @@ def _change(problem: PlaneLevy, mass: Array) -> float:
     """L1 distance of the stationary masses from those on half as many cells along each axis."""
     half = problem.fewer(0.5)
     rough, _ = steady_masses(half)
-    return float(np.abs(mass - regridded_mass(rough, half.grid, problem.grid)).sum())
+    return float(np.abs(mass - _regridded(rough, half.grid, problem.grid)).sum())
 
 
-def regridded_mass(mass: Array, grid: Grid, other: Grid) -> Array:
+def _regridded(mass: Array, grid: Grid, other: Grid) -> Array:
     """Masses on the cells of another grid over the same rectangle, by cubic interpolation."""
     x, y = (axis.centres for axis in grid.axes)
     spline = RectBivariateSpline(x, y, mass)
