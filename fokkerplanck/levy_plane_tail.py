@@ -19,9 +19,14 @@ __all__ = ["Tails", "jump_constant_plane", "tails_outside"]
 
 Array = NDArray[np.float64]
 #: Directions of jumps, and distances in each.
-DIRECTIONS, DISTANCES = 64, 12
+DIRECTIONS, DISTANCES = 32, 10
+#: Logarithm of the distance, over that of the walls, beyond which the way back is no longer.
+FURTHEST = 60.0
 #: Step of the way back, as a part of the distance from the wells, and most steps.
-STEP, MOST_STEPS = 0.05, 20_000
+STEP, MOST_STEPS = 0.1, 2_000
+#: Of Rosenbrock's method.
+GAMMA = 1.0 + np.sqrt(0.5)
+TINY = 1e-300
 KILLED = (("killed", "killed"), ("killed", "killed"))
 
 
@@ -79,7 +84,7 @@ def tails_outside(problem: PlaneLevy, mass: Array) -> Tails:
     units, weights = _directions(problem)
     wall = _to_wall(problem.grid, well, units)
     z, laguerre = laggauss(DISTANCES)
-    distance = wall[:, None] * np.exp(z / problem.alpha)
+    distance = wall[:, None] * np.exp(np.minimum(z / problem.alpha, FURTHEST))
     times = _way_back(problem, well + distance[..., None] * units[:, None, :])
     there = (weights * wall**-problem.alpha)[:, None] * laguerre / problem.alpha
     return Tails(float((there * times).sum()), rate)
@@ -110,7 +115,7 @@ def _to_wall(grid: Grid, well: Array, units: Array) -> Array:
 
 
 def _way_back(problem: PlaneLevy, points: Array) -> Array:
-    """Times that descent takes from points outside to the walls (midpoint rule)."""
+    """Times that descent takes from points outside to the walls."""
     low = np.array([axis.min for axis in problem.grid.axes])
     high = np.array([axis.max for axis in problem.grid.axes])
     size = 0.5 * (high - low)
@@ -120,13 +125,10 @@ def _way_back(problem: PlaneLevy, points: Array) -> Array:
         if not out.size:
             return times.reshape(points.shape[:-1])
         here = x[out]
-        slope = _slope(problem, here)
         # far away steps are parts of the distance, near the walls parts of the grid
         beyond = np.maximum(low - here, here - high)
-        reach = STEP * np.maximum(np.linalg.norm(np.maximum(beyond, 0.0), axis=1), size.min())
-        dt = reach / np.maximum(np.linalg.norm(slope, axis=1), np.finfo(float).tiny)
-        middle = here - 0.5 * dt[:, None] * slope
-        change = -dt[:, None] * _slope(problem, middle)
+        reach = STEP * np.maximum(np.hypot(*np.maximum(beyond, 0.0).T), size.min())
+        dt, change = _descent(problem, here, reach)
         # the last step ends at the wall
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(beyond > 0.0, beyond / np.abs(change), 0.0).max(axis=1)
@@ -142,6 +144,25 @@ def _way_back(problem: PlaneLevy, points: Array) -> Array:
     raise CaseError(msg, key="grid")
 
 
-def _slope(problem: PlaneLevy, x: Array) -> Array:
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.nan_to_num(problem.landscape.gradient(x), nan=0.0, posinf=1e300, neginf=-1e300)
+def _descent(problem: PlaneLevy, x: Array, reach: Array) -> tuple[Array, Array]:
+    """Time and way of one step down from each point (Rosenbrock's method of order 2, L-stable)."""
+    slope = _finite(problem.landscape.gradient(x))
+    curve = _finite(problem.landscape.hessian(x))
+    dt = (reach / np.maximum(np.hypot(*slope.T), TINY))[:, None]
+    matrix = np.eye(2) + GAMMA * dt[..., None] * curve
+    first = _solved(matrix, -slope)
+    there = _finite(problem.landscape.gradient(x + dt * first))
+    second = _solved(matrix, -there - 2.0 * first)
+    return dt[:, 0], dt * (1.5 * first + 0.5 * second)
+
+
+def _solved(matrix: Array, right: Array) -> Array:
+    """Solutions of 2 x 2 systems."""
+    (a, b), (c, d) = matrix.transpose(1, 2, 0)
+    with np.errstate(all="ignore"):
+        found = np.stack((d * right[:, 0] - b * right[:, 1], a * right[:, 1] - c * right[:, 0]))
+        return np.asarray((found / (a * d - b * c)).T)
+
+
+def _finite(values: Array) -> Array:
+    return np.nan_to_num(values, nan=0.0, posinf=1e150, neginf=-1e150)

@@ -21,7 +21,7 @@ STRETCH = 10.0
 #: Vectors of one space; after how many more it is asked whether they are enough.
 MOST, EVERY = 45, 3
 #: Error of the shifted solutions.
-AIM = 1e-5
+AIM = 1e-4
 #: Part of a step that is tried when the whole is not reached, and most steps to an output.
 SHORTER, MOST_STEPS = 0.5, 400
 

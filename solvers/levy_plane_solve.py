@@ -20,9 +20,9 @@ Array = NDArray[np.float64]
 #: Up to so many cells the matrix is eliminated.
 DENSE = 1100
 #: Vectors of a Krylov space, the reduction of the residual wanted from one, and how many are tried.
-SPACE, REDUCTION, CORRECTIONS = 50, 1e-6, 8
+SPACE, REDUCTION, CORRECTIONS = 50, 1e-8, 8
 #: Relative correction aimed at, and the last one at worst.
-AIM, WORST = 1e-10, 1e-5
+AIM, WORST = 1e-7, 1e-5
 #: A space has to shrink a residual to this part for its correction to be trusted.
 CONTRACTED = 0.3
 #: Spaces that may fail to, before the equations are given up.
