@@ -41,6 +41,12 @@ if TYPE_CHECKING:
     from fokkerplanck.levy_density import levy_stationary as levy_stationary
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_transition as levy_transition
+    from fokkerplanck.levy_plane import PlaneLevy as PlaneLevy
+    from fokkerplanck.levy_plane_density import plane_evolve as plane_evolve
+    from fokkerplanck.levy_plane_density import plane_stationary as plane_stationary
+    from fokkerplanck.levy_plane_passage import plane_committor as plane_committor
+    from fokkerplanck.levy_plane_passage import plane_exit as plane_exit
+    from fokkerplanck.levy_plane_passage import plane_first_passage as plane_first_passage
     from fokkerplanck.metastability import quasi_stationary as quasi_stationary
     from fokkerplanck.passage import mean_first_passage as mean_first_passage
     from fokkerplanck.phase_space import phase_delta as phase_delta
@@ -118,6 +124,12 @@ _HOME = {
     "levy_transition": "levy_passage",
     "levy_stationary": "levy_density",
     "levy_evolve": "levy_density",
+    "PlaneLevy": "levy_plane",
+    "plane_stationary": "levy_plane_density",
+    "plane_evolve": "levy_plane_density",
+    "plane_exit": "levy_plane_passage",
+    "plane_first_passage": "levy_plane_passage",
+    "plane_committor": "levy_plane_passage",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

@@ -17,13 +17,14 @@ __all__ = ["plane_masses"]
 Array = NDArray[np.float64]
 Shifted = Callable[[float], PlaneLevySystem]
 #: Length of a step over the time that the spaces are inverted at.
-STRETCH = 10.0
+STRETCH = 20.0
 #: Vectors of one space; after how many more it is asked whether they are enough.
-MOST, EVERY = 45, 3
-#: Error of the shifted solutions.
-AIM = 1e-4
-#: Part of a step that is tried when the whole is not reached, and most steps to an output.
-SHORTER, MOST_STEPS = 0.5, 400
+MOST, EVERY = 80, 4
+#: Part of a step that is tried when the whole is not reached, and the shortest before giving up,
+#: over the last time.
+SHORTER, SHORTEST = 0.25, 1e-4
+#: Times and norms that differ by less, relatively, are one.
+SAME, CLOSED, SMALL = 1e-13, 1e-13, 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +58,8 @@ def plane_masses(
 ) -> tuple[Array, Array]:
     r"""Masses :math:`e^{t Q^T} P` at increasing times, and their estimated L1 errors.
 
-    Each step projects Q onto a Krylov space of :math:`(1 - \gamma Q^T)^{-1}`, gamma a tenth of the
-    step: fast modes, of which long jumps on small cells have many, are damped in the space and cost
+    Each step projects Q onto a Krylov space of :math:`(1 - \gamma Q^T)^{-1}`, gamma a twentieth of
+    the step: fast modes, of which long jumps on small cells have many, are damped in the space and cost
     no steps. The space grows until its last vectors no longer matter.
 
     Parameters
@@ -88,82 +89,65 @@ def plane_masses(
     J. van den Eshof and M. Hochbruck, SIAM J. Sci. Comput. 27 (2006) 1438.
     """
     found, errors = [], []
-    whole = float(times[-1])
+    whole = longest = float(times[-1])
+    allowed = tolerance * float(start.sum()) / max(whole, SMALL)
     p, now, error = start, 0.0, 0.0
     systems: dict[float, PlaneLevySystem] = {}
     for time in times:
-        for _ in range(MOST_STEPS):
-            left = time - now
-            if not left > 1e-14 * whole:
-                break
-            gamma = float(2.0 ** np.round(np.log2(left / STRETCH)))
+        while time - now > SAME * whole:
+            step = min(time - now, longest)
+            gamma = float(2.0 ** np.round(np.log2(step / STRETCH)))
             if gamma not in systems:
                 systems = {gamma: shifted(1.0 / gamma)}
-            allowed = tolerance * float(start.sum()) / whole
-            p, step, more = _step(systems[gamma], gamma, p, left, allowed, conservative)
-            now, error = (time, error + more) if step == left else (now + step, error + more)
-        else:
-            msg = f"{MOST_STEPS} steps do not lead to time {time:.4g}: take later starts"
-            raise NumericalError(msg)
+            done = _step(systems[gamma], gamma, p, step, allowed * step)
+            if done is None:
+                longest = SHORTER * step
+                if longest < SHORTEST * whole:
+                    msg = f"a step of {step:.2g} in time is wrong by more than {allowed * step:.1e}"
+                    raise NumericalError(msg)
+                continue
+            p, more = _kept(done, p) if conservative else done
+            now, error = now + step, error + more
         found.append(p)
         errors.append(error)
     return np.array(found), np.array(errors)
 
 
 def _step(
-    system: PlaneLevySystem,
-    gamma: float,
-    p: Array,
-    length: float,
-    allowed: float,
-    conservative: bool,
-) -> tuple[Array, float, float]:
-    """Masses after a step of at most `length`, the step, and its error."""
+    system: PlaneLevySystem, gamma: float, p: Array, length: float, allowed: float
+) -> tuple[Array, float] | None:
+    """Masses after a step and their error; None when it stays above what is allowed."""
     size = float(np.linalg.norm(p))
     basis, h = [p / size], np.zeros((MOST + 1, MOST))
     for m in range(1, MOST + 1):
-        v, _ = system.solve(basis[-1] / gamma, aim=AIM)
+        v = system.solve_once(basis[-1] / gamma)
         for _ in range(2):
             for i, b in enumerate(basis):
                 c = float(np.vdot(b, v))
                 h[i, m - 1] += c
                 v = v - c * b
         h[m, m - 1] = np.linalg.norm(v)
-        closed = h[m, m - 1] < 1e-13 * h[0, 0]
-        if m % EVERY and not closed and m < MOST:
-            basis.append(v / h[m, m - 1])
-            continue
-        matrix = (np.eye(m) - np.linalg.inv(h[:m, :m])) / gamma
-        space = _Space(basis, matrix, size)
-        new, error = _ahead(space, length, m)
-        if error <= allowed * length or closed:
-            return _kept(new, p, length, error, conservative)
-        if m < MOST:
-            basis.append(v / h[m, m - 1])
-    step = length
-    while step > 1e-6 * length:
-        step *= SHORTER
-        new, error = _ahead(space, step, MOST)
-        if error <= allowed * step:
-            return _kept(new, p, step, error, conservative)
-    msg = f"a step of {step:.2g} in time still has an L1 error of {error:.1e}"
-    raise NumericalError(msg)
+        closed = h[m, m - 1] < CLOSED * h[0, 0]
+        if m % EVERY == 0 or closed:
+            matrix = (np.eye(m) - np.linalg.inv(h[:m, :m])) / gamma
+            new, error = _ahead(_Space(basis, matrix, size), length, m)
+            if error <= allowed or closed:
+                return new, error
+        basis.append(v / h[m, m - 1])
+    return None
 
 
 def _ahead(space: _Space, time: float, count: int) -> tuple[Array, float]:
     """Masses after a time, and the L1 change by the last vectors."""
     full = space.at(time, count)
-    if count <= EVERY:
-        return space.vector(full), np.inf
     less = np.zeros(count)
-    less[: count - EVERY] = space.at(time, count - EVERY)
+    if count > EVERY:
+        less[: count - EVERY] = space.at(time, count - EVERY)
     return space.vector(full), float(np.abs(space.vector(full - less)).sum())
 
 
-def _kept(
-    new: Array, old: Array, step: float, error: float, conservative: bool
-) -> tuple[Array, float, float]:
-    if not conservative:
-        return new, step, error
+def _kept(done: tuple[Array, float], old: Array) -> tuple[Array, float]:
+    """Set mass right, which the space has kept but for its error."""
+    new, error = done
     before, after = float(old.sum()), float(new.sum())
-    return new * (before / after), step, error + abs(after - before)
+    return new * (before / after), error + abs(after - before)

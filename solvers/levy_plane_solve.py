@@ -27,6 +27,8 @@ AIM, WORST = 1e-7, 1e-5
 CONTRACTED = 0.3
 #: Spaces that may fail to, before the equations are given up.
 STALLS = 2
+#: Residual left by a single space that is as good as asked.
+ENOUGH = 3e-8
 TINY = 1e-300
 
 
@@ -97,9 +99,12 @@ class PlaneLevySystem:
         """On the finest grid."""
         return self.levels[0]
 
-    def solve(
-        self, right: Array, *, guess: Array | None = None, aim: float = AIM
-    ) -> tuple[Array, float]:
+    def solve_once(self, right: Array) -> Array:
+        """Return the solution to 1e-8 of the residual, from one Krylov space where that will do."""
+        u, rest = self._solved(right)
+        return u if rest <= ENOUGH else self.solve(right)[0]
+
+    def solve(self, right: Array) -> tuple[Array, float]:
         """Return the solution and the relative size of the last correction to it.
 
         Corrections solve the same equations for what is left of `right`; the last one shows what
@@ -110,7 +115,7 @@ class PlaneLevySystem:
         NumericalError
             When that stays above 1e-5.
         """
-        u = np.zeros_like(right) if guess is None else guess
+        u = np.zeros_like(right)
         change, rest, stalls = np.inf, 1.0, 0
         for _ in range(CORRECTIONS):
             left = right - self.product(u)
@@ -120,7 +125,7 @@ class PlaneLevySystem:
                 break
             u, change, rest = u + step, now, shrunk
             stalls += rest >= CONTRACTED
-            if (change < aim and rest < CONTRACTED) or stalls == STALLS:
+            if (change < AIM and rest < CONTRACTED) or stalls == STALLS:
                 break
         if not (change < WORST and rest < CONTRACTED):
             msg = (

@@ -33,7 +33,7 @@ ROWS = [
         "schedule",
         "forces",
     },
-    {"problem", "initial", "sets", "underdamped", "levy"},
+    {"problem", "initial", "sets", "underdamped", "levy"} | {"levy_plane"},
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
@@ -50,7 +50,8 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"levy_passage", "levy_density", "levy_tail"},
+    | {"levy_passage", "levy_density", "levy_tail"}
+    | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},
