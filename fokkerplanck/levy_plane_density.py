@@ -212,8 +212,6 @@ def _regridded(mass: Array, grid: Grid, other: Grid) -> Array:
     """Masses on the cells of another grid over the same rectangle, by cubic interpolation."""
     x, y = (axis.centres for axis in grid.axes)
     spline = RectBivariateSpline(x, y, mass)
-    to = [
-        np.clip(axis.centres, c[0], c[-1]) for axis, c in zip(other.axes, (x, y), strict=True)
-    ]
-    found = np.asarray(spline(*to), dtype=np.float64)
-    return found * (mass.sum() / found.sum())
+    to = [np.clip(axis.centres, c[0], c[-1]) for axis, c in zip(other.axes, (x, y), strict=True)]
+    found = np.asarray(spline(to[0], to[1]), dtype=np.float64)
+    return np.asarray(found * (mass.sum() / found.sum()))

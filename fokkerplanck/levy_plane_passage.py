@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Grid, Wall
 from fokkerplanck.interpolate import interpolate
 from fokkerplanck.levy_plane import PlaneLevy, point_in_plane
 from fokkerplanck.levy_plane_density import steady_masses
@@ -278,9 +278,9 @@ def _differences(
 
 def _walled(problem: PlaneLevy) -> PlaneLevy:
     """Return the problem with walls that all absorb."""
-    walls = ("absorbing", "absorbing")
+    walls: tuple[Wall, Wall] = ("absorbing", "absorbing")
     axes = tuple(replace(axis, walls=walls) for axis in problem.grid.axes)
-    return replace(problem, grid=Grid(axes))  # type: ignore[arg-type]
+    return replace(problem, grid=Grid(axes))
 
 
 def _check_walls(problem: PlaneLevy, target: str) -> None:

@@ -13,7 +13,7 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy_plane import PlaneLevy
 from fokkerplanck.solvers.fractional import jump_constant
-from fokkerplanck.solvers.levy_plane_jumps import PlaneJumps
+from fokkerplanck.solvers.levy_plane_jumps import PlaneFates, PlaneJumps
 
 __all__ = ["Tails", "jump_constant_plane", "tails_outside"]
 
@@ -27,7 +27,7 @@ STEP, MOST_STEPS = 0.1, 2_000
 #: Of Rosenbrock's method.
 GAMMA = 1.0 + np.sqrt(0.5)
 TINY = 1e-300
-KILLED = (("killed", "killed"), ("killed", "killed"))
+KILLED: PlaneFates = (("killed", "killed"), ("killed", "killed"))
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,8 @@ def _way_back(problem: PlaneLevy, points: Array) -> Array:
         beyond = np.maximum(low - here, here - high)
         reach = STEP * np.maximum(np.hypot(*np.maximum(beyond, 0.0).T), size.min())
         dt, change = _descent(problem, here, reach)
+        if not np.isfinite(change).all():
+            break
         # the last step ends at the wall
         with np.errstate(divide="ignore", invalid="ignore"):
             part = np.where(beyond > 0.0, beyond / np.abs(change), 0.0).max(axis=1)
@@ -136,7 +138,7 @@ def _way_back(problem: PlaneLevy, points: Array) -> Array:
         times[out] += np.where(done, np.minimum(part, 1.0), 1.0) * dt
         x[out] = here + change
         out = out[~done]
-    at = x[out[0]]
+    at = points.reshape(-1, 2)[out[0]]
     msg = (
         f"descent does not lead back from ({at[0]:.6g}, {at[1]:.6g}), beyond walls where walkers "
         'are stopped; take a grid that reaches so far, or outside="suppressed" for a box'
@@ -146,6 +148,11 @@ def _way_back(problem: PlaneLevy, points: Array) -> Array:
 
 def _descent(problem: PlaneLevy, x: Array, reach: Array) -> tuple[Array, Array]:
     """Time and way of one step down from each point (Rosenbrock's method of order 2, L-stable)."""
+    with np.errstate(all="ignore"):
+        return _rosenbrock(problem, x, reach)
+
+
+def _rosenbrock(problem: PlaneLevy, x: Array, reach: Array) -> tuple[Array, Array]:
     slope = _finite(problem.landscape.gradient(x))
     curve = _finite(problem.landscape.hessian(x))
     dt = (reach / np.maximum(np.hypot(*slope.T), TINY))[:, None]
@@ -159,9 +166,8 @@ def _descent(problem: PlaneLevy, x: Array, reach: Array) -> tuple[Array, Array]:
 def _solved(matrix: Array, right: Array) -> Array:
     """Solutions of 2 x 2 systems."""
     (a, b), (c, d) = matrix.transpose(1, 2, 0)
-    with np.errstate(all="ignore"):
-        found = np.stack((d * right[:, 0] - b * right[:, 1], a * right[:, 1] - c * right[:, 0]))
-        return np.asarray((found / (a * d - b * c)).T)
+    found = np.stack((d * right[:, 0] - b * right[:, 1], a * right[:, 1] - c * right[:, 0]))
+    return np.asarray((found / (a * d - b * c)).T)
 
 
 def _finite(values: Array) -> Array:

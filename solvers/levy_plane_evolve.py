@@ -58,9 +58,9 @@ def plane_masses(
 ) -> tuple[Array, Array]:
     r"""Masses :math:`e^{t Q^T} P` at increasing times, and their estimated L1 errors.
 
-    Each step projects Q onto a Krylov space of :math:`(1 - \gamma Q^T)^{-1}`, gamma a twentieth of
-    the step: fast modes, of which long jumps on small cells have many, are damped in the space and cost
-    no steps. The space grows until its last vectors no longer matter.
+    Each step projects Q onto a Krylov space of :math:`(1 - \gamma Q^T)^{-1}`, gamma a twentieth
+    of the step: fast modes, of which long jumps on small cells have many, are damped in the space
+    and cost no steps. The space grows until its last vectors no longer matter.
 
     Parameters
     ----------

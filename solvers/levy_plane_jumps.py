@@ -122,13 +122,13 @@ class PlaneJumps:
         return np.asarray(ifft(spectrum, axis=0, overwrite_x=True)[: self.shape[0]])
 
     def _ends(self, axis: int) -> list[tuple[int, slice]]:
-        """Stopping walls: the index of their cells, and the order of jumps that reach them."""
+        """Find stopping walls: the index of their cells, the order of jumps that reach them."""
         both = ((0, slice(None)), (-1, slice(None, None, -1)))
         fates = self.outside[axis]
         return [end for end, fate in zip(both, fates, strict=True) if fate == "stopped"]
 
     def _stopping(self, axis: int) -> list[tuple[int, Array]]:
-        """Stopping walls, and the transforms of the rates into their cells."""
+        """Find stopping walls, and the transforms of the rates into their cells."""
         if axis == 0:
             return [(end, self._past_x[order]) for end, order in self._ends(0)]
         return [(end, self._past_y[:, order]) for end, order in self._ends(1)]

@@ -1,4 +1,4 @@
-"""Long jumps in the plane: rates, generator, exits, densities and evolution, against closed forms."""
+"""Long jumps in the plane: rates, generator, exits, densities, evolution; closed forms."""
 
 from __future__ import annotations
 
@@ -146,12 +146,15 @@ def test_getoor_in_a_disc(alpha):
     assert error < found.error
 
 
+@pytest.mark.slow
 def test_lines_and_diagonals_are_edges_of_second_order():
     """A square that is turned by 45 degrees, and the same one cut by the walls of the grid."""
     times = []
     for n in (24, 48):
         turned = square(1.05, n, FLAT, 1.2, 1.0)
-        sides = [HalfPlane([np.cos(a), np.sin(a)], 0.7) for a in np.pi * (0.25 + 0.5 * np.arange(4))]
+        sides = [
+            HalfPlane([np.cos(a), np.sin(a)], 0.7) for a in np.pi * (0.25 + 0.5 * np.arange(4))
+        ]
         chain = KilledPlane(replace_walls(turned), sides)
         u, _ = chain.system.solve(np.where(chain.live, 1.0, 0.0))
         times.append(u[n // 2 - 1 : n // 2 + 1, n // 2 - 1 : n // 2 + 1].mean())
@@ -203,7 +206,7 @@ def test_ornstein_uhlenbeck(kind):
 
 
 def test_tails_of_independent_components_are_those_of_lines():
-    found = fp.plane_stationary(square(15, 32, BOWL, 1.5, 1.0, components="independent"))
+    found = fp.plane_stationary(square(15, 48, BOWL, 1.5, 1.0, components="independent"))
     line = fp.Levy(
         fp.Grid.line(-15, 15, 256), fp.landscapes.from_expression("x**2 / 2", dim=1), 1.5, 1.0
     )
@@ -212,10 +215,11 @@ def test_tails_of_independent_components_are_those_of_lines():
     assert found.outside == pytest.approx(found.escape_rate / 1.5, rel=0.15)
 
 
+@pytest.mark.slow
 def test_at_two_it_is_gaussian():
     """Mean passage into a ball, against the solver of Gaussian noise."""
     loss = fp.landscapes.from_expression("x**2 / 2 + y**2", dim=2)
-    grid = fp.Grid.plane((-2, 2, 48), (-2, 2, 48))
+    grid = fp.Grid.plane((-2, 2, 96), (-2, 2, 96))
     target = Ball([1.0, 0.5], 0.4)
     gauss = fp.mean_first_passage(
         fp.Problem(grid, loss, fp.noise.white(0.25)), [-0.5, 0.0], target
@@ -228,10 +232,10 @@ def test_at_two_it_is_gaussian():
 
 
 def test_evolution_is_the_exponential():
-    p = square(4, 20, WELLS, 1.5, 0.5)
+    p = square(4, 16, WELLS, 1.5, 0.5)
     g = p.generator()
-    start = np.zeros((20, 20))
-    start[14, 7] = 1.0
+    start = np.zeros((16, 16))
+    start[11, 6] = 1.0
     times = [0.05, 1.0, 200.0]
     found, errors = plane_masses(
         lambda sigma: plane_system(p, g, transposed=True, shift=sigma),
@@ -250,6 +254,7 @@ def test_evolution_is_the_exponential():
     assert found[-1] == pytest.approx(steady, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_survival_of_independent_components_factorises():
     p = square(1, 16, FLAT, 1.4, 0.6, walls="absorbing", components="independent")
     found = fp.plane_evolve(p, [0.0, 0.0], [0.2, 0.6])
@@ -284,7 +289,8 @@ def test_walls_compete_with_a_target():
     killed = -chain.generator.apply(np.ones((24, 24))) - chain.absorption(0)
     lost, _ = chain.system.solve(np.where(chain.live, killed, 0.0))
     assert (hit + lost)[chain.live] == pytest.approx(1, abs=1e-9)
-    found = fp.plane_first_passage(p, [-1.0, 0.0], Ball([1.0, 0.0], 0.5))
+    fine = square(3, 32, WELLS, 1.5, 0.4, walls="absorbing")
+    found = fp.plane_first_passage(fine, [-1.0, 0.0], Ball([1.0, 0.0], 0.5))
     assert 0.1 < found.probability < 0.99
 
 
