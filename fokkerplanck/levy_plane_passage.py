@@ -14,7 +14,7 @@ from fokkerplanck.interpolate import interpolate
 from fokkerplanck.levy_plane import PlaneLevy, point_in_plane
 from fokkerplanck.levy_plane_density import steady_masses
 from fokkerplanck.levy_plane_killed import KilledPlane
-from fokkerplanck.passage import LN10, Passage
+from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet, as_set
 from fokkerplanck.transitions import Committor
 
@@ -46,7 +46,7 @@ class _Moments:
 def plane_first_passage(
     problem: PlaneLevy, start: Place, target: PointSet | str = "walls"
 ) -> Passage:
-    r"""Mean and variance of the time at which a set is first reached, by drift or by a jump into it.
+    r"""Mean and variance of the time at which a set is first reached, by drift or a jump into it.
 
     The mean solves :math:`Q T = -1` outside of the target, the second moment :math:`Q M = -2 T`;
     a jump over the target does not count. Where absorbing walls compete, both are given that the
@@ -64,7 +64,7 @@ def plane_first_passage(
     Returns
     -------
     Passage
-        ``error`` is the larger of the changes from grids of 0.5 and 0.6 times as many cells along
+XX
         each axis, taken to fall with the width of the cell at least, and what solving the equations leaves
         undetermined; `anchors` is 0, and `jumps` the mean number of jumps over single cells or more
         on the longest way.

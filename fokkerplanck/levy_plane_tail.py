@@ -115,7 +115,7 @@ def _to_wall(grid: Grid, well: Array, units: Array) -> Array:
 
 
 def _way_back(problem: PlaneLevy, points: Array) -> Array:
-    """Times that descent takes from points outside to the walls."""
+    """Find the times that descent takes from points outside to the walls."""
     low = np.array([axis.min for axis in problem.grid.axes])
     high = np.array([axis.max for axis in problem.grid.axes])
     size = 0.5 * (high - low)

@@ -61,8 +61,8 @@ def independent_rates(
     spacing : (float, float)
     """
     single, past_x, past_y = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    rates = [s**alpha * jump_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing)]
-    past = [s**alpha * tail_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing)]
+    rates = [s**alpha * jump_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing, strict=True)]
+    past = [s**alpha * tail_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing, strict=True)]
     single[:, 0] += rates[0]
     single[0, :] += rates[1]
     past_x[:, 0], past_y[0, :] = past
@@ -104,7 +104,7 @@ def isotropic_rates(
     # the unit of time is that of one step along the axis of closer cells
     unit = min(spacing)
     rate = np.array([(unit / h) ** 2 for h in spacing])
-    reach = max(n / np.sqrt(r) for n, r in zip(shape, rate)) ** 2
+    reach = max(n / np.sqrt(r) for n, r in zip(shape, rate, strict=True)) ** 2
     top = np.log(reach + 1.0) + DECADES / (1.0 + a)
     log = np.arange(-DECADES / (2.0 - a), top, STEP)
     t = np.exp(log)
@@ -179,7 +179,7 @@ def _late_walk(count: int, z: Array) -> Array:
 def _late(
     a: float, rate: Array, shape: tuple[int, int], last: tuple[float, float]
 ) -> tuple[Array, Array, Array]:
-    """What all times after the last of the sums add to jumps beyond lines and corners.
+    """Sum what all times after the last add to jumps beyond lines and corners.
 
     The law of a walk is flat there, and half of it is beyond either side.
     """
