@@ -64,8 +64,8 @@ def plane_first_passage(
     Returns
     -------
     Passage
-XX
-        each axis, taken to fall with the width of the cell at least, and what solving the equations leaves
+        ``error`` is the larger of the changes from grids of 0.5 and 0.6 times as many cells along
+        each axis, taken to fall with the width of the cell, and what solving the equations leaves
         undetermined; `anchors` is 0, and `jumps` the mean number of jumps over single cells or more
         on the longest way.
 

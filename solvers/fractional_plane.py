@@ -61,8 +61,12 @@ def independent_rates(
     spacing : (float, float)
     """
     single, past_x, past_y = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    rates = [s**alpha * jump_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing, strict=True)]
-    past = [s**alpha * tail_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing, strict=True)]
+    rates = [
+        s**alpha * jump_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing, strict=True)
+    ]
+    past = [
+        s**alpha * tail_rates(alpha, n, h) for s, n, h in zip(scale, shape, spacing, strict=True)
+    ]
     single[:, 0] += rates[0]
     single[0, :] += rates[1]
     past_x[:, 0], past_y[0, :] = past
