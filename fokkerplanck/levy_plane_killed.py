@@ -58,7 +58,8 @@ class KilledPlane:
     @cached_property
     def live(self) -> Mask:
         """Cells that no set has killed."""
-        return np.asarray(np.all([share > 0.0 for share, _ in self.edges], axis=0))
+        dead = [share <= 0.0 for share, _ in self.edges]
+        return ~np.any([np.zeros(self.problem.grid.shape, dtype=np.bool_), *dead], axis=0)
 
     @cached_property
     def open(self) -> PlaneLevyGenerator:
@@ -68,12 +69,16 @@ class KilledPlane:
     @cached_property
     def generator(self) -> PlaneLevyGenerator:
         """Generator with all sets absorbing."""
+        if not self.sets:
+            return self.open
         killing = sum((rate for _, rate in self.edges), np.zeros(self.problem.grid.shape))
         return replace(self.open, live=self.live, killing=np.where(self.live, killing, 0.0))
 
     @cached_property
     def system(self) -> PlaneLevySystem:
         """Equations of times and probabilities."""
+        if not self.sets:
+            return plane_system(self.problem, self.open)
         share = np.prod([share for share, _ in self.edges], axis=0)
         return plane_system(self.problem, self.generator, share)
 

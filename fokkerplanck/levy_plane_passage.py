@@ -191,7 +191,7 @@ def _moments(
 ) -> _Moments:
     sets = [] if end is None else [end]
     chain = KilledPlane(problem, sets, inverted=inverted)
-    live = chain.live if sets else np.ones(problem.grid.shape, dtype=np.bool_)
+    live = chain.live
     # only a target that competes with walls may be missed
     certain = inverted or not sets or not problem.absorbing
     reach, lost = live.astype(np.float64), 0.0

@@ -205,6 +205,15 @@ def test_ornstein_uhlenbeck(kind):
     assert found.density.sum() * v == pytest.approx(1 - found.outside)
 
 
+def test_exit_from_a_grid_of_many_cells():
+    """Walls alone absorb, and the equations are solved on a chain of grids."""
+    fine, rough = (square(1, n, FLAT, 1.0, 1.0, walls="absorbing") for n in (40, 20))
+    found = fp.plane_exit(fine, [0.1, 0.2])
+    assert abs(fp.plane_exit(rough, [0.1, 0.2]).mean / found.mean - 1) < 2 * found.error
+    # between those of the discs inside and around
+    assert getoor([0.1, 0.2], 1.0) < found.mean < np.sqrt(2)
+
+
 def test_tails_of_independent_components_are_those_of_lines():
     found = fp.plane_stationary(square(15, 48, BOWL, 1.5, 1.0, components="independent"))
     line = fp.Levy(
