@@ -59,7 +59,9 @@ class KilledPlane:
     def live(self) -> Mask:
         """Cells that no set has killed."""
         dead = [share <= 0.0 for share, _ in self.edges]
-        return ~np.any([np.zeros(self.problem.grid.shape, dtype=np.bool_), *dead], axis=0)
+        return np.asarray(
+            ~np.any([np.zeros(self.problem.grid.shape, dtype=np.bool_), *dead], axis=0)
+        )
 
     @cached_property
     def open(self) -> PlaneLevyGenerator:
