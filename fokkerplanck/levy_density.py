@@ -19,6 +19,7 @@ __all__ = [
     "LevyPath",
     "LevyStationary",
     "LevyStep",
+    "increasing_times",
     "levy_evolve",
     "levy_evolve_steps",
     "levy_stationary",
@@ -199,7 +200,7 @@ def levy_evolve(
     steps = tuple(levy_evolve_steps(problem, start, times, tolerance=tolerance))
     first = start_masses(problem, start, nodes)
     rough = start_masses(problem, start, half) if np.ndim(start) == 0 else fewer(first, nodes, half)
-    others = _steps(problem, half, LevyStep(0.0, rough), _increasing(times), tolerance)
+    others = _steps(problem, half, LevyStep(0.0, rough), increasing_times(times), tolerance)
     changes = [
         l1_distance(step.mass, nodes, other.mass, half)
         for step, other in zip(steps, others, strict=True)
@@ -233,7 +234,7 @@ def levy_evolve_steps(
     bit for bit as if there had been no break, and `start` is not used. Divide masses by the
     spacing of ``problem.nodes`` for densities.
     """
-    at = _increasing(times)
+    at = increasing_times(times)
     low, high = TOLERANCES
     if not low <= tolerance <= high:
         msg = f"the L1 tolerance lies between {low:g} and {high:g}, got {tolerance}"
@@ -286,7 +287,8 @@ def _flow(problem: Levy, nodes: Nodes) -> Flow:
     return Flow(nodes.generator, problem.coarse(nodes).generator, stationary)
 
 
-def _increasing(times: Sequence[float]) -> Array:
+def increasing_times(times: Sequence[float]) -> Array:
+    """Return times as an array; raises `CaseError` unless they increase from 0 on."""
     at = np.asarray(times, dtype=np.float64)
     good = at.ndim == 1 and len(at) > 0 and np.isfinite(at).all()
     if not (good and at[0] >= 0 and (np.diff(at) > 0).all()):

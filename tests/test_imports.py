@@ -33,7 +33,7 @@ ROWS = [
         "schedule",
         "forces",
     },
-    {"problem", "initial", "sets", "underdamped", "levy"},
+    {"problem", "initial", "sets", "underdamped", "levy", "levy_plane"},
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"}
     | {"levy_sets", "levy_line"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
@@ -54,7 +54,8 @@ ROWS = [
     | {"levy_passage", "levy_density", "levy_tail", "levy_state", "levy_flux", "levy_cells"}
     | {"levy_relaxation", "levy_metastability", "levy_well_rates"}
     | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"}
-    | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"},
+    | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"}
+    | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},

@@ -195,11 +195,10 @@ def _noise(case: Case, sgd: SGD | None) -> Noise:
     from fokkerplanck import noise
 
     table = case.noise
-    assert not isinstance(table, LevyNoise)  # see `build_levy`
     common: dict[str, Any] = {"reading": table.reading, "schedule": _schedule(case)}
     if table.kind == "white":
         return noise.white(table.temperature, **common)
-    if table.kind == "levy":  # at alpha = 2: jumps are Gaussian
+    if isinstance(table, LevyNoise):  # at alpha = 2, else see `build_levy`: jumps are Gaussian
         from fokkerplanck.case.build_levy import strength
 
         return noise.white(table.temperature + strength(case) ** 2, **common)
