@@ -73,7 +73,9 @@ def _landed(side: str, found: Mapping[str, Any]) -> str:
     if found["creep"] > 0.0:
         said += f", creeping {number(found['creep'], 3)}"
     middle = dict(zip(found["levels"], found["overshoot"], strict=True)).get(0.5)
-    return said if middle is None else f"{said}, half within {number(middle, 3)} beyond"
+    if middle is None or found["density_error"] > COARSE:
+        return said
+    return f"{said}, half within {number(middle, 3)} beyond"
 
 
 def _walkers(passage: Mapping[str, Any]) -> str:

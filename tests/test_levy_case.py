@@ -254,7 +254,7 @@ def test_file_is_told_and_drawn(result: Path, tmp_path: Path, capsys: Any) -> No
     assert "alpha = 1.5" in told
     with read(result) as stored:
         assert stored.heavy_tailed
-        for what in (None, "stationary", "current", "passage"):
+        for what in (None, "passage"):
             assert plot_result(stored, tmp_path / f"{what}.png", what=what, dpi=40).exists()
 
 
