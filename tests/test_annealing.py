@@ -68,6 +68,7 @@ def test_shapes_go_from_one_to_cold(shape):
     assert 0.1 < values[1] < 1.0
 
 
+@pytest.mark.slow
 def test_hessian_noise_anneals_into_the_flat_minimum_of_equal_depth():
     problem = fp.Problem(fp.Grid.line(-2.0, 3.2, 256), SHARP_AND_FLAT, fp.noise.hessian(0.1, 1))
     start = fp.initial.gaussian(problem.grid, [-1.0], [0.1])

@@ -134,6 +134,7 @@ def test_gaps_of_1e_minus_217(barrier):
     assert abs(modes.right[0]) == pytest.approx(np.flip(abs(modes.right[0])), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_quasi_stationary_exits_at_random():
     """Mean and deviation of the time to leave, from the quasi-stationary density: 1 / rate."""
     problem = Problem(

@@ -46,6 +46,7 @@ def sampled_rates(diffusion, dt, total, seed):
     return rates, residual.std(axis=0, ddof=1) * np.sqrt(count) / times.sum(axis=0)[:, None]
 
 
+@pytest.mark.slow
 def test_the_mean_time_between_two_wells():
     times = Ensemble(EQUAL, 4e-5, seed=1).passages(WELLS[0], WELLS[2], RADIUS, 2000)
     passage = fp.mean_first_passage(problem(EQUAL), WELLS[0], Ball(WELLS[2], RADIUS))
