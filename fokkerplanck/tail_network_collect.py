@@ -56,12 +56,12 @@ def collect_noise(
         Told in words how far it is.
     """
     runs, minibatches = [], None
-    for k, run in enumerate(recorded):
+    for run in recorded:
         rows, ladders, samples = [], {}, {}
         for step, path in run["files"].items():
             with np.load(Path(path), allow_pickle=False) as file:
                 found = {key: file[key] for key in file.files if key != "weights"}
-            gradients, rng = found["gradients"], np.random.default_rng([k, step])
+            gradients, rng = found["gradients"], np.random.default_rng([run["index"], step])
             own = coordinate_tails(gradients, run["batch_size"], DRAWN, rng)
             rows.append(_row(step, found, own))
             if step in LADDER_STEPS:
@@ -72,7 +72,7 @@ def collect_noise(
             if run["name"] == ready and step == READY_STEP:
                 some = _some(gradients, READY_COORDINATES)
                 minibatches = batch_noise(some, run["batch_size"], READY_DRAWN, rng)
-        how = {key: value for key, value in run.items() if key not in ("name", "files")}
+        how = {key: value for key, value in run.items() if key not in ("name", "index", "files")}
         how["pooled_block"] = int(found["pooled_block"])
         steps = np.array(list(ladders), dtype=np.int64)
         tables = [[as_row(asdict(t), LADDER) for t in ladder] for ladder in ladders.values()]

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from fokkerplanck.tail_network_coordinates import CoordinateTails
+from fokkerplanck.tail_network_line import LineNoise, LineTimes
 from fokkerplanck.tail_network_summary import Moment, Phases, Rung
 from fokkerplanck.terminal import table
 
-__all__ = ["ladder_table", "moments_table", "phases_table", "sample_table"]
+__all__ = ["ladder_table", "line_table", "moments_table", "phases_table", "places_table"]
+__all__ += ["sample_table"]
 
 Pair = tuple[float, float]
 
@@ -77,6 +79,35 @@ def sample_table(found: Sequence[tuple[str, int, CoordinateTails, Pair | None]])
             *(name, str(step), str(one.batch), pair((one.block, one.block_error))),
             pair((one.alpha, one.alpha_error)),
             "" if recorded is None else pair(recorded),
+        )
+    return rows
+
+
+def places_table(places: Sequence[LineNoise]) -> Table:
+    """Stable laws of the noise along a line."""
+    rows = table(
+        *(("x", "right"), ("batch", "right"), ("alpha", "right"), ("scale", "right")),
+        *(("deviation of a sample", "right"), ("largest push", "right"), ("p", "right")),
+    )
+    for one in places:
+        law = pair((one.alpha, one.alpha_error)), pair((one.scale, one.scale_error), 4)
+        rest = f"{one.deviation:.4f}", f"{one.largest:.3f}", f"{one.p_value:.3f}"
+        rows.add_row(f"{one.x:g}", str(one.batch), *law, *rest)
+    return rows
+
+
+def line_table(times: Sequence[LineTimes]) -> Table:
+    """Steps to leave a well of the line."""
+    rows = table(
+        *(("rate", "right"), ("scale", "right"), ("stable noise", "right")),
+        *(("1 / chance of a leap", "right"), ("push of a leap", "right"), ("SGD", "right")),
+        *(("Gaussian, varying", "right"), ("Gaussian, constant", "right")),
+    )
+    for one in times:
+        rows.add_row(
+            *(f"{one.learning_rate:g}", f"{one.scale:.4f}"),
+            *(pair((one.levy, one.levy_error), 0), f"{1 / one.chance:.0f}", f"{one.leap:.2f}"),
+            *(f"{value:.4g}" for value in (one.sgd, one.ito, one.gaussian)),
         )
     return rows
 

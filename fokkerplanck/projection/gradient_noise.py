@@ -92,7 +92,7 @@ def record_gradient_noise(
     Returns
     -------
     list of dict
-        Of each run: name, hyper-parameters, and the files of its steps.
+        Of each run: name, index, hyper-parameters, and the files of its steps.
 
     Raises
     ------
@@ -212,6 +212,7 @@ def _about(run: _Run) -> dict[str, Any]:
     steps = run.config.gradient_noise.steps
     return {
         "name": run.run.name,
+        "index": run.k,
         "depth": network.depth,
         "width": network.width,
         "weights": len(flatten(run.model)),
