@@ -35,6 +35,8 @@ __all__ = ["LineNoise", "LineTimes", "amplitude", "line_noise", "line_times"]
 Array = NDArray[np.float64]
 #: Cells of the line that is left.
 CELLS = 1024
+#: Walkers with stable steps, and points at which they look the slope up.
+WALKERS, POINTS = 2000, 8192
 #: Simulated samples of the test of the law.
 DRAWS = 199
 
@@ -83,6 +85,9 @@ class LineTimes:
         That a step of the fitted law does: about one over the time.
     levy, levy_error : float
         Under that noise; standard error from those of alpha and sigma.
+    walk, walk_error : float
+        Of walkers that take steps of descent with that noise, ``-eta L' + eta sigma S``; standard
+        error.
     gaussian : float
         Under Gaussian noise of the variance at the minimum, the same everywhere.
     ito : float
@@ -97,6 +102,8 @@ class LineTimes:
     chance: float
     levy: float
     levy_error: float
+    walk: float
+    walk_error: float
     gaussian: float
     ito: float
     sgd: float
@@ -166,6 +173,7 @@ def line_times(
     constant = Problem(plane.grid(cells), plane.landscape, white(eta * noise.deviation**2 / 2))
     measured = plane.problem(eta, 1.0, cells=cells)
     chain = InPlaneChain(plane, noise.x, target).time(eta, 1)
+    walk = _walk(plane, noise, target, eta)
     return LineTimes(
         learning_rate=eta,
         scale=amplitude(noise.alpha, noise.scale, eta),
@@ -173,6 +181,8 @@ def line_times(
         chance=chance,
         levy=mean,
         levy_error=hypot(*off),
+        walk=float(walk.mean()),
+        walk_error=float(walk.std(ddof=1)) / len(walk) ** 0.5,
         gaussian=mean_first_passage(constant, noise.x, target).mean / eta,
         ito=mean_first_passage(measured, noise.x, target).mean / eta,
         sgd=chain.mean_steps,
@@ -180,11 +190,28 @@ def line_times(
     )
 
 
+def _walk(plane: InPlane, noise: LineNoise, target: float, learning_rate: float) -> Array:
+    """Numbers of steps of walkers with stable steps, until they are beyond the target."""
+    low, high = (f(plane.table.axes[0]) for f in (min, max))
+    x = np.linspace(low, high, POINTS)
+    slope = plane.landscape.gradient(x[:, None])[:, 0]
+    law, rng = StableLaw(noise.alpha, noise.scale), np.random.default_rng(0)
+    at, taken, k = np.full(WALKERS, noise.x), np.zeros(WALKERS), 0
+    alive = np.arange(WALKERS)
+    while len(alive):
+        k += 1
+        at = at + learning_rate * (law.sample(at.shape, rng) - np.interp(at, x, slope))
+        there = at > target
+        taken[alive[there]] = k
+        alive, at = alive[~there], np.maximum(at[~there], low)
+    return taken
+
+
 def _top(plane: InPlane, start: float, target: float) -> float:
     """Highest maximum of the loss on the way."""
     found = critical_points(plane.landscape, plane.grid(CELLS))
-    tops = [c.position for c in found if c.kind != "minimum" and start < c.position[0] < target]
+    tops = [c for c in found if c.kind != "minimum" and start < c.position[0] < target]
     if not tops:
         msg = f"there is no maximum of the loss between {start:.6g} and {target:.6g}"
         raise CaseError(msg)
-    return float(max(tops, key=lambda x: float(plane.landscape.values(x[None])[0]))[0])
+    return float(max(tops, key=lambda c: c.loss).position[0])

@@ -99,14 +99,14 @@ def places_table(places: Sequence[LineNoise]) -> Table:
 def line_table(times: Sequence[LineTimes]) -> Table:
     """Steps to leave a well of the line."""
     rows = table(
-        *(("rate", "right"), ("scale", "right"), ("stable noise", "right")),
+        *(("rate", "right"), ("scale", "right"), ("stable noise", "right"), ("walkers", "right")),
         *(("1 / chance of a leap", "right"), ("push of a leap", "right"), ("SGD", "right")),
         *(("Gaussian, varying", "right"), ("Gaussian, constant", "right")),
     )
     for one in times:
         rows.add_row(
             *(f"{one.learning_rate:g}", f"{one.scale:.4f}"),
-            *(pair((one.levy, one.levy_error), 0), f"{1 / one.chance:.0f}", f"{one.leap:.2f}"),
+            *(pair((one.levy, one.levy_error), 0), pair((one.walk, one.walk_error), 0), f"{1 / one.chance:.0f}", f"{one.leap:.2f}"),
             *(f"{value:.4g}" for value in (one.sgd, one.ito, one.gaussian)),
         )
     return rows
