@@ -19,6 +19,7 @@ from fokkerplanck.tail_network_file import (
     NoiseHistory,
     as_row,
 )
+from fokkerplanck.tail_network_pooled import fair_estimates
 
 __all__ = ["BATCHES", "LADDER_STEPS", "collect_noise"]
 
@@ -28,6 +29,8 @@ Tell = Callable[[str], None]
 DRAWN, ON_LADDER = 1024, 64
 #: Batch sizes of the ladders, and their steps.
 BATCHES, LADDER_STEPS = (1, 2, 8, 32, 128, 512), (0, 64, 256, 1024, 4096)
+#: Batches and draws of the pooled estimates of recorded coordinates.
+FAIR_BATCHES, FAIR_DRAWS = 512, 5
 #: Steps and number of coordinates of the shipped samples, and those of the ready minibatches.
 KEPT_STEPS, KEPT = (0, 256, 4096), 5
 READY_STEP, READY_DRAWN, READY_COORDINATES = 4096, 512, 24
@@ -57,29 +60,46 @@ def collect_noise(
     """
     runs, minibatches = [], None
     for run in recorded:
-        rows, ladders, samples = [], {}, {}
-        for step, path in run["files"].items():
-            with np.load(Path(path), allow_pickle=False) as file:
-                found = {key: file[key] for key in file.files if key != "weights"}
-            gradients, rng = found["gradients"], np.random.default_rng([run["index"], step])
-            own = coordinate_tails(gradients, run["batch_size"], DRAWN, rng)
-            rows.append(_row(step, found, own))
-            if step in LADDER_STEPS:
-                some = gradients[:, :: max(1, gradients.shape[1] // ON_LADDER)]
-                ladders[step] = [coordinate_tails(some, b, DRAWN, rng) for b in BATCHES]
-            if run["name"] in kept and step in KEPT_STEPS:
-                samples[step] = _some(gradients, KEPT)
-            if run["name"] == ready and step == READY_STEP:
-                some = _some(gradients, READY_COORDINATES)
-                minibatches = batch_noise(some, run["batch_size"], READY_DRAWN, rng)
-        how = {key: value for key, value in run.items() if key not in ("name", "index", "files")}
-        how["pooled_block"] = int(found["pooled_block"])
-        steps = np.array(list(ladders), dtype=np.int64)
-        tables = [[as_row(asdict(t), LADDER) for t in ladder] for ladder in ladders.values()]
-        ladder = np.array(tables).reshape(len(steps), len(BATCHES), len(LADDER))
-        runs.append(NoiseHistory(run["name"], how, np.array(rows), steps, ladder, samples))
-        tell(f"{run['name']}: estimated at {len(rows)} steps")
+        runs.append(_history(run, KEPT_STEPS if run["name"] in kept else ()))
+        if run["name"] == ready:
+            some = _some(_read(run["files"][READY_STEP])["gradients"], READY_COORDINATES)
+            rng = np.random.default_rng([run["index"], READY_STEP, 2])
+            minibatches = batch_noise(some, run["batch_size"], READY_DRAWN, rng)
+        tell(f"{run['name']}: estimated at {len(run['files'])} steps")
     return NoiseFile(dict(about), tuple(runs), minibatches)
+
+
+def _history(run: Mapping[str, Any], kept: Sequence[int]) -> NoiseHistory:
+    """Estimate at all steps of a run."""
+    rows, ladders, fair, samples = [], {}, [], {}
+    for step, path in run["files"].items():
+        found = _read(path)
+        gradients, rng = found["gradients"], np.random.default_rng([run["index"], step])
+        rows.append(_row(step, found, coordinate_tails(gradients, run["batch_size"], DRAWN, rng)))
+        if step in LADDER_STEPS:
+            some = gradients[:, :: max(1, gradients.shape[1] // ON_LADDER)]
+            tails = [coordinate_tails(some, size, DRAWN, rng) for size in BATCHES]
+            ladders[step] = [as_row(asdict(one), LADDER) for one in tails]
+            fair.append(fair_of(gradients, run["batch_size"], run["index"], step))
+        if step in kept:
+            samples[step] = _some(gradients, KEPT)
+    how = {key: value for key, value in run.items() if key not in ("name", "index", "files")}
+    how["pooled_block"] = int(found["pooled_block"])
+    steps = np.array(list(ladders), dtype=np.int64)
+    ladder = np.array(list(ladders.values())).reshape(len(steps), len(BATCHES), len(LADDER))
+    table = np.array(fair).reshape(len(steps), 3, 2)
+    return NoiseHistory(run["name"], how, np.array(rows), steps, ladder, table, samples)
+
+
+def fair_of(gradients: NDArray[np.float32], batch: int, index: int, step: int) -> Array:
+    """Pooled estimates of recorded coordinates, see `fair_estimates`."""
+    rng = np.random.default_rng([index, step, 1])
+    return fair_estimates(gradients, batch, FAIR_BATCHES, FAIR_DRAWS, rng)
+
+
+def _read(path: str | Path) -> dict[str, NDArray[Any]]:
+    with np.load(Path(path), allow_pickle=False) as file:
+        return {key: file[key] for key in file.files if key != "weights"}
 
 
 def _row(step: int, found: Mapping[str, Any], own: CoordinateTails) -> Array:

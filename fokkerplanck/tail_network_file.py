@@ -6,6 +6,8 @@ from. Each group ``/runs/K`` has hyper-parameters as attributes and as datasets,
 ==================  ===============================================================================
 ``numbers`` (T, c)  at each step, columns as its attribute ``columns`` names them (`COLUMNS`)
 ``ladder``          (l, b, c): at some steps and batch sizes, `LADDER`; ``ladder_steps``
+``fair`` (l, 3, 2)  pooled ``1/alpha`` of the recorded coordinates and its error: of the noise, of
+                    Gaussian noise of its covariance, and of that with its medians
 ``samples_S``       (N, k) float16: gradients of single samples at step S along some coordinates,
                     without their mean, each over its standard deviation (attribute ``scale``)
 ==================  ===============================================================================
@@ -66,6 +68,8 @@ class NoiseHistory:
     ladder_steps : ndarray of int, shape (l,)
     ladder : ndarray, shape (l, b, d)
         Columns are `LADDER`.
+    fair : ndarray, shape (l, 3, 2)
+        See `fair_estimates`.
     samples : dict of int to ndarray, shape (N, k)
         Gradients of single samples over their standard deviations, by step.
     """
@@ -75,6 +79,7 @@ class NoiseHistory:
     numbers: Array
     ladder_steps: NDArray[np.int64]
     ladder: Array
+    fair: Array
     samples: dict[int, Array] = field(default_factory=dict)
 
     def column(self, name: str) -> Array:
@@ -175,6 +180,7 @@ def _write_run(group: h5py.Group, run: NoiseHistory) -> None:
     ladder = group.create_dataset("ladder", data=run.ladder.astype(np.float32), **PACKED)
     ladder.attrs["columns"] = list(LADDER)
     group.create_dataset("ladder_steps", data=run.ladder_steps)
+    group.create_dataset("fair", data=run.fair)
     for step, values in run.samples.items():
         _write_scaled(group, f"samples_{step}", values)
 
@@ -188,7 +194,7 @@ def _write_scaled(group: h5py.Group, name: str, values: Array) -> None:
 
 def _read_run(group: h5py.Group, where: str) -> NoiseHistory:
     missing = [key for key in ("name", *HOW) if key not in group.attrs]
-    missing += [key for key in ("numbers", "ladder", "ladder_steps") if key not in group]
+    missing += [key for key in ("numbers", "ladder", "ladder_steps", "fair") if key not in group]
     if missing:
         msg = f"{where} lacks {', '.join(missing)}"
         raise DataError(msg)
@@ -204,6 +210,7 @@ def _read_run(group: h5py.Group, where: str) -> NoiseHistory:
         group["numbers"][...].astype(np.float64),
         group["ladder_steps"][...].astype(np.int64),
         group["ladder"][...].astype(np.float64),
+        group["fair"][...].astype(np.float64),
         {
             int(key.removeprefix("samples_")): group[key][...].astype(np.float64)
             for key in group

@@ -115,7 +115,9 @@ def amplitude(alpha: float, scale: float, learning_rate: float) -> float:
     return float(learning_rate ** ((alpha - 1) / alpha) * scale)
 
 
-def line_noise(plane: InPlane, x: float, batch: int = 1, draws: int = 0, seed: int = 0) -> LineNoise:
+def line_noise(
+    plane: InPlane, x: float, batch: int = 1, draws: int = 0, seed: int = 0
+) -> LineNoise:
     """Fit a stable law to the noise of minibatches along the line at a place.
 
     Parameters
@@ -157,8 +159,10 @@ def line_times(
     """
     eta = learning_rate
 
+    low = float(plane.table.axes[0][0])
+    line = Grid.line(low, target, cells, walls=("reflecting", "absorbing"))
+
     def levy(alpha: float, scale: float) -> float:
-        line = Grid.line(plane.grid(64).axes[0].min, target, cells, walls=("reflecting", "absorbing"))
         problem = Levy(line, plane.landscape, alpha, amplitude(alpha, scale, eta))
         return levy_exit(problem, noise.x).mean / eta
 

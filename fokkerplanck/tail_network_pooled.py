@@ -15,7 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONTROLS", "Pooled", "draw_batches", "noise_factor", "pooled_estimates", "pooled_index"]
+__all__ = [
+    "CONTROLS",
+    "Pooled",
+    "draw_batches",
+    "fair_estimates",
+    "noise_factor",
+    "pooled_estimates",
+    "pooled_index",
+]
 __all__ += ["published_block"]
 
 Array = NDArray[np.float64]
@@ -45,6 +53,35 @@ class Pooled(NamedTuple):
     block: int
 
 
+def fair_estimates(
+    centred: Single, batch: int, minibatches: int, draws: int, rng: np.random.Generator
+) -> Array:
+    """Take the public estimate of some weights, with a control that is fair to heavy tails.
+
+    Where few samples make the variances, these scatter from weight to weight, which is a sign of
+    heavy tails and not a reason not to believe in them. So Gaussian noise with the correlations of
+    the noise is also given its medians of ``|x|`` in place of its variances.
+
+    Returns
+    -------
+    ndarray, shape (3, 2)
+        ``1/alpha`` and its error, as in `Pooled`: of the noise, of Gaussian noise of its covariance,
+        and of that with its medians.
+    """
+    samples, weights = centred.shape
+    block = published_block(minibatches * weights)
+    noise = draw_batches(samples, batch, minibatches, rng) @ centred
+    size = np.float32(sqrt(noise_factor(samples, batch) / samples))
+    middle = np.median(np.abs(noise), axis=0)
+    found = []
+    for _ in range(draws):
+        mixed = size * (rng.standard_normal((minibatches, samples), dtype=np.float32) @ centred)
+        fair = mixed * (middle / np.median(np.abs(mixed), axis=0))
+        found.append([pooled_index(one, block)[0] for one in (mixed, fair)])
+    mean, spread = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+    return np.vstack([pooled_index(noise, block), np.column_stack([mean, spread])])
+
+
 def published_block(count: int) -> int:
     """Largest divisor of a number of values up to its root."""
     return next(k for k in range(isqrt(count), 0, -1) if count % k == 0)
@@ -72,7 +109,7 @@ def pooled_index(noise: NDArray[np.floating], block: int) -> tuple[float, float]
 
 
 def noise_factor(samples: int, batch: int) -> float:
-    """What the variance over samples is multiplied by: ``(N - B) / (B (N - 1))``.
+    """Return what the variance over samples is multiplied by: ``(N - B) / (B (N - 1))``.
 
     Of batches drawn without replacement from N samples; the variance is that with divisor N.
     """

@@ -22,16 +22,16 @@ def moments_table(moments: Sequence[Moment]) -> Table:
     rows = table(
         *(("run", "left"), ("step", "right"), ("accuracy", "right"), ("published", "right")),
         *(("Gaussian, variances", "right"), ("Gaussian, covariance", "right")),
-        *(("shuffled", "right"), ("explained", "right"), ("blocks", "right")),
-        *(("char. functions", "right"), ("5 to 95 %", "right"), ("not Gaussian", "right")),
-        ("excess", "right"),
+        *(("shuffled", "right"), ("explained", "right"), ("by medians", "right")),
+        *(("blocks", "right"), ("char. functions", "right"), ("5 to 95 %", "right")),
+        *(("not Gaussian", "right"), ("excess", "right")),
     )
     for m in moments:
         pairs = (m.published, m.variances, m.covariance, m.shuffled)
         rows.add_row(
             *(m.name, str(m.step), f"{m.accuracy:.3f}"),
             *(pair(p) for p in pairs),
-            pair(m.explained, 2),
+            *(pair(m.explained, 2), "" if m.fair is None else pair(m.fair, 2)),
             *(pair(m.block), pair(m.fitted)),
             f"{m.quantiles[0]:.2f} – {m.quantiles[1]:.2f}",
             *(f"{m.rejected:.2f}", f"{m.kurtosis:.2f}"),
@@ -97,7 +97,7 @@ def places_table(places: Sequence[LineNoise]) -> Table:
 
 
 def line_table(times: Sequence[LineTimes]) -> Table:
-    """Steps to leave a well of the line."""
+    """Write steps to leave a well of the line."""
     rows = table(
         *(("rate", "right"), ("scale", "right"), ("stable noise", "right"), ("walkers", "right")),
         *(("1 / chance of a leap", "right"), ("push of a leap", "right"), ("SGD", "right")),
@@ -106,7 +106,8 @@ def line_table(times: Sequence[LineTimes]) -> Table:
     for one in times:
         rows.add_row(
             *(f"{one.learning_rate:g}", f"{one.scale:.4f}"),
-            *(pair((one.levy, one.levy_error), 0), pair((one.walk, one.walk_error), 0), f"{1 / one.chance:.0f}", f"{one.leap:.2f}"),
+            *(pair((one.levy, one.levy_error), 0), pair((one.walk, one.walk_error), 0)),
+            *(f"{1 / one.chance:.0f}", f"{one.leap:.2f}"),
             *(f"{value:.4g}" for value in (one.sgd, one.ito, one.gaussian)),
         )
     return rows

@@ -33,6 +33,8 @@ class Moment:
     explained : tuple of float
         Share of ``1/alpha - 1/2`` of the pooled estimate that noise with the same covariance has
         that is Gaussian by construction.
+    fair : tuple of float or None
+        The same share where the Gaussian noise has the medians of the noise; of some weights.
     block, fitted : tuple of float
         Per coordinate, by blocks and by characteristic functions.
     quantiles : tuple of float
@@ -50,6 +52,7 @@ class Moment:
     covariance: tuple[float, float]
     shuffled: tuple[float, float]
     explained: tuple[float, float]
+    fair: tuple[float, float] | None
     block: tuple[float, float]
     fitted: tuple[float, float]
     quantiles: tuple[float, float]
@@ -129,6 +132,7 @@ def moment_of(run: NoiseHistory, step: int) -> Moment:
         float(run.column("accuracy")[at]),
         *(pooled(row) for row in ("published", "variances", "covariance", "shuffled")),
         _explained(pair("published_inverse", "published_error"), pair(*_names("covariance"))),
+        _fair(run, step),
         pair("block", "block_error"),
         pair("alpha", "alpha_error"),
         (float(run.column("quantile_5")[at]), float(run.column("quantile_95")[at])),
@@ -179,6 +183,13 @@ def sample_tails(run: NoiseHistory, step: int, batch: int, seed: int = 0) -> Coo
     """Draw batches from the shipped gradients of single samples, and estimate anew."""
     rng = np.random.default_rng([seed, step, batch])
     return coordinate_tails(run.samples[step], batch, DRAWN, rng)
+
+
+def _fair(run: NoiseHistory, step: int) -> tuple[float, float] | None:
+    if step not in run.ladder_steps:
+        return None
+    noise, _, medians = run.fair[int(np.flatnonzero(run.ladder_steps == step)[0])]
+    return _explained(*((float(row[0]), float(row[1])) for row in (noise, medians)))
 
 
 def _explained(pooled: tuple[float, float], control: tuple[float, float]) -> tuple[float, float]:

@@ -1,13 +1,14 @@
 """Tails of the gradient noise of a network through training: as published, and estimated rightly.
 
-    python scripts/tail_network.py cases/heavy_tails/noise.h5 [--line cases/resnet/line.h5] [-o FOLDER]
+    python scripts/tail_network.py cases/heavy_tails/noise.h5 [--line LINE.h5] [-o FOLDER] [--pages]
     python scripts/tail_network.py --record scripts/resnet/gradient_noise.toml NOISE.h5 [--only 0,2]
 
-The first makes, without torch, the tables and the figure of cases/heavy_tails/NETWORK.md: the pooled
-index and its controls, indices per coordinate, their way with the size of batches and with training,
-the estimates anew from the shipped sample, and escape on the line of two networks under a stable law
-that is fitted to their noise. All numbers go to FOLDER/network.json. The second makes the file (extra
-``[resnet]``); it goes on from what is there, and ``--only`` makes some of the runs.
+The first makes, without torch, the tables and the figure of cases/heavy_tails/NETWORK.md: the
+pooled index and its controls, indices per coordinate, their way with the size of batches and with
+training, the estimates anew from the shipped sample, and escape on the line of two networks under a
+stable law that is fitted to their noise. All numbers go to FOLDER/network.json; ``--pages`` renews
+the picture beside the file. The second makes the file (extra ``[resnet]``); it goes on from what is
+there, and ``--only`` makes some of the runs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from reproduce import reduce
 from rich.console import Console
 from tail_network_figure import draw
 
@@ -57,11 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--record", type=Path, metavar="CONFIG", help="make the file")
     parser.add_argument("--only", help="with --record: the runs to record now, 0,2")
     parser.add_argument("-o", "--output", type=Path, default=Path("heavy_tails"))
+    parser.add_argument("--pages", action="store_true", help="renew the picture of the page")
     given = parser.parse_args(arguments)
     try:
         if given.record is not None:
             return _record(given.record, given.file, given.only)
         _analyse(given.file, given.line, given.output)
+        if given.pages:
+            reduce(given.output / "network.png", given.file.parent / "figures")
     except FokkerPlanckError as error:
         print(f"error: {error}", file=sys.stderr)
         return exit_status(error)

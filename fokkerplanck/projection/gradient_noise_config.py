@@ -70,20 +70,20 @@ class GradientNoiseConfig(Table):
         return self
 
     def network_of(self, run: NoiseRun) -> NetworkTable:
-        """Network of a run."""
+        """Return the network of a run."""
         return run.network or self.network
 
     def data_of(self, run: NoiseRun) -> DataTable:
-        """Samples of a run."""
+        """Return the samples of a run."""
         return run.data or self.data
 
     def initial_seed_of(self, run: NoiseRun) -> int:
-        """Seed of the initial weights of a run."""
+        """Return the seed of the initial weights of a run."""
         given = run.initial_seed
         return self.gradient_noise.initial_seed if given is None else given
 
     def rate_of(self, run: NoiseRun) -> float:
-        """Learning rate of a run."""
+        """Return the learning rate of a run."""
         return run.learning_rate or self.gradient_noise.learning_rate
 
 
