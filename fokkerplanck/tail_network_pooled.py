@@ -65,8 +65,8 @@ def fair_estimates(
     Returns
     -------
     ndarray, shape (3, 2)
-        ``1/alpha`` and its error, as in `Pooled`: of the noise, of Gaussian noise of its covariance,
-        and of that with its medians.
+        ``1/alpha`` and its error, as in `Pooled`: of the noise, of Gaussian noise of its
+        covariance, and of that with its medians.
     """
     samples, weights = centred.shape
     block = published_block(minibatches * weights)
