@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +21,48 @@ from fokkerplanck.tail_network_file import (
 )
 from fokkerplanck.tail_network_pooled import fair_estimates
 
-__all__ = ["BATCHES", "LADDER_STEPS", "collect_noise"]
+__all__ = ["Plan", "collect_noise", "fair_of"]
 
 Array = NDArray[np.float64]
 Tell = Callable[[str], None]
 #: Batches that are drawn at each step, and coordinates that ladders are made of.
 DRAWN, ON_LADDER = 1024, 64
-#: Batch sizes of the ladders, and their steps.
-BATCHES, LADDER_STEPS = (1, 2, 8, 32, 128, 512), (0, 64, 256, 1024, 4096)
 #: Batches and draws of the pooled estimates of recorded coordinates.
 FAIR_BATCHES, FAIR_DRAWS = 512, 5
-#: Steps and number of coordinates of the shipped samples, and those of the ready minibatches.
-KEPT_STEPS, KEPT = (0, 256, 4096), 5
-READY_STEP, READY_DRAWN, READY_COORDINATES = 4096, 512, 24
+#: Coordinates of the shipped gradients of samples; batches and coordinates of ready noise.
+KEPT, READY_DRAWN, READY_COORDINATES = 5, 512, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a file of noise holds beside the numbers of every step.
+
+    Parameters
+    ----------
+    kept : tuple of str
+        Runs whose gradients of single samples are in it.
+    ready : str
+        Run whose noise of minibatches is.
+    batches, ladder_steps : tuple of int
+        Batch sizes of the ladders, and their steps.
+    kept_steps : tuple of int
+        Of the gradients.
+    ready_step : int
+        Of the minibatches.
+    """
+
+    kept: tuple[str, ...]
+    ready: str
+    batches: tuple[int, ...] = (1, 2, 8, 32, 128, 512)
+    ladder_steps: tuple[int, ...] = (0, 64, 256, 1024, 4096)
+    kept_steps: tuple[int, ...] = (0, 256, 4096)
+    ready_step: int = 4096
 
 
 def collect_noise(
     recorded: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
-    kept: Sequence[str],
-    ready: str,
+    plan: Plan,
     tell: Tell = lambda line: None,
 ) -> NoiseFile:
     """Estimate at every recorded step, coordinate by coordinate.
@@ -51,42 +73,39 @@ def collect_noise(
         As `record_gradient_noise` returns them.
     about : mapping
         Attributes of the file.
-    kept : sequence of str
-        Names of the runs whose gradients of single samples are shipped.
-    ready : str
-        Run whose minibatch noise is shipped.
+    plan : Plan
     tell : callable
         Told in words how far it is.
     """
     runs, minibatches = [], None
     for run in recorded:
-        runs.append(_history(run, KEPT_STEPS if run["name"] in kept else ()))
-        if run["name"] == ready:
-            some = _some(_read(run["files"][READY_STEP])["gradients"], READY_COORDINATES)
-            rng = np.random.default_rng([run["index"], READY_STEP, 2])
+        runs.append(_history(run, plan))
+        if run["name"] == plan.ready:
+            some = _some(_read(run["files"][plan.ready_step])["gradients"], READY_COORDINATES)
+            rng = np.random.default_rng([run["index"], plan.ready_step, 2])
             minibatches = batch_noise(some, run["batch_size"], READY_DRAWN, rng)
         tell(f"{run['name']}: estimated at {len(run['files'])} steps")
     return NoiseFile(dict(about), tuple(runs), minibatches)
 
 
-def _history(run: Mapping[str, Any], kept: Sequence[int]) -> NoiseHistory:
+def _history(run: Mapping[str, Any], plan: Plan) -> NoiseHistory:
     """Estimate at all steps of a run."""
     rows, ladders, fair, samples = [], {}, [], {}
     for step, path in run["files"].items():
         found = _read(path)
         gradients, rng = found["gradients"], np.random.default_rng([run["index"], step])
         rows.append(_row(step, found, coordinate_tails(gradients, run["batch_size"], DRAWN, rng)))
-        if step in LADDER_STEPS:
+        if step in plan.ladder_steps:
             some = gradients[:, :: max(1, gradients.shape[1] // ON_LADDER)]
-            tails = [coordinate_tails(some, size, DRAWN, rng) for size in BATCHES]
+            tails = [coordinate_tails(some, size, DRAWN, rng) for size in plan.batches]
             ladders[step] = [as_row(asdict(one), LADDER) for one in tails]
             fair.append(fair_of(gradients, run["batch_size"], run["index"], step))
-        if step in kept:
+        if run["name"] in plan.kept and step in plan.kept_steps:
             samples[step] = _some(gradients, KEPT)
     how = {key: value for key, value in run.items() if key not in ("name", "index", "files")}
     how["pooled_block"] = int(found["pooled_block"])
     steps = np.array(list(ladders), dtype=np.int64)
-    ladder = np.array(list(ladders.values())).reshape(len(steps), len(BATCHES), len(LADDER))
+    ladder = np.array(list(ladders.values())).reshape(len(steps), len(plan.batches), len(LADDER))
     table = np.array(fair).reshape(len(steps), 3, 2)
     return NoiseHistory(run["name"], how, np.array(rows), steps, ladder, table, samples)
 

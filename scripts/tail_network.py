@@ -26,7 +26,7 @@ from tail_network_figure import draw
 from fokkerplanck.errors import FokkerPlanckError, exit_status
 from fokkerplanck.in_plane import InPlane
 from fokkerplanck.plot.style import styled
-from fokkerplanck.tail_network_collect import BATCHES, KEPT_STEPS, collect_noise
+from fokkerplanck.tail_network_collect import Plan, collect_noise
 from fokkerplanck.tail_network_file import NoiseFile, read_noise_file, write_noise_file
 from fokkerplanck.tail_network_line import LineNoise, LineTimes, line_noise, line_times
 from fokkerplanck.tail_network_report import (
@@ -44,6 +44,9 @@ STEPS, LADDERS = (0, 64, 256, 1024, 4096), (0, 256, 4096)
 #: runs of which ladders are printed and samples are shipped
 SHIPPED = ("width 4, batch 32", "width 8, batch 32", "width 16, batch 32")
 READY = "width 8, batch 32"
+PLAN = Plan(SHIPPED, READY)
+#: batch sizes that are drawn anew from the shipped samples
+REDRAWN = (8, 32, 128)
 #: where the line's first well is left, what is reached, and learning rates; other places
 START, TARGET, RATES = -0.134, 9.192, (0.5, 1.0, 2.0, 2.5, 3.0, 4.0)
 PLACES = (-1.3, START, 1.0, 2.5, 4.5, 6.0, TARGET)
@@ -115,11 +118,11 @@ def _sample(found: NoiseFile, console: Console) -> dict[str, object]:
     rows = []
     for name in SHIPPED:
         run = found.run(name)
-        for step in KEPT_STEPS:
+        for step in PLAN.kept_steps:
             recorded = {rung.batch: rung.fitted for rung in ladder_of(run, step)}
             rows += [
                 (name, step, sample_tails(run, step, batch), recorded.get(batch))
-                for batch in BATCHES[2:5]
+                for batch in REDRAWN
             ]
     console.print("")
     console.print(sample_table(rows))
@@ -173,7 +176,7 @@ def _record(config: Path, output: Path, only: str | None) -> int:
         "git_revision": provenance()["git_revision"],
         "config": text,
     }
-    write_noise_file(output, collect_noise(recorded, about, SHIPPED, READY, tell))
+    write_noise_file(output, collect_noise(recorded, about, PLAN, tell))
     print(f"{output}: written")
     return 0
 

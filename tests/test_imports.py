@@ -50,10 +50,11 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
+    | {"tail_network_pooled", "tail_network_coordinates"}
     | {"levy_passage", "levy_density", "levy_tail"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
-    | {"in_plane_chain", "confrontation"},
+    | {"in_plane_chain", "confrontation", "tail_network_line"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {
@@ -70,6 +71,7 @@ ROWS = [
     | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint"}
     | {"network_run", "network_comparison", "network_modes", "network_distances"}
     | {"network_circulation", "network_equipartition"}
+    | {"tail_network_file", "tail_network_collect", "tail_network_summary"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
@@ -83,6 +85,7 @@ ROWS = [
         "in_plane_chain_report",
         "network_report",
         "tail_index_report",
+        "tail_network_report",
         "escape",
         "escape_record",
         "escape_report",

@@ -129,7 +129,7 @@ def _prepared(config: GradientNoiseConfig, source: Path, output: Path, k: int) -
 
 def _walk(run: _Run, tell: Tell) -> None:
     """Go on from the last step that is recorded."""
-    steps = run.config.gradient_noise.steps
+    steps = run.config.steps_of(run.run)
     weights, done = flatten(run.model), 0
     for step in steps:
         path = run.stage(step)
@@ -209,7 +209,7 @@ def _outcome(flat: Flat, weights: NDArray[Any], data: Dataset) -> tuple[float, f
 
 def _about(run: _Run) -> dict[str, Any]:
     network = run.config.network_of(run.run)
-    steps = run.config.gradient_noise.steps
+    steps = run.config.steps_of(run.run)
     return {
         "name": run.run.name,
         "index": run.k,

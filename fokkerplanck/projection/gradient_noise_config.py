@@ -14,6 +14,10 @@ from fokkerplanck.projection.config import DataTable, NetworkTable, Seed
 __all__ = ["GradientNoiseConfig", "NoiseRun", "NoiseTable", "load_gradient_noise"]
 
 Step = Annotated[int, Field(ge=0, le=10_000_000)]
+Steps = Annotated[
+    tuple[Step, ...],
+    Field(min_length=1, description="a list of numbers of steps that rise, 0 at the beginning"),
+]
 
 
 class NoiseRun(Table):
@@ -24,8 +28,14 @@ class NoiseRun(Table):
     learning_rate: Positive | None = None
     network: NetworkTable | None = None
     data: DataTable | None = None
+    steps: Steps | None = None
     initial_seed: Seed | None = None
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _steps_rise(self) -> NoiseRun:
+        _rising(self.steps or ())
+        return self
 
 
 class NoiseTable(Table):
@@ -33,9 +43,7 @@ class NoiseTable(Table):
 
     learning_rate: Positive
     initial_seed: Seed = 0
-    steps: tuple[Step, ...] = Field(
-        min_length=1, description="a list of numbers of steps that rise, 0 for the initial weights"
-    )
+    steps: Steps
     coordinates: Annotated[int, Field(ge=2, le=100_000)] = 256
     minibatches: Annotated[int, Field(ge=8, le=10_000, multiple_of=8)] = 64
     draws: Annotated[int, Field(ge=2, le=1000)] = 5
@@ -44,8 +52,7 @@ class NoiseTable(Table):
 
     @model_validator(mode="after")
     def _steps_rise(self) -> NoiseTable:
-        if list(self.steps) != sorted(set(self.steps)):
-            refuse("steps rise from one to the next, got {steps}", steps=list(self.steps))
+        _rising(self.steps)
         return self
 
 
@@ -77,6 +84,10 @@ class GradientNoiseConfig(Table):
         """Return the samples of a run."""
         return run.data or self.data
 
+    def steps_of(self, run: NoiseRun) -> tuple[int, ...]:
+        """Return the steps at which the noise of a run is recorded."""
+        return run.steps or self.gradient_noise.steps
+
     def initial_seed_of(self, run: NoiseRun) -> int:
         """Return the seed of the initial weights of a run."""
         given = run.initial_seed
@@ -99,3 +110,8 @@ def load_gradient_noise(path: str | Path) -> tuple[GradientNoiseConfig, str]:
     """
     needs = "a recording of noise needs [data], [gradient_noise] and [[run]]"
     return load_table(path, GradientNoiseConfig, needs=needs)
+
+
+def _rising(steps: tuple[int, ...]) -> None:
+    if list(steps) != sorted(set(steps)):
+        refuse("steps rise from one to the next, got {steps}", steps=list(steps))
