@@ -49,8 +49,10 @@ COLUMNS = (
     *(f"quantile_{q}" for q in (5, 25, 50, 75, 95)),
 )
 #: Hyper-parameters of a run.
-HOW = ("depth", "width", "weights", "batch_size", "learning_rate", "samples", "label_noise")
-HOW += ("data", "pooled_block", "minibatches")
+HOW = (
+    *("depth", "width", "weights", "batch_size", "learning_rate", "samples", "label_noise"),
+    *("data", "pooled_block", "minibatches"),
+)
 PACKED = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
 
 

@@ -130,7 +130,10 @@ def moment_of(run: NoiseHistory, step: int) -> Moment:
         step,
         float(run.column("loss")[at]),
         float(run.column("accuracy")[at]),
-        *(pooled(row) for row in ("published", "variances", "covariance", "shuffled")),
+        pooled("published"),
+        pooled("variances"),
+        pooled("covariance"),
+        pooled("shuffled"),
         _explained(pair("published_inverse", "published_error"), pair(*_names("covariance"))),
         _fair(run, step),
         pair("block", "block_error"),
@@ -144,8 +147,8 @@ def moment_of(run: NoiseHistory, step: int) -> Moment:
 def ladder_of(run: NoiseHistory, step: int) -> list[Rung]:
     """Return indices against the size of batches at the weights of a step."""
     found = run.rungs(step)
-    keys = ("batch", "scale", "scale_error")
-    index, error = scale_index(*(found[key] for key in keys), int(run.how["samples"]))
+    samples = int(run.how["samples"])
+    index, error = scale_index(found["batch"], found["scale"], found["scale_error"], samples)
     scaling = [*zip(index.tolist(), error.tolist(), strict=True), None]
     return [
         Rung(
@@ -171,7 +174,9 @@ def phases_of(run: NoiseHistory) -> Phases:
     return Phases(
         run.name,
         (int(steps[begin]), int(steps[end])),
-        *(tuple(float(v) for v in values[at]) for values in (published, covariance, fitted)),
+        _floats(published[at]),
+        _floats(covariance[at]),
+        _floats(fitted[at]),
         int(steps[lowest]),
         float(error[at].max()),
         float(np.corrcoef(published, covariance)[0, 1]),
@@ -197,6 +202,10 @@ def _explained(pooled: tuple[float, float], control: tuple[float, float]) -> tup
     low, known = pooled[0] - 0.5, control[0] - 0.5
     share = known / low
     return share, float(np.hypot(control[1], share * pooled[1])) / abs(low)
+
+
+def _floats(values: Array) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
 
 
 def _names(row: str) -> tuple[str, str]:
