@@ -30,7 +30,7 @@ DRAWN, ON_LADDER = 1024, 64
 #: Batches and draws of the pooled estimates of recorded coordinates.
 FAIR_BATCHES, FAIR_DRAWS = 512, 5
 #: Coordinates of the shipped gradients of samples; batches and coordinates of ready noise.
-KEPT, READY_DRAWN, READY_COORDINATES = 5, 512, 24
+KEPT, READY_DRAWN, READY_COORDINATES = 4, 512, 24
 
 
 @dataclass(frozen=True, slots=True)

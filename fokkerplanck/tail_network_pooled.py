@@ -56,11 +56,12 @@ class Pooled(NamedTuple):
 def fair_estimates(
     centred: Single, batch: int, minibatches: int, draws: int, rng: np.random.Generator
 ) -> Array:
-    """Take the public estimate of some weights, with a control that is fair to heavy tails.
+    """Take the public estimate of some weights, with a control by medians in place of variances.
 
     Where few samples make the variances, these scatter from weight to weight, which is a sign of
     heavy tails and not a reason not to believe in them. So Gaussian noise with the correlations of
-    the noise is also given its medians of ``|x|`` in place of its variances.
+    the noise is also given its medians of ``|x|`` in place of its variances. Its correlations stay
+    what few samples may have made them: for truly heavy tails the control is low, too.
 
     Returns
     -------

@@ -151,7 +151,7 @@ def test_noise_is_estimated_from_the_recording(recorded):
     found = collect_noise(runs, {"title": "small"}, plan)
     first, second = found.runs
     assert list(first.column("step")) == [0, 3, 6]
-    assert first.samples[6].shape == (96, 5)
+    assert first.samples[6].shape == (96, 4)
     assert not second.samples
     assert found.minibatches is not None
     assert first.ladder.shape[:2] == (2, 3)

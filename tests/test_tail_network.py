@@ -99,10 +99,13 @@ def test_stable_noise_survives_its_controls(rng):
     noise = x[rng.integers(SAMPLES, size=(64, 4))].mean(axis=1)
     inverse, error = pooled_index(noise, published_block(noise.size))
     assert inverse == pytest.approx(1, abs=4 * error + 0.03)
+    middle = np.median(np.abs(noise), axis=0)
+    other, scatter = pooled_index(middle * rng.standard_normal(noise.shape), 160)
+    assert other == pytest.approx(0.5, abs=4 * scatter + 0.01)
+    assert inverse - other > 10 * np.hypot(error, scatter)
+    # the covariance of such samples is made by a few of them: Gaussian noise of it is pooled alike
     fair = fair_estimates(centred(x), 4, 64, 4, rng)
-    assert fair[0, 0] - fair[2, 0] > 4 * np.hypot(fair[0, 1], fair[2, 1])
-    # but the covariance of such samples is made by a few of them: no control tells it well
-    assert fair[2, 0] - 0.5 > 0.5 * (fair[0, 0] - 0.5)
+    assert (fair[1:, 0] - 0.5 > 0.6 * (fair[0, 0] - 0.5)).all()
     # coordinates do
     one = coordinate_tails(noise[:, ::8], 1, 64, rng)
     assert one.alpha == pytest.approx(1, abs=3 * one.alpha_error)
@@ -153,7 +156,7 @@ def shipped():
 
 
 def test_shipped_sample_gives_the_recorded_indices(shipped):
-    """Five coordinates scatter as those that were recorded do; the same batch sizes."""
+    """Four coordinates scatter as those that were recorded do; the same batch sizes."""
     for name in ("width 4, batch 32", "width 8, batch 32"):
         run = shipped.run(name)
         for step in (0, 4096):
@@ -161,7 +164,7 @@ def test_shipped_sample_gives_the_recorded_indices(shipped):
             for batch in (8, 128):
                 one = sample_tails(run, step, batch)
                 error = np.hypot(one.alpha_error, recorded[batch].fitted[1])
-                spread = max(one.spread, one.alpha_error) / 5**0.5
+                spread = max(one.spread, one.alpha_error) / 2
                 assert abs(one.alpha - recorded[batch].fitted[0]) < 3 * np.hypot(error, spread)
 
 
