@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fokkerplanck.in_plane import InPlane
 from fokkerplanck.tail_network_line import amplitude, line_noise, line_times
 
 LINE = Path(__file__).parents[1] / "cases/resnet/line.h5"
+CASE = Path(__file__).parents[1] / "cases/heavy_tails/network_line.toml"
 START, TARGET = -0.134, 9.192
 
 
@@ -58,6 +60,14 @@ def test_times_of_the_models(noise):
     assert found.levy == pytest.approx(1 / found.chance, rel=0.2)
     assert found.leap > noise.largest
     assert found.sgd > 20 * found.levy
+    case = tomllib.loads(CASE.read_text(encoding="utf-8"))
+    assert case["noise"]["alpha"] == pytest.approx(noise.alpha, rel=1e-9)
+    assert case["noise"]["scale"] == pytest.approx(found.scale, rel=1e-9)
+    exact, _, _, _, walked, leaps = (one["value"] for one in case["expect"])
+    # the line of the case is cut 0.008 shorter
+    assert exact == pytest.approx(2.5 * found.levy, rel=3e-4)
+    assert walked == pytest.approx(2.5 * found.walk, rel=1e-2)
+    assert leaps == pytest.approx(2.5 / found.chance, rel=1e-3)
 
 
 def test_no_barrier_no_escape(noise):
