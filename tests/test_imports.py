@@ -46,11 +46,10 @@ ROWS = [
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
     | {"confrontation_row", "confrontation_survival"}
-    | {"network_statistics"}
+    | {"network_statistics", "tail_network_pooled", "tail_network_coordinates"}
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"tail_network_pooled", "tail_network_coordinates"}
     | {"levy_passage", "levy_density", "levy_tail"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
