@@ -91,13 +91,14 @@ def collect_noise(
 def _history(run: Mapping[str, Any], plan: Plan) -> NoiseHistory:
     """Estimate at all steps of a run."""
     rows, ladders, fair, samples = [], {}, [], {}
+    sizes = [size for size in plan.batches if size < run["samples"]]
     for step, path in run["files"].items():
         found = _read(path)
         gradients, rng = found["gradients"], np.random.default_rng([run["index"], step])
         rows.append(_row(step, found, coordinate_tails(gradients, run["batch_size"], DRAWN, rng)))
         if step in plan.ladder_steps:
             some = gradients[:, :: max(1, gradients.shape[1] // ON_LADDER)]
-            tails = [coordinate_tails(some, size, DRAWN, rng) for size in plan.batches]
+            tails = [coordinate_tails(some, size, DRAWN, rng) for size in sizes]
             ladders[step] = [as_row(asdict(one), LADDER) for one in tails]
             fair.append(fair_of(gradients, run["batch_size"], run["index"], step))
         if run["name"] in plan.kept and step in plan.kept_steps:
@@ -105,7 +106,7 @@ def _history(run: Mapping[str, Any], plan: Plan) -> NoiseHistory:
     how = {key: value for key, value in run.items() if key not in ("name", "index", "files")}
     how["pooled_block"] = int(found["pooled_block"])
     steps = np.array(list(ladders), dtype=np.int64)
-    ladder = np.array(list(ladders.values())).reshape(len(steps), len(plan.batches), len(LADDER))
+    ladder = np.array(list(ladders.values())).reshape(len(steps), len(sizes), len(LADDER))
     table = np.array(fair).reshape(len(steps), 3, 2)
     return NoiseHistory(run["name"], how, np.array(rows), steps, ladder, table, samples)
 

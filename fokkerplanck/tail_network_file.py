@@ -234,6 +234,8 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     with file:
         try:
             yield file
+        except DataError:
+            raise
         except (KeyError, OSError, TypeError, ValueError, CaseError) as error:
             msg = f"{path}: is damaged ({error})"
             raise DataError(msg) from error

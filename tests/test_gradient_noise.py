@@ -147,13 +147,14 @@ def test_files_of_another_recording_are_refused(recorded):
 @pytest.mark.slow
 def test_noise_is_estimated_from_the_recording(recorded):
     _, runs = recorded
-    plan = Plan(("first",), "second", (1, 8, 32), (0, 6), (6,), ready_step=6)
+    plan = Plan(("first",), "second", (1, 8, 32, 96), (0, 6), (6,), ready_step=6)
     found = collect_noise(runs, {"title": "small"}, plan)
     first, second = found.runs
     assert list(first.column("step")) == [0, 3, 6]
     assert first.samples[6].shape == (96, 4)
     assert not second.samples
     assert found.minibatches is not None
+    # no batch is as large as the data
     assert first.ladder.shape[:2] == (2, 3)
     # a batch of 32 of 96 is nearer to a normal law than a sample
     assert first.rungs(6)["alpha"][2] > first.rungs(6)["alpha"][0]

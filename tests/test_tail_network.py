@@ -205,6 +205,9 @@ def test_file_goes_there_and_back(shipped, tmp_path):
         del file["runs/0/ladder"]
     with pytest.raises(DataError, match="runs/0 lacks ladder"):
         read_noise_file(path)
+    other = SHIPPED.parents[1] / "resnet" / "line.h5"
+    with pytest.raises(DataError, match=r"line\.h5: is not a file of gradient noise"):
+        read_noise_file(other)
     with pytest.raises(CaseError, match="no run 'none'; there are"):
         shipped.run("none")
 
