@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
             for suffix in ("png", "pdf"):
                 figure.savefig(folder / f"{name}.{suffix}", dpi=200)
         if given.pages:
-            _reduce(folder / f"{name}.png", CASES / given.work.replace("-", "_") / "figures")
+            reduce(folder / f"{name}.png", CASES / given.work.replace("-", "_") / "figures")
         print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     text = markdown(claims)
     (folder / "claims.md").write_text(text, encoding="utf-8")
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     return int(not all(claim.holds for rows in claims.values() for claim in rows))
 
 
-def _reduce(picture: Path, folder: Path) -> None:
+def reduce(picture: Path, folder: Path) -> None:
     """Make a small copy of a picture, in few colours."""
     folder.mkdir(exist_ok=True)
     with Image.open(picture) as image:

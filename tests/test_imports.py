@@ -47,7 +47,7 @@ ROWS = [
     | {"in_plane", "in_plane_passage", "in_plane_sample", "in_plane_table", "in_plane_walk"}
     | {"confrontation_density", "confrontation_occupation", "confrontation_plain"}
     | {"confrontation_row", "confrontation_survival"}
-    | {"network_statistics"}
+    | {"network_statistics", "tail_network_pooled", "tail_network_coordinates"}
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
@@ -58,7 +58,7 @@ ROWS = [
     | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
-    | {"in_plane_chain", "confrontation"},
+    | {"in_plane_chain", "confrontation", "tail_network_line"},
     {"layout", "store", "stored_escape"},
     {"case"},
     {
@@ -75,6 +75,7 @@ ROWS = [
     | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint", "levy_record"}
     | {"network_run", "network_comparison", "network_modes", "network_distances"}
     | {"network_circulation", "network_equipartition"}
+    | {"tail_network_file", "tail_network_collect", "tail_network_summary"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
     | {"sweep_abscissa", "sweep_quantity", "sweep_fit", "sweep_scalars"},
     {
@@ -90,6 +91,7 @@ ROWS = [
         "in_plane_chain_report",
         "network_report",
         "tail_index_report",
+        "tail_network_report",
         "escape",
         "escape_record",
         "escape_report",

@@ -33,6 +33,7 @@ DOCUMENTS = [
         for name in ("gallery", "ddt", "three_factors", "resnet", "momentum")
     ),
     ROOT / "cases" / "momentum" / "NETWORK.md",
+    ROOT / "cases" / "heavy_tails" / "NETWORK.md",
 ]
 
 
