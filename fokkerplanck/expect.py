@@ -187,6 +187,7 @@ def _contents(place: Any) -> str:
 def _prediction(case: Case, name: str, key: str) -> Any:
     from fokkerplanck.theory.kinetic_predictions import KINETIC
     from fokkerplanck.theory.levy_predictions import HEAVY_TAILED
+    from fokkerplanck.theory.prediction import invalid
     from fokkerplanck.theory.predictions import PREDICTIONS
 
     sorts = {"overdamped": PREDICTIONS, "underdamped": KINETIC, "heavy-tailed": HEAVY_TAILED}
@@ -194,6 +195,8 @@ def _prediction(case: Case, name: str, key: str) -> Any:
     known = sorts.pop(sort)
     if name in known:
         return known[name]
+    if name in HEAVY_TAILED and case.noise.kind == "levy":
+        return lambda *_: invalid("a law of long jumps: there are none at alpha = 2")
     listed = ", ".join(sorted(known))
     if other := next((kind for kind, names in sorts.items() if name in names), None):
         msg = f'"{name}" is a law of {other} motion, and this case is {sort}: of that are known '

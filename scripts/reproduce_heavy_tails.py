@@ -121,7 +121,7 @@ def exits() -> tuple[Figure, list[Claim]]:
 
 def _getoor(ax: Axes) -> list[Claim]:
     flat = fp.landscapes.from_expression("0 * x")
-    counts = np.array([128, 256, 512, 1024, 2048, 4096])
+    counts = np.array([256, 512, 1024, 2048, 4096])
     claims = []
     for alpha in (0.5, 1.0, 1.2, 1.5, 1.8):
         due = float(getoor_time(0.31, alpha))

@@ -20,6 +20,7 @@ from fokkerplanck.theory.levy_predictions import HEAVY_TAILED
 
 CASES = Path(__file__).parents[1] / "cases" / "heavy_tails"
 Values = dict[str, float]
+MOMENTS = ("mean", "variance")
 
 
 def getoor(alpha: float = 1.5, start: float = 0.5, count: int = 100) -> Values:
@@ -105,14 +106,12 @@ def height_and_width() -> Values:
     Gaussian noise; errors are of first order in the cell, and two sizes give the limit.
     """
     rough, fine = _by_cells(800), _by_cells(1600)
-    side = "passage.across.landing.sides.basin of the minimum nearest to (1), from the left"
-    names = ("passage.across.mean", "passage.across.variance")
-    names += (f"{side}.overshoot.2", f"{side}.overshoot.3")
+    names = [f"passage.{way}.{key}" for way in ("across", "from the bottom") for key in MOMENTS]
     return dict(zip(names, (2 * fine - rough).tolist(), strict=True))
 
 
 def _by_cells(n: int, alpha: float = 1.5, height: float = 20.0, reach: float = 4.0) -> np.ndarray:
-    """Mean, variance, median and third quartile of the landing point right of 0."""
+    """Mean and variance of the time over 0 from the stationary law left of it, and from -1."""
     h = 2 * reach / n
     x = h * (np.arange(n) + 0.5) - reach
     front = gamma(1 + alpha) * np.sin(np.pi * alpha / 2) / np.pi / alpha
@@ -139,11 +138,11 @@ def _by_cells(n: int, alpha: float = 1.5, height: float = 20.0, reach: float = 4
     killed = -q[np.ix_(left, left)]
     times = np.linalg.solve(killed, np.ones(left.sum()))
     squares = np.linalg.solve(killed, 2 * times)
-    landed = np.linalg.solve(killed.T, start) @ q[np.ix_(left, ~left)]
-    landed[-1] -= np.linalg.solve(killed.T, start) @ beyond[left]
-    places = np.interp([0.5, 0.75], np.append(0, np.cumsum(landed)), h * np.arange(n // 2 + 1))
-    mean = start @ times
-    return np.array([mean, start @ squares - mean**2, *places])
+    moments = np.stack((times, squares))
+    at = int(np.searchsorted(x[left], -1)) - 1  # on a face, half-way between two cells
+    bottom = 0.5 * (moments[:, at] + moments[:, at + 1])
+    means = np.stack((moments @ start, bottom))
+    return np.stack((means[:, 0], means[:, 1] - means[:, 0] ** 2), axis=1).ravel()
 
 
 EXACT = (getoor, height_and_width, levy_double_well)
