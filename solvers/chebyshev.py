@@ -62,7 +62,7 @@ class Chebyshev(Propagator):
 
     def _sum(self, mass: Array, z: float, k: NDArray[np.int64]) -> Trial:
         jump, amount = self.jump, float(mass.sum())
-        coefficients: Array = 2.0 * ive(k, z)
+        coefficients = np.asarray(2.0 * ive(k, z), dtype=np.float64)
         coefficients[0] /= 2.0
         series = Recurrence(jump, mass, float(coefficients[0]))
         twice, less = np.full(len(k), 2.0), np.full(len(k), -1.0)
