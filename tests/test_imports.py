@@ -90,6 +90,7 @@ ROWS = [
         "terminal",
         "references",
         "progress",
+        "compile_notice",
         "report",
         "sgd_report",
         "surface_report",
