@@ -1,106 +1,50 @@
-"""Throughput of ensembles: this program, JAX, diffrax and a bare compiled loop.
+"""W6: ensembles of Euler-Maruyama paths of a double well, on a line and in the plane.
 
-``python scripts/bench_ensemble.py --peers PYTHON`` runs every row in a fresh process, those of JAX
-and diffrax with the interpreter PYTHON (of an environment with ``pip install jax diffrax``), and
-prints a Markdown table. All take 20000 walkers by Euler-Maruyama at dt = 0.01 in float64, random
-numbers included, on all threads: on a line V = (x^2 - 1)^2 / 4 with D = 1/4; in the plane
-V = (x^2 - 1)^2 / 4 + y^2 / 2 + x y / 4. M steps/s are millions of walker-steps per second, one step
-in the plane being two normals; the median of the warm calls, which the rows take in turns.
+20000 walkers, 1000 steps of 0.01, in double precision, on all threads: on a line
+V = (x^2 - 1)^2 / 4 with D = 1/4; in the plane V = (x^2 - 1)^2 / 4 + y^2 / 2 + x y / 4.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
+
+from bench_core import OURS, Metrics, Row, Task, floor
+
+__all__ = ["rows"]
 
 WALKERS, STEPS, DT, D = 20000, 1000, 0.01, 0.25
 COUPLING, LOW, HIGH, CELLS = 0.25, -4.0, 4.0, 256
-#: Calls of a row after the first one.
-WARM = 5
-MARK = "BENCH-RESULT "
-#: Rows: name, dimension, whether a peer's interpreter runs it.
-ROWS = {
-    "fokkerplanck": False,
-    "bare loop, Box-Muller": False,
-    "JAX lax.scan": True,
-    "diffrax Euler": True,
-}
+WALK = ("numpy", "numba", "fokkerplanck.solvers.ensemble", "fokkerplanck.solvers.field_tables")
+#: Rows: name, what makes the call that a seed is given to, modules.
+Make = Callable[[int], Callable[[int], Any]]
 
 
-def main() -> None:
-    """Parse the command line and run."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has jax and diffrax")
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each row (default 3)")
-    parser.add_argument("--row", help=argparse.SUPPRESS)
-    parser.add_argument("--dim", type=int, default=0, help="1 or 2; both by default")
-    options = parser.parse_args()
-    if options.row:
-        print(MARK + json.dumps(measure(RUNS[options.row](options.dim))))
-        return
-    for dim in (options.dim,) if options.dim else (1, 2):
-        print(f"\n### {'a line' if dim == 1 else 'the plane'}\n")
-        print("| | M steps/s | slowest and fastest | first s | mean x^2 | ours over it |")
-        print("| --- | --- | --- | --- | --- | --- |")
-        found = rounds(options, dim)
-        ours = found.get("fokkerplanck")
-        for name, runs in found.items():
-            print(line(name, runs, ours))
+def rows(quick: bool) -> list[Row]:
+    """All rows; they are quick."""
+    known: list[tuple[str, Make, tuple[str, ...]]] = [
+        (OURS, ours, WALK),
+        ("bare loop, Box-Muller", bare, ("numba",)),
+        ("NumPy", vectorised, ("numpy",)),
+        ("JAX, lax.scan", jax_scan, ("jax",)),
+        ("diffrax, Euler", diffrax_euler, ("diffrax",)),
+    ]
+    out = []
+    for dim, place in ((1, "on a line"), (2, "in the plane")):
+        for name, make, needs in known:
+            task = lambda make=make, dim=dim: _task(make, dim)  # noqa: E731
+            out.append(Row(f"W6 {place}", name, task, needs))
+    return out
 
 
-def rounds(options: argparse.Namespace, dim: int) -> dict[str, list[dict[str, Any]]]:
-    """Run all rows in turns, so that what else the machine does hits all alike."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for _ in range(options.rounds):
-        for name, peer in ROWS.items():
-            interpreter = options.peers if peer else sys.executable
-            if interpreter is None:
-                print(f"skipped: {name} (give --peers)", file=sys.stderr)
-                continue
-            command = [interpreter, __file__, "--row", name, "--dim", str(dim)]
-            environment = {**os.environ, "JAX_ENABLE_X64": "1", "JAX_PLATFORMS": "cpu"}
-            done = subprocess.run(command, capture_output=True, text=True, env=environment)
-            marked = [r for r in done.stdout.splitlines() if r.startswith(MARK)]
-            if not marked:
-                print(f"failed: {name}: {done.stderr.strip()[-300:]}", file=sys.stderr)
-                continue
-            found.setdefault(name, []).append(json.loads(marked[0].removeprefix(MARK)))
-    return found
+def _task(make: Make, dim: int) -> Task:
+    call, seeds = make(dim), count()
 
+    def judge(x: Any) -> Metrics:
+        return {"mean_square": float((x**2).mean()), "work": float(WALKERS * STEPS)}
 
-def line(name: str, runs: list[dict[str, Any]], ours: list[dict[str, Any]] | None) -> str:
-    """One row of the table."""
-    speeds = [s for r in runs for s in r["speeds"]]
-    speed = statistics.median(speeds)
-    first = statistics.median(r["first_s"] for r in runs)
-    square = statistics.mean(r["square"] for r in runs)
-    own = statistics.median(s for r in ours for s in r["speeds"]) if ours else float("nan")
-    spread = f"{min(speeds):.0f}–{max(speeds):.0f}"
-    return f"| {name} | {speed:.0f} | {spread} | {first:.2f} | {square:.4f} | {own / speed:.2f} |"
-
-
-def measure(call: Callable[[int], Any]) -> dict[str, Any]:
-    """Time one row in this process: the first call, then the warm ones, each with a new seed."""
-    speeds: list[float] = []
-    first = 0.0
-    square = []
-    for seed in range(1 + WARM):
-        begin = time.perf_counter()
-        x = call(seed)
-        seconds = time.perf_counter() - begin
-        square.append(float((x**2).mean()))
-        if seed:
-            speeds.append(WALKERS * STEPS / seconds / 1e6)
-        else:
-            first = seconds
-    return {"first_s": first, "speeds": speeds, "square": statistics.mean(square)}
+    return lambda: call(next(seeds)), floor(judge, 0.0, WALKERS * STEPS * dim)
 
 
 def ours(dim: int) -> Callable[[int], Any]:
@@ -170,6 +114,29 @@ def bare(dim: int) -> Callable[[int], Any]:
     return call
 
 
+def vectorised(dim: int) -> Callable[[int], Any]:
+    """Make NumPy's loop over steps, all walkers at once, in place."""
+    import numpy as np
+
+    noise = float(np.sqrt(2 * D * DT))
+
+    def call(seed: int) -> Any:
+        draw = np.random.default_rng(seed)
+        x, z = np.zeros((dim, WALKERS)), np.empty((dim, WALKERS))
+        for _ in range(STEPS):
+            draw.standard_normal(out=z)
+            z *= noise
+            a = x[0]
+            z[0] += DT * (a - a * a * a)
+            if dim == 2:
+                z[0] -= DT * COUPLING * x[1]
+                z[1] -= DT * (x[1] + COUPLING * a)
+            x += z
+        return x
+
+    return call
+
+
 def drift_of_peers(dim: int) -> Callable[[Any], Any]:
     """Write the drift in JAX, of one walker."""
     import jax.numpy as jnp
@@ -188,6 +155,7 @@ def jax_scan(dim: int) -> Callable[[int], Any]:
     import jax
     import jax.numpy as jnp
 
+    jax.config.update("jax_enable_x64", True)
     drift, noise = drift_of_peers(dim), float((2 * D * DT) ** 0.5)
 
     @jax.jit
@@ -209,6 +177,7 @@ def diffrax_euler(dim: int) -> Callable[[int], Any]:
     import jax.numpy as jnp
     import lineax
 
+    jax.config.update("jax_enable_x64", True)
     drift, noise = drift_of_peers(dim), float((2 * D) ** 0.5)
 
     shape = () if dim == 1 else (dim,)  # a scalar spares diffrax a product of matrices
@@ -236,15 +205,3 @@ def diffrax_euler(dim: int) -> Callable[[int], Any]:
     return lambda seed: walk(
         jax.random.split(jax.random.PRNGKey(seed), WALKERS)
     ).block_until_ready()
-
-
-RUNS = {
-    "fokkerplanck": ours,
-    "bare loop, Box-Muller": bare,
-    "JAX lax.scan": jax_scan,
-    "diffrax Euler": diffrax_euler,
-}
-
-
-if __name__ == "__main__":
-    main()
