@@ -108,11 +108,13 @@ def report(rows: list[Row], options: argparse.Namespace) -> None:
     """Measure what was asked for, and print it."""
     where, results = loaded(options.load) if options.load else (machine(options), [])
     if not options.load:
-        results = [run(r, options) for r in rows if chosen(r, options)]
+        for row in rows:
+            if chosen(row, options):
+                results.append(run(row, options))
+                save(results, where, options)  # what was measured is not lost
         results = compared(results, where)
     results += exponents(results)
-    if options.save:
-        options.save.write_text(json.dumps({"machine": where, "rows": results}, indent=1) + "\n")
+    save(results, where, options)
     if options.json:
         print(json.dumps({"machine": where, "rows": results}, indent=2))
     elif options.readme:
@@ -122,6 +124,12 @@ def report(rows: list[Row], options: argparse.Namespace) -> None:
         print(markdown(results, where))
     else:
         show(results, where)
+
+
+def save(results: list[Result], where: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the JSON object where it was asked for."""
+    if options.save:
+        options.save.write_text(json.dumps({"machine": where, "rows": results}, indent=1) + "\n")
 
 
 def chosen(row: Row, options: argparse.Namespace) -> bool:
@@ -139,7 +147,7 @@ def loaded(files: list[Path]) -> tuple[dict[str, Any], list[Result]]:
         kept = json.loads(file.read_text())
         where = kept["machine"]
         rows |= {(r["group"], r["name"]): r for r in kept["rows"] if "power of" not in r["group"]}
-    return where, list(rows.values())
+    return where, compared(list(rows.values()), where)
 
 
 def run(row: Row, options: argparse.Namespace) -> Result:

@@ -17,12 +17,13 @@ __all__ = ["rows"]
 WALKERS, STEPS, DT, D = 20000, 1000, 0.01, 0.25
 COUPLING, LOW, HIGH, CELLS = 0.25, -4.0, 4.0, 256
 WALK = ("numpy", "numba", "fokkerplanck.solvers.ensemble", "fokkerplanck.solvers.field_tables")
-#: Rows: name, what makes the call that a seed is given to, modules.
-Make = Callable[[int], Callable[[int], Any]]
+#: Makes the call that a seed is given to, from the dimension and the number of walkers.
+Make = Callable[[int, int], Callable[[int], Any]]
 
 
 def rows(quick: bool) -> list[Row]:
-    """All rows; they are quick."""
+    """All rows; `quick` has a tenth of the walkers."""
+    walkers = WALKERS // 10 if quick else WALKERS
     known: list[tuple[str, Make, tuple[str, ...]]] = [
         (OURS, ours, WALK),
         ("bare loop, Box-Muller", bare, ("numba",)),
@@ -33,21 +34,21 @@ def rows(quick: bool) -> list[Row]:
     out = []
     for dim, place in ((1, "on a line"), (2, "in the plane")):
         for name, make, needs in known:
-            task = lambda make=make, dim=dim: _task(make, dim)  # noqa: E731
+            task = lambda make=make, dim=dim: _task(make, dim, walkers)  # noqa: E731
             out.append(Row(f"W6 {place}", name, task, needs))
     return out
 
 
-def _task(make: Make, dim: int) -> Task:
-    call, seeds = make(dim), count()
+def _task(make: Make, dim: int, walkers: int) -> Task:
+    call, seeds = make(dim, walkers), count()
 
     def judge(x: Any) -> Metrics:
-        return {"mean_square": float((x**2).mean()), "work": float(WALKERS * STEPS)}
+        return {"mean_square": float((x**2).mean()), "work": float(walkers * STEPS)}
 
-    return lambda: call(next(seeds)), floor(judge, 0.0, WALKERS * STEPS * dim)
+    return lambda: call(next(seeds)), floor(judge, 0.0, walkers * STEPS * dim)
 
 
-def ours(dim: int) -> Callable[[int], Any]:
+def ours(dim: int, walkers: int) -> Callable[[int], Any]:
     """Make the public call: tables, a walk, its snapshot at the end."""
     import numpy as np
 
@@ -62,7 +63,7 @@ def ours(dim: int) -> Callable[[int], Any]:
         a, b = np.meshgrid(x, x, indexing="ij")
         drift = np.stack([a - a**3 - COUPLING * b, -b - COUPLING * a], axis=-1)
         tables = plane_tables(x, x, drift, D * np.eye(2))
-    starts = np.zeros((WALKERS, dim))
+    starts = np.zeros((walkers, dim))
 
     def call(seed: int) -> Any:
         return next(Walk(tables, DT, seed=seed).snapshots(starts, [STEPS]))[1]
@@ -70,7 +71,7 @@ def ours(dim: int) -> Callable[[int], Any]:
     return call
 
 
-def bare(dim: int) -> Callable[[int], Any]:
+def bare(dim: int, walkers: int) -> Callable[[int], Any]:
     """Make a compiled loop as one writes it: xorshift, Box-Muller, the gradient in place."""
     import numba
     import numpy as np
@@ -107,14 +108,14 @@ def bare(dim: int) -> Callable[[int], Any]:
                 out[i, 1] = y
 
     def call(seed: int) -> Any:
-        out = np.empty((WALKERS, dim))
+        out = np.empty((walkers, dim))
         walk(out, STEPS, seed)
         return out
 
     return call
 
 
-def vectorised(dim: int) -> Callable[[int], Any]:
+def vectorised(dim: int, walkers: int) -> Callable[[int], Any]:
     """Make NumPy's loop over steps, all walkers at once, in place."""
     import numpy as np
 
@@ -122,7 +123,7 @@ def vectorised(dim: int) -> Callable[[int], Any]:
 
     def call(seed: int) -> Any:
         draw = np.random.default_rng(seed)
-        x, z = np.zeros((dim, WALKERS)), np.empty((dim, WALKERS))
+        x, z = np.zeros((dim, walkers)), np.empty((dim, walkers))
         for _ in range(STEPS):
             draw.standard_normal(out=z)
             z *= noise
@@ -150,7 +151,7 @@ def drift_of_peers(dim: int) -> Callable[[Any], Any]:
     return drift
 
 
-def jax_scan(dim: int) -> Callable[[int], Any]:
+def jax_scan(dim: int, walkers: int) -> Callable[[int], Any]:
     """Make JAX's fused scan, one block of normals per step."""
     import jax
     import jax.numpy as jnp
@@ -164,13 +165,13 @@ def jax_scan(dim: int) -> Callable[[int], Any]:
             z = jax.random.normal(k, x.shape, dtype=jnp.float64)
             return x + DT * drift(x) + noise * z, None
 
-        start = jnp.zeros((WALKERS, dim), dtype=jnp.float64)
+        start = jnp.zeros((walkers, dim), dtype=jnp.float64)
         return jax.lax.scan(step, start, jax.random.split(key, STEPS))[0]
 
     return lambda seed: walk(jax.random.PRNGKey(seed)).block_until_ready()
 
 
-def diffrax_euler(dim: int) -> Callable[[int], Any]:
+def diffrax_euler(dim: int, walkers: int) -> Callable[[int], Any]:
     """Make diffrax's Euler over all walkers, with its fastest noise and no gradients."""
     import diffrax
     import jax
@@ -203,5 +204,5 @@ def diffrax_euler(dim: int) -> Callable[[int], Any]:
 
     walk = jax.jit(jax.vmap(one))
     return lambda seed: walk(
-        jax.random.split(jax.random.PRNGKey(seed), WALKERS)
+        jax.random.split(jax.random.PRNGKey(seed), walkers)
     ).block_until_ready()
