@@ -9,8 +9,9 @@ rewrites the tables of the README, ``--load FILE`` takes results saved before in
 
 Columns: errors (L1 against the exact cell averages; relative and signed, of times); smallest
 density over the peak; mass error; seconds of the first complete call, imports excluded and
-compilation included; median seconds of three or more further calls, where they fit into
-``--patience``; that median over ours; peak memory above that after the imports (of the whole
+compilation included; median seconds of three or more further calls, as many as fit into
+``--patience``, at least one unless the first took five times that; how many there were; that median
+over ours; peak memory above that after the imports (of the whole
 process for rows that run a command). "x floor" is the time over the least that any program needs
 at the limits of the machine, which are measured in the same run: what must pass between memory and
 processor once (the docstring of each workload says what), or the normals that must be drawn.
@@ -197,7 +198,7 @@ def measure(row: Row, patience: float) -> Result:
     first, _, result = timed(call)
     warm: list[float] = []
     most = MOST if first < SHORT else LEAST
-    while len(warm) < most and first + sum(warm) < (patience if warm else 4 * patience):
+    while len(warm) < most and first + sum(warm) < (patience if warm else 5 * patience):
         wall, _, result = timed(call)
         warm.append(wall)
     children = peak_mb(resource.RUSAGE_CHILDREN)

@@ -31,7 +31,7 @@ COLUMNS: tuple[Column, ...] = (
     ("peak_mb", "peak MB", "{:.0f}"),
 )
 #: Quantities whose growth with the cells is fitted.
-GROWING = (("warm_s", "time"), ("peak_mb", "memory"))
+GROWING = (("warm_s", "time"), ("memory_mb", "memory"))
 #: Sizes from which on growth is fitted.
 FITTED_FROM = 512**2
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.generator import Generator
@@ -47,29 +48,27 @@ class Jump:
         self.conservative = generator.conservative
         self.rate = float(generator.exit_rate.max(initial=0.0))
         unit = self.rate if self.rate > 0.0 else 1.0
-        to = np.concatenate([generator.head, generator.tail])
-        come = np.concatenate([generator.tail, generator.head])
-        rates = np.concatenate([generator.forward, generator.backward]) / unit
-        moves = rates > 0.0
-        if not moves.all():
-            to, come, rates = to[moves], come[moves], rates[moves]
-        self.entries = rates.size
-        shifts = come.astype(np.int64) - to
-        offsets = np.flatnonzero(np.bincount(shifts + self.cells)) - self.cells
+        links = (generator.tail, generator.head, generator.forward, generator.backward)
+        counts = _count_kernel(*links, self.cells)
+        self.entries = int(counts.sum())
+        offsets = np.flatnonzero(counts) - self.cells
         self.diagonals = len(offsets) if self.entries >= FILL * len(offsets) * self.cells else 0
         absorbed = generator.absorption / unit
         if self.diagonals:
             self.pad = int(np.abs(offsets).max())
             self.offsets = offsets
-            row = np.zeros(2 * self.pad + 1, dtype=np.int64)
+            row = np.full(2 * self.pad + 1, -1)
             row[offsets + self.pad] = np.arange(self.diagonals)
-            place = row[shifts + self.pad] * self.cells + to
-            size = self.diagonals * self.cells
-            bands = np.asarray(np.bincount(place, rates, size), dtype=np.float64)
-            self.bands = bands.reshape(self.diagonals, self.cells)
+            self.bands: Array = np.zeros((self.diagonals, self.cells))
+            _fill_kernel(*links, unit, row, self.pad, self.bands)
             self.stay = _stay(self.bands, offsets, absorbed)
         else:
             self.pad = 0
+            to = np.concatenate([generator.head, generator.tail])
+            come = np.concatenate([generator.tail, generator.head])
+            rates = np.concatenate([generator.forward, generator.backward]) / unit
+            moves = rates > 0.0
+            to, come, rates = to[moves], come[moves], rates[moves]
             matrix = sp.coo_array((rates, (to, come)), shape=(self.cells, self.cells)).tocsr()
             self.rows = matrix.indptr.astype(np.int64)
             self.columns = matrix.indices.astype(np.int32)
@@ -102,3 +101,27 @@ def _stay(bands: Array, offsets: NDArray[np.int64], absorbed: Array) -> Array:
 def _rest(leaving: NDArray[np.longdouble]) -> Array:
     rest: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
     return rest
+
+
+@njit(cache=True)
+def _count_kernel(tail, head, forward, backward, cells):  # type: ignore[no-untyped-def]
+    """How many positive rates lead to a cell from that number of cells further, plus `cells`."""
+    counts = np.zeros(2 * cells, dtype=np.int64)
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
+        counts[cells + shift] += forward[e] > 0.0
+        counts[cells - shift] += backward[e] > 0.0
+    return counts
+
+
+@njit(cache=True)
+def _fill_kernel(tail, head, forward, backward, unit, row, pad, bands):  # type: ignore[no-untyped-def]
+    """``bands[row of the offset, cell] <- rates / unit`` into the cell; row is -1 for none."""
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
+        if forward[e] > 0.0:
+            bands[row[pad + shift], head[e]] += forward[e] / unit
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
+        if backward[e] > 0.0:
+            bands[row[pad - shift], tail[e]] += backward[e] / unit

@@ -70,7 +70,7 @@ def test_ratios_floors_and_powers(scripts):
             "series": "W5",
             "cells": m * m,
             "warm_s": seconds * m**3,
-            "peak_mb": 2.0 * m**2,
+            "memory_mb": 2.0 * m**2,
             "floor_bytes": 10.0 * m**2,
         }
         for m in (256, 512, 1024, 2048)
