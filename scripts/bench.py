@@ -221,10 +221,10 @@ def swept(task: Sweep, before: float, patience: float) -> Result:
         repeats = LEAST if first * LEAST * len(task.ready) < patience else 1
         done = [timed(call) for _ in range(repeats)]
         found.append(done[-1][2])
-        if not np.isnan(found[-1]).any():  # giving up takes no time
+        if np.isfinite(found[-1]).all():  # giving up takes no time
             times.append(tuple(statistics.median(d[k] for d in done) for k in (0, 1)))
         del call
-    wall, cpu = zip(*times, strict=True)
+    wall, cpu = zip(*(times or [(first, first)]), strict=True)
     peak = peak_mb(resource.RUSAGE_SELF)
     return {
         "first_s": first,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import expm1, isfinite, log, nan
+from math import expm1, inf, isfinite, log, nan
 from typing import Any
 
 import numpy as np
 from bench_core import Array, Sweep
 
-__all__ = ["WITHOUT", "lagrange", "or_nan", "passages"]
+__all__ = ["WITHOUT", "lagrange", "or_inf", "or_nan", "passages"]
 
 #: Programs that have no mean passage times.
 WITHOUT = {
@@ -50,7 +50,7 @@ def passages(
 
 def _error(time: float, log_exact: float) -> float | str:
     if not isfinite(time):
-        return "singular"
+        return "refused" if time > 0 else "singular"
     return expm1(log(time) - log_exact) if time > 0 else "negative"
 
 
@@ -61,3 +61,16 @@ def or_nan(solve: Callable[[float], float], barrier: float) -> float:
             return solve(barrier)
     except (RuntimeError, ArithmeticError, ValueError):
         return nan
+
+
+def or_inf(solve: Callable[[], float]) -> Callable[[], float]:
+    """Infinity where this program refuses to answer."""
+    from fokkerplanck.solvers.errors import NumericalError
+
+    def solved() -> float:
+        try:
+            return solve()
+        except NumericalError:
+            return inf
+
+    return solved

@@ -8,7 +8,7 @@ from math import isfinite, log, sqrt
 from typing import Any, ClassVar
 
 import numpy as np
-from bench_barriers import WITHOUT, lagrange, or_nan, passages
+from bench_barriers import WITHOUT, lagrange, or_inf, or_nan, passages
 from bench_core import OURS, Array, Row, Sweep
 from bench_fipy import solved
 
@@ -122,7 +122,7 @@ def ours(cells: int) -> Sweep:
 
     return passages(
         {b: log(t) for b, t in DoubleWell.EXACT.items()},
-        lambda b: lambda: mean_first_passage(_quartic(cells, b)(), -1.0, 1.0).mean,
+        lambda b: or_inf(lambda: mean_first_passage(_quartic(cells, b)(), -1.0, 1.0).mean),
         32.0 * cells,
     )
 

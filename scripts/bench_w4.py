@@ -8,7 +8,7 @@ from math import log, nan, pi, sqrt
 from typing import Any, ClassVar
 
 import numpy as np
-from bench_barriers import WITHOUT, lagrange, or_nan, passages
+from bench_barriers import WITHOUT, lagrange, or_inf, or_nan, passages
 from bench_core import OURS, Array, Row, Sweep
 from bench_fipy import solved
 
@@ -120,7 +120,7 @@ def ours(cells: int, barriers: tuple[float, ...] = ()) -> Sweep:
     def ready(barrier: float) -> Callable[[], float]:
         given = CoupledWells(cells, barrier)
         problem, disc = _coupled(given), Ball(given.target, given.radius)
-        return lambda: mean_first_passage(problem(), given.START, disc).mean
+        return or_inf(lambda: mean_first_passage(problem(), given.START, disc).mean)
 
     # four rates and the diagonal in, times out
     return passages(_logs(cells, barriers), ready, 48.0 * cells**2)

@@ -95,7 +95,16 @@ def commands(points: int, few: int) -> Task:
 
     def call() -> None:
         for t in temperatures(points)[:: points // few][:few]:
-            words = ["run", str(case), "-o", output, "--force", "--json", "--set", f"{KEY}={float(t)!r}"]
+            words = [
+                "run",
+                str(case),
+                "-o",
+                output,
+                "--force",
+                "--json",
+                "--set",
+                f"{KEY}={float(t)!r}",
+            ]
             subprocess.run(
                 [sys.executable, "-c", start, *words],
                 env=os.environ,
