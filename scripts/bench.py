@@ -197,8 +197,9 @@ def measure(row: Row, patience: float) -> Result:
     call, judged = task
     first, _, result = timed(call)
     warm: list[float] = []
-    most = MOST if first < SHORT else LEAST
-    while len(warm) < most and first + sum(warm) < (patience if warm else 5 * patience):
+    while first + sum(warm) < (patience if warm else 5 * patience):
+        if len(warm) >= (MOST if min(first, *warm) < SHORT else LEAST):
+            break
         wall, _, result = timed(call)
         warm.append(wall)
     children = peak_mb(resource.RUSAGE_CHILDREN)
