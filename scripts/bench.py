@@ -198,7 +198,7 @@ def measure(row: Row, patience: float) -> Result:
     first, _, result = timed(call)
     warm: list[float] = []
     while first + sum(warm) < (patience if warm else 5 * patience):
-        if len(warm) >= (MOST if min(first, *warm) < SHORT else LEAST):
+        if len(warm) >= (MOST if min([first, *warm]) < SHORT else LEAST):
             break
         wall, _, result = timed(call)
         warm.append(wall)
