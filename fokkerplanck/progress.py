@@ -19,6 +19,7 @@ DECADES = 100.0
 PATIENCE = 0.5
 #: Seconds between two updates.
 INTERVAL = 0.1
+COMPILING = "compiling kernels, once after an installation ..."
 
 
 class Progress:
@@ -39,8 +40,13 @@ class Progress:
         self._first: float | None = None
         self._shown_at = -math.inf
         self._live: Any = None
+        self._notice: Any = None
 
     def __enter__(self) -> Self:
+        if self.shown:
+            from fokkerplanck.compile_notice import CompileNotice
+
+            self._notice = CompileNotice(self._compiling).__enter__()
         return self
 
     def __exit__(
@@ -49,8 +55,13 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._notice is not None:
+            self._notice.__exit__(kind, error, trace)
         if self._live is not None:
             self._live.stop()
+
+    def _compiling(self, begins: bool) -> None:
+        self._show(COMPILING if begins else "")
 
     def advance(self, t: float, mass_error: float | None) -> None:
         """Say that the density at time `t` is saved."""

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,11 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what can change the numbers: this package, python, and `DEPENDENCIES`."""
+    return dict(_versions())
+
+
+@cache  # the modules that this process has do not change while it runs
+def _versions() -> dict[str, str]:
     found = {"fokkerplanck": __version__, "python": platform.python_version()}
     for name in DEPENDENCIES:
         try:
@@ -49,6 +55,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache
 def _revision() -> str:
     """Git revision of the checkout this package runs from, empty for an installed one."""
     root = Path(__file__).resolve().parents[1]

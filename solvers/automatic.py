@@ -58,6 +58,8 @@ class Automatic(Propagator):
         if self._line is not None:
             return self._on_the_line(self._line, mass, dt, tolerance)
         explicit = self._explicit_cost(dt)
+        if explicit <= min(self._late.cost(dt), self._rational.cost(dt) * DRIVEN):
+            return self._explicit(mass, dt, tolerance)  # whether driven or not
         dear = self._rational.cost(dt) * self._patience
         if explicit > min(self._late.cost(dt), dear):
             late = self._late

@@ -10,6 +10,7 @@ from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.operator import Jump
 from fokkerplanck.solvers.propagator import Advance, Propagator, conserve
+from fokkerplanck.solvers.recurrence import Recurrence
 from fokkerplanck.solvers.stepping import Trial, advance_in_steps
 from fokkerplanck.solvers.uniformisation import poisson_sum
 
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 NEGLIGIBLE = 1e-17  # a term this small, relative to the mass in L1, ...
 CONSECUTIVE = 3  # ... so many times in a row, ends the sum
 GROWTH = 4.0  # largest |c_k T_k P|_1, in units of the mass: beyond, the sum loses digits
+AT_ONCE = 8  # terms that are added before the next look at them
 FEW_JUMPS = 16.0  # below this many jumps a Poisson sum costs no more
 EPS = float(np.finfo(np.float64).eps)
 
@@ -60,22 +62,24 @@ class Chebyshev(Propagator):
 
     def _sum(self, mass: Array, z: float, k: NDArray[np.int64]) -> Trial:
         jump, amount = self.jump, float(mass.sum())
-        coefficients = 2.0 * ive(k, z)
+        coefficients = np.asarray(2.0 * ive(k, z), dtype=np.float64)
         coefficients[0] /= 2.0
-        before, now = jump.padded(mass), jump.padded()
-        total = coefficients[0] * mass
-        jump.advance(before, now, total, 1.0, 0.0, coefficients[1])
-        rounding, small, term = 0.0, 0, np.inf
-        for i in range(2, len(k)):
-            c = float(coefficients[i])
-            term = abs(c) * jump.advance(now, before, total, 2.0, -1.0, c)
-            before, now = now, before
-            rounding += EPS * np.sqrt(i) * term
-            if not term <= GROWTH * amount:
-                return Trial(total, np.inf, products=i)
-            small = small + 1 if term <= NEGLIGIBLE * amount else 0
-            if small == CONSECUTIVE:
-                break
+        series = Recurrence(jump, mass, float(coefficients[0]))
+        twice, less = np.full(len(k), 2.0), np.full(len(k), -1.0)
+        twice[1], less[1] = 1.0, 0.0  # T_1 = W T_0
+        rounding, small, term, taken = 0.0, 0, np.inf, 1
+        while small < CONSECUTIVE and taken < len(k):
+            part = slice(taken, taken + AT_ONCE)
+            c = coefficients[part]
+            for i, norm in enumerate(series.extend(twice[part], less[part], c), taken):
+                term = abs(float(coefficients[i])) * float(norm)
+                rounding += EPS * np.sqrt(i) * term
+                if not term <= GROWTH * amount:
+                    return Trial(series.total, np.inf, products=i)
+                small = small + 1 if term <= NEGLIGIBLE * amount else 0
+            taken += c.size
+        total = series.total
         if jump.conservative:
             rounding += conserve(total, mass)
-        return Trial(total, CONSECUTIVE * term + rounding + EPS * amount, products=i)
+        error = CONSECUTIVE * term + rounding + EPS * amount
+        return Trial(total, error, products=taken - 1)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import cache
 from threading import Event
+from typing import TypeVar
 
-__all__ = ["available_threads", "work"]
+__all__ = ["available_threads", "team", "work"]
+
+T = TypeVar("T")
 
 #: Seconds between two looks at the progress.
 INTERVAL = 0.1
@@ -58,3 +62,24 @@ def work(
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+def team(task: Callable[[T], None], parts: Sequence[T]) -> None:
+    """Run a task on each of a few parts at once, on the last one in the calling thread."""
+    if len(parts) > 1:
+        pool = _pool(len(parts) - 1, os.getpid())
+        others = [pool.submit(task, part) for part in parts[:-1]]
+        try:
+            task(parts[-1])
+        finally:
+            wait(others)
+        for other in others:
+            other.result()
+    elif parts:
+        task(parts[0])
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that wait for work; `process` because a forked process has none of its parent's."""
+    return ThreadPoolExecutor(threads)

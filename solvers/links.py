@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.joints import join
 from fokkerplanck.solvers.selling import selling_decomposition
-from fokkerplanck.solvers.topology import lattice_links
+from fokkerplanck.solvers.topology import LatticeLinks, lattice_links
 
 __all__ = ["Links", "line_links", "plane_links"]
 
@@ -124,10 +125,7 @@ def plane_links(fields: Fields) -> Links:
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
     lattice = join(lattice, fields.shape, fields.walls, d, fields.spacing)
     tail, head, offset = lattice.tail, lattice.head, lattice.offset
-    at_tail, middle, at_head = (_half_index(fields, tail, k * offset) for k in range(3))
-    link = offset * np.array([hx, hy])
-    first = _half_climb(fields, inverse[tail], link, at_tail, middle, at_head)
-    second = -_half_climb(fields, inverse[head], -link, at_head, middle, at_tail)
+    first, second = _climbs(fields, inverse, lattice)
     diagonal = d[:, 0, 1] == 0
     wall_climb = _wall_climb(
         fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
@@ -175,47 +173,66 @@ def _check_reach(offsets: Indices, rho: Array, shape: tuple[int, ...]) -> None:
             raise NumericalError(msg)
 
 
-def _half_index(fields: Fields, tail: Indices, steps: Indices) -> NDArray[np.int64]:
-    """Flat index on the half lattice, some half steps away from cells."""
-    (nx, ny), ((low_x, _), (low_y, _)) = fields.shape, fields.walls
-    x = 2 * (tail // ny) + 1 + steps[:, 0]
-    y = 2 * (tail % ny) + 1 + steps[:, 1]
-    if low_x == "periodic":
-        x %= 2 * nx
-    if low_y == "periodic":
-        y %= 2 * ny
-    return np.asarray(x.astype(np.int64) * (2 * ny + 1) + y)
+def _climbs(fields: Fields, inverse: Array, lattice: LatticeLinks) -> tuple[Array, Array]:
+    """Climb of Phi over the first and the second half of each link."""
+    force = np.zeros((1, 1, 2)) if fields.force is None else fields.force
+    periodic = np.array([low == "periodic" for low, _ in fields.walls])
+    spacing = np.array(fields.spacing)
+    given = (fields.potential, fields.gradient, force, inverse, spacing, periodic)
+    first, second = _climbs_kernel(lattice.tail, lattice.head, lattice.offset, *given)
+    return first, second
 
 
-def _half_climb(
-    fields: Fields,
-    inverse: Array,
-    link: Array,
-    start: NDArray[np.int64],
-    middle: NDArray[np.int64],
-    end: NDArray[np.int64],
-) -> Array:
-    """Climb of Phi over the half of each link l next to its start.
+@njit(cache=True)
+def _climbs_kernel(  # type: ignore[no-untyped-def]
+    tail, head, offset, potential, gradient, force, inverse, spacing, periodic
+):
+    """Climb over the half next to the tail, and that over the other half.
 
     With ``D^-1 l = a l + s l_perp``, grad Phi . l is ``a`` times the climb of L (exact, from its
     values) plus ``s grad L . l_perp`` (s vanishes exactly when D is isotropic) minus
-    ``(D^-1 l) . F``, integrated over the half by the parabola through all three points.
+    ``(D^-1 l) . F``, integrated over the half by the parabola through its ends and the other end.
     """
-    lx, ly = link.T
-    wx = inverse[:, 0, 0] * lx + inverse[:, 0, 1] * ly
-    wy = inverse[:, 1, 0] * lx + inverse[:, 1, 1] * ly
-    square = lx * lx + ly * ly
-    a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
-    potential, gradient = fields.potential.ravel(), fields.gradient.reshape(-1, 2)
-    climb: Array = a * (potential[middle] - potential[start])
-    if s.any():
-        gx, gy = parabola_mean(gradient[start], gradient[middle], gradient[end]).T
-        climb += s * (gy * lx - gx * ly) / 2
-    if fields.force is not None:
-        force = fields.force.reshape(-1, 2)
-        fx, fy = parabola_mean(force[start], force[middle], force[end]).T
-        climb -= (wx * fx + wy * fy) / 2
-    return climb
+    rows, columns = potential.shape
+    ny = (columns - 1) // 2
+    first, second = np.empty(tail.size), np.empty(tail.size)
+    forced = force.size > 2
+    for e in range(tail.size):
+        x0, y0 = 2 * (tail[e] // ny) + 1, 2 * (tail[e] % ny) + 1
+        x1, y1 = x0 + offset[e, 0], y0 + offset[e, 1]
+        x2, y2 = x1 + offset[e, 0], y1 + offset[e, 1]
+        if periodic[0]:
+            x1, x2 = x1 % (rows - 1), x2 % (rows - 1)
+        if periodic[1]:
+            y1, y2 = y1 % (columns - 1), y2 % (columns - 1)
+        lx, ly = offset[e, 0] * spacing[0], offset[e, 1] * spacing[1]
+        square = lx * lx + ly * ly
+        for half in range(2):
+            i, j, sign, near = (x0, y0, 1.0, tail[e]) if half == 0 else (x2, y2, -1.0, head[e])
+            m, n = (x2, y2) if half == 0 else (x0, y0)
+            wx = inverse[near, 0, 0] * lx + inverse[near, 0, 1] * ly
+            wy = inverse[near, 1, 0] * lx + inverse[near, 1, 1] * ly
+            a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
+            climb = a * sign * (potential[x1, y1] - potential[i, j])
+            if s != 0.0:
+                gx = _parabola_kernel(gradient[i, j, 0], gradient[x1, y1, 0], gradient[m, n, 0])
+                gy = _parabola_kernel(gradient[i, j, 1], gradient[x1, y1, 1], gradient[m, n, 1])
+                climb += s * (gy * lx - gx * ly) / 2
+            if forced:
+                fx = _parabola_kernel(force[i, j, 0], force[x1, y1, 0], force[m, n, 0])
+                fy = _parabola_kernel(force[i, j, 1], force[x1, y1, 1], force[m, n, 1])
+                climb -= (wx * fx + wy * fy) / 2
+            if half == 0:
+                first[e] = climb
+            else:
+                second[e] = climb
+    return first, second
+
+
+@njit(cache=True)
+def _parabola_kernel(start, middle, end):  # type: ignore[no-untyped-def]
+    """See `parabola_mean`."""
+    return (5.0 * start + 8.0 * middle - end) / 12.0
 
 
 def parabola_mean(start: Array, middle: Array, end: Array) -> Array:

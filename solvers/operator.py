@@ -1,7 +1,7 @@
-"""One jump of the uniformised chain, ``W = 1 + Q.T / rate``: the product all explicit methods use.
+"""One jump of the uniformised chain, ``W = 1 + Q.T / rate``: the matrix of all explicit methods.
 
-Where the links of all cells look alike, W is kept by diagonals and applied block by block, at
-the speed of memory; elsewhere it is kept by compressed rows. W has no negative entry.
+Where the links of all cells look alike, W is kept by diagonals, which are fast to apply (see
+`fokkerplanck.solvers.recurrence`); elsewhere by compressed rows. W has no negative entry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from fokkerplanck.solvers.generator import Generator
 __all__ = ["Jump"]
 
 Array = NDArray[np.float64]
-BLOCK = 1024
 FILL = 0.4  # smallest filling of the diagonals at which they beat compressed rows
 
 
@@ -33,9 +32,15 @@ class Jump:
     rate : float
         The largest exit rate; 0 if nothing moves.
     pad : int
-        Zeros on either side of the vectors that `advance` works on (see `padded`).
+        Longest jump in numbers of cells, where diagonals are kept.
+    stay : ndarray, shape (cells,)
+        Diagonal of W.
     diagonals : int
         Number of off-diagonals kept, 0 where compressed rows are used.
+    offsets, bands : ndarray, shape (diagonals,) and (diagonals, cells)
+        W of cell i and cell i + offset, row by row of W.
+    rows, columns, rates : ndarray
+        Compressed rows of W without its diagonal.
     """
 
     def __init__(self, generator: Generator) -> None:
@@ -43,58 +48,34 @@ class Jump:
         self.conservative = generator.conservative
         self.rate = float(generator.exit_rate.max(initial=0.0))
         unit = self.rate if self.rate > 0.0 else 1.0
-        to = np.concatenate([generator.head, generator.tail])
-        come = np.concatenate([generator.tail, generator.head])
-        rates = np.concatenate([generator.forward, generator.backward]) / unit
-        moves = rates > 0.0
-        if not moves.all():
-            to, come, rates = to[moves], come[moves], rates[moves]
-        self.entries = rates.size
-        shifts = come.astype(np.int64) - to
-        offsets = np.flatnonzero(np.bincount(shifts + self.cells)) - self.cells
+        links = (generator.tail, generator.head, generator.forward, generator.backward)
+        counts = _count_kernel(*links, self.cells)
+        self.entries = int(counts.sum())
+        offsets = np.flatnonzero(counts) - self.cells
         self.diagonals = len(offsets) if self.entries >= FILL * len(offsets) * self.cells else 0
         absorbed = generator.absorption / unit
         if self.diagonals:
             self.pad = int(np.abs(offsets).max())
-            self._offsets = offsets
-            row = np.zeros(2 * self.pad + 1, dtype=np.int64)
+            self.offsets = offsets
+            row = np.full(2 * self.pad + 1, -1)
             row[offsets + self.pad] = np.arange(self.diagonals)
-            place = row[shifts + self.pad] * self.cells + to
-            size = self.diagonals * self.cells
-            bands = np.asarray(np.bincount(place, rates, size), dtype=np.float64)
-            self._bands = bands.reshape(self.diagonals, self.cells)
-            self._stay = _stay(self._bands, offsets, absorbed)
+            self.bands: Array = np.zeros((self.diagonals, self.cells))
+            _fill_kernel(*links, unit, row, self.pad, self.bands)
+            self.stay = _stay(self.bands, offsets, absorbed)
         else:
             self.pad = 0
+            to = np.concatenate([generator.head, generator.tail])
+            come = np.concatenate([generator.tail, generator.head])
+            rates = np.concatenate([generator.forward, generator.backward]) / unit
+            moves = rates > 0.0
+            to, come, rates = to[moves], come[moves], rates[moves]
             matrix = sp.coo_array((rates, (to, come)), shape=(self.cells, self.cells)).tocsr()
-            self._rows = matrix.indptr.astype(np.int64)
-            self._columns = matrix.indices.astype(np.int32)
-            self._rates = np.ascontiguousarray(matrix.data, dtype=np.float64)
+            self.rows = matrix.indptr.astype(np.int64)
+            self.columns = matrix.indices.astype(np.int32)
+            self.rates = np.ascontiguousarray(matrix.data, dtype=np.float64)
             leaving = absorbed.astype(np.longdouble)
-            np.add.at(leaving, self._columns, self._rates.astype(np.longdouble))
-            self._stay = _rest(leaving)
-
-    def padded(self, mass: Array | None = None) -> Array:
-        """Make a work vector: `mass`, or zeros, between `pad` zeros on either side."""
-        out = np.zeros(self.cells + 2 * self.pad)
-        if mass is not None:
-            out[self.pad : self.pad + self.cells] = mass
-        return out
-
-    def advance(self, v: Array, u: Array, total: Array, a: float, b: float, c: float) -> float:
-        """``u <- a W v + b u``, then ``total <- total + c u``; return ``|u|_1``.
-
-        `v` and `u` are padded and different, `total` is not padded.
-        """
-        if self.diagonals:
-            return float(
-                _bands_kernel(
-                    self._bands, self._offsets, self._stay, self.pad, v, u, total, a, b, c
-                )
-            )
-        return float(
-            _rows_kernel(self._rows, self._columns, self._rates, self._stay, v, u, total, a, b, c)
-        )
+            np.add.at(leaving, self.columns, self.rates.astype(np.longdouble))
+            self.stay = _rest(leaving)
 
     @property
     def seconds(self) -> float:
@@ -123,45 +104,24 @@ def _rest(leaving: NDArray[np.longdouble]) -> Array:
 
 
 @njit(cache=True)
-def _bands_kernel(bands, offsets, stay, pad, v, u, total, a, b, c):  # type: ignore[no-untyped-def]
-    """``u_i <- a (stay_i v_i + sum_d band_di v_{i + offset_d}) + b u_i``, block by block."""
-    n = stay.size
-    work = np.empty(BLOCK)
-    lanes = np.zeros(8)
-    for start in range(0, n, BLOCK):
-        m = min(BLOCK, n - start)
-        row = stay[start : start + m]
-        x = v[pad + start : pad + start + m]
-        for i in range(m):
-            work[i] = row[i] * x[i]
-        for k in range(offsets.size):
-            row = bands[k, start : start + m]
-            x = v[pad + start + offsets[k] : pad + start + offsets[k] + m]
-            for i in range(m):
-                work[i] += row[i] * x[i]
-        y = u[pad + start : pad + start + m]
-        t = total[start : start + m]
-        for i in range(m):
-            y[i] = a * work[i] + b * y[i]
-            t[i] += c * y[i]
-        full = m - m % 8
-        for i in range(0, full, 8):
-            for lane in range(8):
-                lanes[lane] += abs(y[i + lane])
-        for i in range(full, m):
-            lanes[0] += abs(y[i])
-    return lanes.sum()
+def _count_kernel(tail, head, forward, backward, cells):  # type: ignore[no-untyped-def]
+    """How many positive rates lead to a cell from that number of cells further, plus `cells`."""
+    counts = np.zeros(2 * cells, dtype=np.int64)
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
+        counts[cells + shift] += forward[e] > 0.0
+        counts[cells - shift] += backward[e] > 0.0
+    return counts
 
 
 @njit(cache=True)
-def _rows_kernel(rows, columns, rates, stay, v, u, total, a, b, c):  # type: ignore[no-untyped-def]
-    """``u_i <- a (stay_i v_i + sum_j W_ij v_j) + b u_i`` by compressed rows."""
-    norm = 0.0
-    for i in range(stay.size):
-        inflow = stay[i] * v[i]
-        for k in range(rows[i], rows[i + 1]):
-            inflow += rates[k] * v[columns[k]]
-        u[i] = a * inflow + b * u[i]
-        total[i] += c * u[i]
-        norm += abs(u[i])
-    return norm
+def _fill_kernel(tail, head, forward, backward, unit, row, pad, bands):  # type: ignore[no-untyped-def]
+    """``bands[row of the offset, cell] <- rates / unit`` into the cell; row is -1 for none."""
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
+        if forward[e] > 0.0:
+            bands[row[pad + shift], head[e]] += forward[e] / unit
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
+        if backward[e] > 0.0:
+            bands[row[pad - shift], tail[e]] += backward[e] / unit

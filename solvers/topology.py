@@ -58,7 +58,9 @@ def lattice_links(
         A strength is 0 at an end whose own decomposition lacks the vector.
     """
     codes = np.array([[_WALL_CODE[w] for w in axis] for axis in walls])
-    ints, reals, cut_ints, cut_reals = _links_kernel(np.array(shape), codes, offsets, rho)
+    ints, reals, cut_ints, cut_reals = _links_kernel(
+        np.array(shape), codes, offsets, rho, int(np.abs(offsets).max(initial=0))
+    )
     return LatticeLinks(
         ints[:, 0].copy(),
         ints[:, 1].copy(),
@@ -100,21 +102,24 @@ def _arm_kernel(n, walls, ix, iy, ex, ey):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
+def _links_kernel(n, walls, offsets, rho, reach):  # type: ignore[no-untyped-def]
     """Run over cells c and vectors +-e of their decomposition."""
     ny, cells = n[1], n[0] * n[1]
+    far = 2 * reach  # whose links, and those of all their neighbours, stay inside
     ints, reals = np.empty((6 * cells, 4), dtype=np.int32), np.empty((6 * cells, 4))
     cut_ints, cut_reals = np.empty((6 * cells, 3), dtype=np.int32), np.empty((6 * cells, 2))
     links, cuts = 0, 0
     for c in range(cells):
         ix, iy = c // ny, c % ny
+        inside = far <= ix < n[0] - far and far <= iy < ny - far
         for k in range(3):
             if rho[c, k] == 0.0:
                 continue
             for sign in (1, -1):
                 ex, ey = sign * offsets[c, k, 0], sign * offsets[c, k, 1]
-                theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)
-                if theta < 2.0:
+                if not inside:
+                    theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)
+                if not inside and theta < 2.0:
                     if absorbed:
                         opposite = _arm_kernel(n, walls, ix, iy, -ex, -ey)
                         cut_ints[cuts, 0], cut_ints[cuts, 1], cut_ints[cuts, 2] = c, ex, ey
@@ -122,7 +127,9 @@ def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
                         cut_reals[cuts, 1] = theta
                         cuts += 1
                     continue
-                jx, jy = (ix + ex) % n[0], (iy + ey) % n[1]
+                jx, jy = ix + ex, iy + ey
+                if not inside:
+                    jx, jy = jx % n[0], jy % n[1]
                 other = jx * ny + jy
                 rho_j = 0.0
                 for m in range(3):
@@ -135,8 +142,12 @@ def _links_kernel(n, walls, offsets, rho):  # type: ignore[no-untyped-def]
                 here, there = (0, 1) if sign == 1 else (1, 0)
                 ints[links, here], ints[links, there] = c, other
                 reals[links, here], reals[links, there] = rho[c, k], rho_j
-                reals[links, 2 + here] = 2.0 / (1.0 + _arm_kernel(n, walls, ix, iy, -ex, -ey))
-                reals[links, 2 + there] = 2.0 / (1.0 + _arm_kernel(n, walls, jx, jy, ex, ey))
+                reals[links, 2], reals[links, 3] = 1.0, 1.0
+                if not inside:
+                    arm = _arm_kernel(n, walls, ix, iy, -ex, -ey)
+                    reals[links, 2 + here] = 2.0 / (1.0 + arm)
+                    arm = _arm_kernel(n, walls, jx, jy, ex, ey)
+                    reals[links, 2 + there] = 2.0 / (1.0 + arm)
                 ints[links, 2], ints[links, 3] = offsets[c, k, 0], offsets[c, k, 1]
                 links += 1
     return ints[:links], reals[:links], cut_ints[:cuts], cut_reals[:cuts]

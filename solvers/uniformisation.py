@@ -10,6 +10,7 @@ from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.operator import Jump
 from fokkerplanck.solvers.propagator import Advance, Propagator, conserve
+from fokkerplanck.solvers.recurrence import Recurrence
 from fokkerplanck.solvers.stepping import Trial
 
 __all__ = ["Uniformisation", "poisson_sum"]
@@ -65,11 +66,10 @@ def poisson_sum(jump: Jump, mass: Array, dt: float) -> Trial:
     """One Poisson sum, for ``jump.rate * dt`` up to about 700 (beyond, the weights underflow)."""
     jumps = jump.rate * dt
     weights, tail = _weights(jumps)
-    v, u = jump.padded(mass), jump.padded()
-    total = weights[0] * mass
-    for weight in weights[1:]:
-        jump.advance(v, u, total, 1.0, 0.0, weight)
-        v, u = u, v
+    series = Recurrence(jump, mass, float(weights[0]))
+    one = np.ones(len(weights) - 1)
+    series.extend(one, 0.0 * one, weights[1:])
+    total = series.total
     amount = float(mass.sum())
     error = (2.0 * tail + ROUNDING * len(weights)) * amount
     if jump.conservative:

@@ -14,7 +14,7 @@ from fokkerplanck.solvers.assemble import assemble
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import KAPPA
 from fokkerplanck.solvers.stationary import stationary_mass
-from fokkerplanck.solvers.weights import bernoulli, jump_weights
+from fokkerplanck.solvers.weights import MANY, bernoulli, jump_weights
 from tests.fields import line, line_fields, plane, plane_fields, quartic, rotation, tensor
 from tests.strategies import WEIGHTS, random_fields
 
@@ -272,3 +272,16 @@ def test_drift_of_a_ring_closes():
     q = assemble(line_fields(grid, 0.5, np.cos, lambda x: 0.5 + 0 * x))
     work, _ = quad(lambda x: 0.5 / 0.5, 0, 2 * np.pi)
     assert np.sum(np.log(q.forward / q.backward)) == pytest.approx(work, rel=1e-12)
+
+
+def test_many_links_have_the_weights_that_few_have():
+    rng = np.random.default_rng(8)
+    sizes = 10.0 ** rng.uniform(-9, 3, (2, MANY)) * rng.choice([-1.0, 1.0], (2, MANY))
+    together = jump_weights(*sizes, "fitted")
+    apart = [jump_weights(*half, "fitted") for half in np.split(sizes, 2, axis=1)]
+    for k in range(2):
+        np.testing.assert_allclose(together[k], np.concatenate([a[k] for a in apart]), rtol=1e-13)
+    # exchanging the ends of a link exchanges its rates, to the last bit
+    back = jump_weights(-sizes[1], -sizes[0], "fitted")
+    assert (back[0] == together[1]).all()
+    assert (back[1] == together[0]).all()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
@@ -313,3 +315,20 @@ def test_progress_counts_decades_or_time() -> None:
     even = np.linspace(0.0, 10.0, 6)
     np.testing.assert_allclose([fraction_done(even, t) for t in even], even / 10)
     assert fraction_done(np.array([5.0]), 5.0) == 1.0
+
+
+def test_a_terminal_is_told_of_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with Progress(np.array([1.0])):
+        assert numba.njit(lambda x: x + 1)(1) == 2
+    assert "compiling kernels" in shown.getvalue()
+    before = len(shown.getvalue())
+    assert numba.njit(lambda x: x + 2)(1) == 3  # nobody listens any more
+    with Progress(np.array([1.0]), quiet=True):
+        assert numba.njit(lambda x: x + 3)(1) == 4
+    assert len(shown.getvalue()) == before

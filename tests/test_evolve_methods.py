@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
@@ -19,6 +20,7 @@ from fokkerplanck.solvers.operator import Jump
 from fokkerplanck.solvers.poles import EMBEDDED, POLES, RESIDUES, scalar_exponential
 from fokkerplanck.solvers.propagator import clip_rounding
 from fokkerplanck.solvers.rational import Rational
+from fokkerplanck.solvers.recurrence import Recurrence
 from fokkerplanck.solvers.tridiagonal import Chain, Tridiagonal
 from fokkerplanck.solvers.uniformisation import poisson_sum
 from tests.generators import centres, chain, product_wells, random_chain, random_lattice
@@ -231,22 +233,30 @@ def test_elimination_keeps_mass_at_any_time(ring):
         assert abs(trial.mass.sum() - 1.0) < 2e-12, time
 
 
-def test_the_kernels_do_what_numpy_does():
+@pytest.mark.parametrize("shape", [(40, 37), (160, 160)])
+def test_recurrences_do_what_scipy_does_whatever_the_threads(shape):
     rng = np.random.default_rng(3)
-    g = random_lattice(rng, (40, 37))
+    g = random_lattice(rng, shape)
     jump = Jump(g)
     assert jump.diagonals == 6
-    w = np.eye(g.cells) + g.matrix.toarray().T / jump.rate
-    v, u, total = rng.random((3, g.cells))
-    expected = 2.0 * (w @ v) - 0.5 * u
-    padded_v, padded_u, summed = jump.padded(v), jump.padded(u), total.copy()
-    norm = jump.advance(padded_v, padded_u, summed, 2.0, -0.5, 0.25)
-    inside = padded_u[jump.pad : -jump.pad]
-    np.testing.assert_allclose(inside, expected, rtol=1e-13, atol=1e-15)
-    np.testing.assert_allclose(summed, total + 0.25 * expected, rtol=1e-13, atol=1e-15)
-    assert norm == pytest.approx(np.abs(expected).sum(), rel=1e-13)
-    assert not padded_u[: jump.pad].any()
-    assert not padded_u[-jump.pad :].any()
+    w = sp.eye_array(g.cells) + g.matrix.T / jump.rate
+    a, b, c = np.array([1.0] + 6 * [2.0]), np.array([0.0] + 6 * [-0.5]), rng.random(7)
+    old, now = np.zeros(g.cells), rng.random(g.cells)
+    found = [Recurrence(jump, now, 0.25, threads, deep) for threads, deep in THREADS_AND_TERMS]
+    norms = [series.extend(a, b, c) for series in found]
+    total = 0.25 * now
+    for k in range(7):
+        old, now = now, a[k] * (w @ now) + b[k] * old
+        total = total + c[k] * now
+        assert norms[0][k] == pytest.approx(np.abs(now).sum(), rel=1e-12)
+    np.testing.assert_allclose(found[0].total, total, rtol=1e-12, atol=1e-14)
+    for series, norm in zip(found, norms, strict=True):
+        assert (series.total == found[0].total).all()
+        assert (norm == norms[0]).all()
+
+
+#: One strip, and several that overlap; one term at a time, and several.
+THREADS_AND_TERMS = ((1, 1), (1, 4), (2, 3), (3, 8))
 
 
 def test_irregular_links_go_through_compressed_rows():
@@ -260,11 +270,12 @@ def test_irregular_links_go_through_compressed_rows():
     jump = Jump(scrambled)
     assert jump.diagonals == 0
     w = np.eye(30) + scrambled.matrix.toarray().T / jump.rate
-    v, u, total = rng.random((3, 30))
-    expected = w @ v + 3.0 * u
-    norm = jump.advance(v, u, total, 1.0, 3.0, 0.0)
-    np.testing.assert_allclose(u, expected, rtol=1e-13)
-    assert norm == pytest.approx(expected.sum(), rel=1e-13)
+    v = rng.random(30)
+    series = Recurrence(jump, v, 0.5)
+    norms = series.extend(np.array([1.0, 2.0]), np.array([0.0, -1.0]), np.array([0.0, 3.0]))
+    second = 2.0 * w @ w @ v - v
+    np.testing.assert_allclose(series.total, 0.5 * v + 3.0 * second, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(norms, [np.abs(w @ v).sum(), np.abs(second).sum()], rtol=1e-13)
 
 
 @pytest.mark.parametrize("method", ["auto", "rational"])

@@ -99,6 +99,7 @@ ROWS = [
         "terminal",
         "references",
         "progress",
+        "compile_notice",
         "report",
         "sgd_report",
         "surface_report",

@@ -17,8 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, inf, log, pi, sqrt
 
-from scipy.optimize import brentq
-
 from fokkerplanck.theory.kramers import kramers_log_time
 from fokkerplanck.theory.passage_forms import linear_exit_log_time
 
@@ -115,6 +113,8 @@ def parabola_switch(well: float, top: float) -> float:
 
 def inflection(curvature: Callable[[float], float], well: float, top: float) -> float:
     """Point between a minimum and a saddle at which the curvature changes its sign."""
+    from scipy.optimize import brentq  # slow to import
+
     return float(brentq(lambda x: float(curvature(x)), well, top, xtol=1e-15, rtol=1e-15))
 
 

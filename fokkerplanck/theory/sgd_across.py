@@ -19,13 +19,16 @@ the equation of Q is the second order of ``grad Phi . D grad Phi = grad L . grad
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.descent_path import Surface
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 __all__ = ["factor_across"]
 
@@ -102,6 +105,8 @@ class _Stretch:
         """Tabulate the landscape on a stretch, where it is smooth."""
         x = np.linspace(*span, KNOTS)
         slope, _, h = line.at(x)
+        from scipy.interpolate import CubicSpline  # slow to import
+
         curvature = CubicSpline(x, h)
         return cls(noise, across, CubicSpline(x, slope), curvature, curvature.derivative())
 

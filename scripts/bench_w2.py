@@ -1,25 +1,26 @@
-"""Rows of other programs on escape from wells, as a user would write them by hand."""
+"""W2: a 1-D double well from shallow to very deep, passage times and stationary densities."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from math import log, nan
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite, log, sqrt
+from typing import Any, ClassVar
 
 import numpy as np
-from bench_core import Array, Row, Sweep
-from bench_wells import CoupledWells, DoubleWell, densities, lagrange, passages
+from bench_barriers import WITHOUT, lagrange, or_inf, or_nan, passages
+from bench_core import OURS, Array, Row, Sweep
+from bench_fipy import solved
 
-__all__ = ["rows"]
+__all__ = ["DoubleWell", "rows"]
 
 LEFT, RIGHT = -1.0, 1.0
-#: Programs that have no mean passage times.
-WITHOUT = {
-    "py-pde": "cannot: no boundary-value problems of this kind",
-    "fplanck": "cannot: no absorbing boundaries",
-    "PyDDM": "cannot: passage densities up to a given time only",
-}
+LINE = ("scipy.linalg",)
+SPARSE = ("scipy.sparse.linalg", "threadpoolctl")
+PASSAGE = ("numpy", "scipy.sparse.linalg", "numba", "sympy", "fokkerplanck.passage")
+REST = (*PASSAGE, "fokkerplanck.steady_state")
+#: Weight of a jump of length h, over h^2 / T, from the climbs to the middle and the end.
+Weight = Callable[[Array, Array], Array]
 
 
 def rows(quick: bool) -> list[Row]:
@@ -27,6 +28,7 @@ def rows(quick: bool) -> list[Row]:
     n = 128 if quick else 512
     w, fipy = f"W2 {n} cells, passage", ("fipy", "threadpoolctl")
     out = [
+        Row(w, OURS, lambda: ours(n), PASSAGE),
         Row(w, "SciPy tridiagonal, Scharfetter-Gummel", lambda: tridiagonal(n, fitted), LINE),
         Row(w, "SciPy tridiagonal, midpoint", lambda: tridiagonal(n, midpoint), LINE),
         Row(w, "SciPy quadrature by hand", lambda: quadrature(n), ("scipy.integrate",)),
@@ -34,26 +36,118 @@ def rows(quick: bool) -> list[Row]:
         *(Row(w, name, cannot=why) for name, why in WITHOUT.items()),
     ]
     w = f"W2 {n} cells, density"
-    out += [
+    return [
+        *out,
+        Row(w, OURS, lambda: ours_at_rest(n), REST),
         Row(w, "SciPy, Scharfetter-Gummel, LU", lambda: null_vector(n), SPARSE),
         Row(w, "FiPy BE, one step", lambda: fipy_rest(n), fipy),
         Row(w, "fplanck", lambda: fplanck_rest(n), ("fplanck", "scipy.constants")),
         Row(w, "py-pde", cannot=WITHOUT["py-pde"]),
-        Row(w, "PyDDM", cannot="cannot: no stationary densities"),
+        *(Row(w, p, cannot="cannot: no stationary densities") for p in ("PyDDM", "pychangcooper")),
     ]
-    for m in (64,) if quick else (128, 256, 512, 1024):
-        w = f"W4 {m}^2"
-        out.append(Row(w, "SciPy by hand, staircase, MMD", lambda m=m: staircase(m), SPARSE))
-        if m <= 256:
-            out.append(Row(w, "FiPy, self-adjoint form, LU", lambda m=m: fipy_plane(m), fipy))
-            out += [Row(w, name, cannot=why) for name, why in WITHOUT.items()]
-    return out
 
 
-LINE = ("scipy.linalg",)
-SPARSE = ("scipy.sparse.linalg", "threadpoolctl")
-#: Weight of a jump of length h, over h^2 / T, from the climbs to the middle and the end.
-Weight = Callable[[Array, Array], Array]
+@dataclass(frozen=True)
+class DoubleWell:
+    """W2: loss (x^2 - 1)^2 / 4, barrier 1/4, at T = 1/4 over `barrier`; from -1 to +1."""
+
+    cells: int
+    barrier: float
+    low: float = -2.4
+    high: float = 2.4
+
+    #: Mean passage times: by quadrature in 40 digits, the last in 30.
+    EXACT: ClassVar = {
+        2: 41.034280268736711806,
+        5: 729.67069194232279882,
+        10: 102108.36545716983696,
+        20: 2198644401.4082888762,
+        40: 1055900868237102311.4,
+        100: 1.1988319200419483535e44,
+        600: 1.6773585257598393286e261,
+    }  # fmt: skip
+
+    @property
+    def temperature(self) -> float:
+        """D."""
+        return 0.25 / self.barrier
+
+    def climb(self, x: Array) -> Array:
+        """Loss over T."""
+        return np.asarray((x * x - 1) ** 2 / (4 * self.temperature))
+
+    @classmethod
+    def cut(cls, cells: int, barrier: float) -> DoubleWell:
+        """Return the well from where it is 40 T deep to +1, which is all that a passage needs."""
+        depth = min(40 * 0.25 / barrier, 5.0)
+        return cls(cells, barrier, -sqrt(1 + 2 * sqrt(depth)), 1.0)
+
+    @property
+    def spacing(self) -> float:
+        """Width of a cell."""
+        return (self.high - self.low) / self.cells
+
+    @property
+    def edges(self) -> Array:
+        """Cell edges."""
+        return np.linspace(self.low, self.high, self.cells + 1)
+
+    def exact(self) -> Array:
+        """Cell averages of the stationary density."""
+        node, weight = np.polynomial.legendre.leggauss(8)
+        centres = (self.edges[1:] + self.edges[:-1]) / 2
+        p = np.exp(-self.climb(centres[:, None] + self.spacing / 2 * node)) @ (weight / 2)
+        return np.asarray(p / (p.sum() * self.spacing))
+
+
+def _densities(
+    cells: int, barriers: Sequence[float], ready: Callable[[DoubleWell], Callable[[], Array]]
+) -> Sweep:
+    """Sweep over barriers of the stationary density; errors are L1 against cell averages."""
+    wells = [DoubleWell(cells, b) for b in barriers]
+
+    def judge(found: Sequence[Array]) -> dict[str, Any]:
+        errors = {}
+        for well, p in zip(wells, found, strict=True):
+            error = float(np.abs(p - well.exact()).sum() * well.spacing)
+            errors[f"b = {well.barrier:g}"] = error if isfinite(error) else "singular"
+        return {"errors": errors}
+
+    return Sweep(tuple(lambda w=w: ready(w) for w in wells), judge)
+
+
+def ours(cells: int) -> Sweep:
+    """W2 by `mean_first_passage`."""
+    from fokkerplanck.passage import mean_first_passage
+
+    return passages(
+        {b: log(t) for b, t in DoubleWell.EXACT.items()},
+        lambda b: or_inf(lambda: mean_first_passage(_quartic(cells, b)(), -1.0, 1.0).mean),
+        32.0 * cells,
+    )
+
+
+def ours_at_rest(cells: int) -> Sweep:
+    """W2's stationary density."""
+    from fokkerplanck.steady_state import stationary
+
+    return _densities(
+        cells,
+        tuple(DoubleWell.EXACT),
+        lambda well: lambda: stationary(_quartic(cells, well.barrier)()).density,
+    )
+
+
+def _quartic(cells: int, barrier: float) -> Callable[[], Any]:
+    from fokkerplanck.grid import Grid
+    from fokkerplanck.landscapes import from_expression
+    from fokkerplanck.noise import white
+    from fokkerplanck.problem import Problem
+
+    well = DoubleWell(cells, barrier)
+    loss = from_expression("(x**2 - 1)**2 / 4", dim=1)
+    grid = Grid.line(well.low, well.high, cells)
+    return lambda: Problem(grid, loss, white(well.temperature))
 
 
 def fitted(half: Array, whole: Array) -> Array:
@@ -131,91 +225,11 @@ def fipy_line(cells: int) -> Sweep:
         source = fipy.CellVariable(
             mesh=mesh, value=np.exp(-well.climb(np.array(mesh.cellCenters)[0])) / well.temperature
         )
-        _solved(fipy.DiffusionTerm(weight) == -source, times)
+        solved(fipy.DiffusionTerm(weight) == -source, times)
         places, weights = lagrange((LEFT - well.low) / h - 0.5)
         return float(np.array(times.value)[places] @ weights)
 
-    return passages(_logs(), lambda b: lambda: _or_nan(solve, b))
-
-
-def fipy_plane(cells: int) -> Sweep:
-    """As on the line; the disc is held at 0 by a large sink."""
-    import fipy
-
-    def solve(barrier: float) -> float:
-        given = CoupledWells(cells, barrier)
-        h = given.spacing
-        mesh = fipy.Grid2D(nx=cells, ny=cells, dx=h, dy=h) + [[-given.half]] * 2
-        times = fipy.CellVariable(mesh=mesh)
-        face, cell = np.array(mesh.faceCenters), np.array(mesh.cellCenters)
-        weight = fipy.FaceVariable(mesh=mesh, value=np.exp(-given.climb(*face)))
-        free = ~given.inside(*cell)
-        density = np.exp(-given.climb(*cell))
-        if not (density.all() and weight.value.all()):
-            return nan  # rows of zeros, on which SuperLU crashes now and then
-        source = fipy.CellVariable(mesh=mesh, value=free * density / given.temperature)
-        sink = fipy.CellVariable(mesh=mesh, value=~free * 1e10 * density)
-        _solved(fipy.DiffusionTerm(weight) - fipy.ImplicitSourceTerm(sink) == -source, times)
-        return given.at_start(np.array(times.value).reshape(cells, cells).T)
-
-    return passages(_plane_logs(cells), lambda b: lambda: _or_nan(solve, b))
-
-
-def _solved(equation: Any, variable: Any) -> None:
-    import fipy
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        equation.solve(var=variable, solver=fipy.LinearLUSolver(tolerance=1e-12))
-
-
-def _or_nan(solve: Callable[[float], float], barrier: float) -> float:
-    """Nan where the matrix is found to be singular."""
-    try:
-        with np.errstate(all="ignore"):
-            return solve(barrier)
-    except (RuntimeError, ArithmeticError, ValueError):
-        return nan
-
-
-def staircase(cells: int) -> Sweep:
-    """Midpoint rates to the four neighbours; cells with their centre in the disc absorb."""
-    import scipy.sparse as sp
-    from scipy.sparse.linalg import splu
-    from threadpoolctl import threadpool_limits
-
-    def solve(barrier: float) -> float:
-        given = CoupledWells(cells, barrier)
-        x, h = given.centres, given.spacing
-        climb = given.climb(x[:, None], x[None, :])
-        number = np.arange(cells**2).reshape(cells, cells)
-        ends, rates = [], []
-        middle = x[:-1] + h / 2
-        for a, b, face in (
-            (np.s_[:-1], np.s_[1:], given.climb(middle[:, None], x[None, :])),
-            (np.s_[:, :-1], np.s_[:, 1:], given.climb(x[:, None], middle[None, :])),
-        ):
-            for one, other in ((a, b), (b, a)):
-                ends.append((number[one].ravel(), number[other].ravel()))
-                rates.append(given.temperature / h**2 * np.exp(climb[one] - face).ravel())
-        i, j = (np.concatenate(part) for part in zip(*ends, strict=True))
-        rate = np.concatenate(rates)
-        total = np.bincount(i, rate)
-        matrix = sp.csr_array((-rate, (i, j)), shape=(cells**2, cells**2)) + sp.diags_array(total)
-        free = np.flatnonzero(~given.inside(x[:, None], x[None, :]).ravel())
-        times = np.zeros((cells, cells))
-        with threadpool_limits(1, user_api="blas"):
-            factor = splu(
-                sp.csc_array(matrix[free][:, free]),
-                permc_spec="MMD_AT_PLUS_A",
-                diag_pivot_thresh=0.0,
-                options={"SymmetricMode": True},
-            )
-            times.ravel()[free] = factor.solve(np.ones(free.size))
-        return given.at_start(times)
-
-    return passages(_plane_logs(cells), lambda b: lambda: solve(b))
+    return passages(_logs(), lambda b: lambda: or_nan(solve, b))
 
 
 def null_vector(cells: int) -> Sweep:
@@ -232,7 +246,7 @@ def null_vector(cells: int) -> Sweep:
         with threadpool_limits(1, user_api="blas"):
             return np.asarray(splu(matrix.tocsc()).solve(np.eye(cells)[0]))
 
-    return densities(cells, tuple(DoubleWell.EXACT), lambda well: lambda: solve(well))
+    return _densities(cells, tuple(DoubleWell.EXACT), lambda well: lambda: solve(well))
 
 
 def fipy_rest(cells: int) -> Sweep:
@@ -252,7 +266,7 @@ def fipy_rest(cells: int) -> Sweep:
         )
         return np.array(p.value)
 
-    return densities(cells, tuple(DoubleWell.EXACT), lambda well: lambda: solve(well))
+    return _densities(cells, tuple(DoubleWell.EXACT), lambda well: lambda: solve(well))
 
 
 def fplanck_rest(cells: int) -> Sweep:
@@ -272,12 +286,8 @@ def fplanck_rest(cells: int) -> Sweep:
         )
         return np.asarray(solver.steady_state()) / well.spacing
 
-    return densities(cells, tuple(DoubleWell.EXACT), lambda well: lambda: solve(well))
+    return _densities(cells, tuple(DoubleWell.EXACT), lambda well: lambda: solve(well))
 
 
 def _logs() -> dict[float, float]:
     return {b: log(t) for b, t in DoubleWell.EXACT.items()}
-
-
-def _plane_logs(cells: int) -> dict[float, float]:
-    return {b: CoupledWells(cells, b).log_exact for b in CoupledWells.BARRIERS}
