@@ -13,14 +13,16 @@ from numba import njit
 
 __all__ = [
     "WAYS",
-    "apply",
     "coarse_stencil",
     "correct",
+    "gather_lines",
+    "gather_middle",
     "line_weights",
     "middle_weights",
-    "relax",
+    "product",
     "residual",
     "restrict",
+    "sweep",
     "transform",
     "transposed",
 ]
@@ -30,28 +32,6 @@ WAYS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 W, E, S, N, SW, SE, NW, NE = range(8)
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
-
-
-@_kernel
-def relax(c, u, b, odd, back, first, last):  # type: ignore[no-untyped-def]
-    """One half of a Gauss-Seidel step: rows of one parity, in each every second cell first."""
-    n = u.shape[1] - 2
-    t = np.empty(n + 2, dtype=u.dtype)
-    start = first + (first + odd) % 2
-    for i in range(start, last, 2):
-        for j in range(1, n + 1):
-            t[j] = b[i, j] + c[S, i, j] * u[i - 1, j] + c[N, i, j] * u[i + 1, j]
-        if c.shape[0] > 4:
-            for j in range(1, n + 1):
-                t[j] += (
-                    c[SW, i, j] * u[i - 1, j - 1]
-                    + c[SE, i, j] * u[i - 1, j + 1]
-                    + c[NW, i, j] * u[i + 1, j - 1]
-                    + c[NE, i, j] * u[i + 1, j + 1]
-                )
-        for half in range(2):
-            for j in range(2 - (half + back) % 2, n + 1, 2):
-                u[i, j] = t[j] + c[W, i, j] * u[i, j - 1] + c[E, i, j] * u[i, j + 1]
 
 
 @_kernel
@@ -76,36 +56,21 @@ def residual(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
 
 
 @_kernel
-def apply(c, v, out, first, last):  # type: ignore[no-untyped-def]
-    """``out = v - W v``, of a vector without a rim."""
-    nx, n = v.shape
+def product(c, u, out, first, last):  # type: ignore[no-untyped-def]
+    """``out = u - W u``."""
+    n = u.shape[1] - 2
     for i in range(first, last):
-        x = i - 1
         for j in range(1, n + 1):
-            y = j - 1
-            z = v[x, y]
-            if y > 0:
-                z -= c[W, i, j] * v[x, y - 1]
-            if y < n - 1:
-                z -= c[E, i, j] * v[x, y + 1]
-            if x > 0:
-                z -= c[S, i, j] * v[x - 1, y]
-            if x < nx - 1:
-                z -= c[N, i, j] * v[x + 1, y]
-            out[x, y] = z
+            z = u[i, j] - (c[W, i, j] * u[i, j - 1] + c[E, i, j] * u[i, j + 1])
+            out[i, j] = z - (c[S, i, j] * u[i - 1, j] + c[N, i, j] * u[i + 1, j])
         if c.shape[0] > 4:
             for j in range(1, n + 1):
-                y = j - 1
-                z = out[x, y]
-                if x > 0 and y > 0:
-                    z -= c[SW, i, j] * v[x - 1, y - 1]
-                if x > 0 and y < n - 1:
-                    z -= c[SE, i, j] * v[x - 1, y + 1]
-                if x < nx - 1 and y > 0:
-                    z -= c[NW, i, j] * v[x + 1, y - 1]
-                if x < nx - 1 and y < n - 1:
-                    z -= c[NE, i, j] * v[x + 1, y + 1]
-                out[x, y] = z
+                out[i, j] -= (
+                    c[SW, i, j] * u[i - 1, j - 1]
+                    + c[SE, i, j] * u[i - 1, j + 1]
+                    + c[NW, i, j] * u[i + 1, j - 1]
+                    + c[NE, i, j] * u[i + 1, j + 1]
+                )
 
 
 @_kernel
