@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from fokkerplanck.solvers import multigrid_kernels as kernels
 
-__all__ = ["Level", "coarse_right_hand_sides", "cycle", "hierarchy", "interpolated", "padded"]
+__all__ = ["Level", "cycle", "hierarchy", "interpolated", "padded", "right_hand_sides"]
 
 Array = NDArray[np.floating]
 
 #: Levels of up to so many cells, or of so few along an axis, are solved directly.
 FEW, THIN = 160, 3
+#: Total rate out of a cell that can never be left.
+SMALLEST = 1e-300
 #: Directions of the steps before and after the correction by coarser levels, as (down, left).
 BEFORE, AFTER = ((0, 0), (1, 1)), ((0, 1), (1, 0))
 
@@ -90,17 +92,17 @@ def _inverse(level: Level) -> NDArray[np.float64]:
         there = number[1 + x : nx + 1 + x, 1 + y : ny + 1 + y]
         inside = there >= 0
         w[here[inside], there[inside]] = c[k, 1:-1, 1:-1][inside]
-    return without_subtraction(w)
+    return _without_subtraction(w)
 
 
-def without_subtraction(w: NDArray[np.float64]) -> NDArray[np.float64]:
+def _without_subtraction(w: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(1 - w)^-1`` of jump probabilities w >= 0 with row sums of at most 1, by Gauss-Jordan."""
     n = len(w)
     a, x = w.copy(), np.eye(n)
     ends = np.maximum(1.0 - a.sum(axis=1), 0.0)
-    for k in range(n):
+    for k in range(n):  # an elimination as of Grassmann, Taksar and Heyman
         a[k, k] = 0.0
-        total = max(ends[k] + a[k].sum(), 1e-300)  # elimination as of Grassmann, Taksar and Heyman
+        total = max(ends[k] + a[k].sum(), SMALLEST)
         a[k] /= total
         x[k] /= total
         ends[k] /= total
@@ -123,18 +125,28 @@ def _restricted(level: Level, r: Array, below: Level) -> Array:
     return out
 
 
-def coarse_right_hand_sides(levels: list[Level], b: Array) -> list[Array]:
+def right_hand_sides(levels: list[Level], b: Array, *, transposed: bool = False) -> list[Array]:
     """Right-hand sides of all levels."""
     out = [b]
     for fine, coarse in zip(levels[:-1], levels[1:], strict=True):
-        out.append(_restricted(fine, out[-1].copy(), coarse))
+        if transposed:
+            out.append(coarse.zeros())
+            last = coarse.shape[0] + 1
+            kernels.restrict_transposed(fine.weights, out[-2], out[-1], 1, last)
+        else:
+            out.append(_restricted(fine, out[-1].copy(), coarse))
     return out
 
 
-def interpolated(level: Level, coarse: Array) -> Array:
+def interpolated(level: Level, coarse: Array, *, transposed: bool = False) -> Array:
     """Values of a level from those of the next coarser one; none is negative if those are not."""
-    out = level.zeros()
-    kernels.correct(level.weights, coarse, out, 1, coarse.shape[0] - 1)
+    out, last = level.zeros(), coarse.shape[0] - 1
+    if transposed:
+        c = level.stencil
+        kernels.spread_lines(c, level.scale, coarse, out, 1, last)
+        kernels.spread_middle(c, out, 1, last)
+        return out
+    kernels.correct(level.weights, coarse, out, 1, last)
     return out
 
 

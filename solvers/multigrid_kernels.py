@@ -14,14 +14,20 @@ from numba import njit
 __all__ = [
     "WAYS",
     "coarse_stencil",
+    "combine",
     "correct",
+    "dots",
     "gather_lines",
     "gather_middle",
     "line_weights",
     "middle_weights",
     "product",
+    "relative",
     "residual",
     "restrict",
+    "restrict_transposed",
+    "spread_lines",
+    "spread_middle",
     "sweep",
     "transform",
     "transposed",
@@ -303,6 +309,145 @@ def correct(p, coarse, u, first, last):  # type: ignore[no-untyped-def]
                     + p[6, a, e] * coarse[a + 1, e]
                     + p[7, a, e] * coarse[a + 1, e + 1]
                 )
+
+
+@_kernel
+def restrict_transposed(p, r, out, first, last):  # type: ignore[no-untyped-def]
+    """Right-hand sides of the coarse cells in the transposed problem: the adjoint of `correct`."""
+    for a in range(first, last):
+        i = 2 * a - 1
+        for e in range(1, out.shape[1] - 1):
+            j = 2 * e - 1
+            z = r[i, j] + p[1, a, e - 1] * r[i, j - 1] + p[3, a - 1, e] * r[i - 1, j]
+            z += p[6, a - 1, e] * r[i - 1, j + 1] + p[7, a - 1, e - 1] * r[i - 1, j - 1]
+            if i < r.shape[0] - 2:
+                z += p[2, a, e] * r[i + 1, j] + p[5, a, e - 1] * r[i + 1, j - 1]
+            if j < r.shape[1] - 2:
+                z += p[0, a, e] * r[i, j + 1]
+                if i < r.shape[0] - 2:
+                    z += p[4, a, e] * r[i + 1, j + 1]
+            out[a, e] = z
+
+
+@_kernel
+def spread_lines(c, scale, coarse, y, first, last):  # type: ignore[no-untyped-def]
+    """Adjoint of `restrict`: times spent in coarse cells, and next to them."""
+    nx, ny, nine = y.shape[0] - 2, y.shape[1] - 2, c.shape[0] > 4
+    for a in range(first, last):
+        for e in range(1, coarse.shape[1] - 1):
+            i, j = 2 * a - 1, 2 * e - 1
+            z = scale[a, e] * coarse[a, e]
+            right = scale[a, e + 1] * coarse[a, e + 1]
+            above = scale[a + 1, e] * coarse[a + 1, e]
+            y[i, j] = z
+            if j < ny:
+                y[i, j + 1] = c[E, i, j] * z
+                if j + 2 <= ny:
+                    y[i, j + 1] += c[W, i, j + 2] * right
+            if i < nx:
+                y[i + 1, j] = c[N, i, j] * z
+                if i + 2 <= nx:
+                    y[i + 1, j] += c[S, i + 2, j] * above
+            if i < nx and j < ny:
+                y[i + 1, j + 1] = 0.0
+                if nine:
+                    y[i + 1, j + 1] = c[NE, i, j] * z
+                    if j + 2 <= ny:
+                        y[i + 1, j + 1] += c[NW, i, j + 2] * right
+                    if i + 2 <= nx:
+                        y[i + 1, j + 1] += c[SE, i + 2, j] * above
+                    if j + 2 <= ny and i + 2 <= nx:
+                        z = scale[a + 1, e + 1] * coarse[a + 1, e + 1]
+                        y[i + 1, j + 1] += c[SW, i + 2, j + 2] * z
+
+
+@_kernel
+def spread_middle(c, y, first, last):  # type: ignore[no-untyped-def]
+    """Add the times spent between four coarse cells, come from between two."""
+    nx, ny = y.shape[0] - 2, y.shape[1] - 2
+    for a in range(first, last):
+        i = 2 * a
+        if i > nx:
+            continue
+        for j in range(2, ny + 1, 2):
+            z = c[E, i, j - 1] * y[i, j - 1] + c[N, i - 1, j] * y[i - 1, j]
+            if j < ny:
+                z += c[W, i, j + 1] * y[i, j + 1]
+            if i < nx:
+                z += c[S, i + 1, j] * y[i + 1, j]
+            y[i, j] += z
+
+
+@_kernel
+def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
+    """``r = (b - u + W u) / u``, 0 where u is; returns the largest size and that over b / u."""
+    n = u.shape[1] - 2
+    worst, over = 0.0, 0.0
+    for i in range(first, last):
+        for j in range(1, n + 1):
+            x = u[i, j]
+            if x == 0.0:
+                r[i, j] = 0.0
+                continue
+            z = c[W, i, j] * u[i, j - 1] + c[E, i, j] * u[i, j + 1]
+            z += c[S, i, j] * u[i - 1, j] + c[N, i, j] * u[i + 1, j]
+            if c.shape[0] > 4:
+                z += (c[SW, i, j] * u[i - 1, j - 1] + c[SE, i, j] * u[i - 1, j + 1]) + (
+                    c[NW, i, j] * u[i + 1, j - 1] + c[NE, i, j] * u[i + 1, j + 1]
+                )
+            d = (b[i, j] - x) + z
+            r[i, j] = d / x
+            worst = max(worst, abs(r[i, j]))
+            if d != 0.0:
+                over = max(over, abs(d) / b[i, j]) if b[i, j] > 0.0 else np.inf
+    return worst, over
+
+
+_sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
+
+
+@_sum
+def dots(basis, count, v):  # type: ignore[no-untyped-def]
+    """Take the parts along an orthonormal basis out of v, which is scaled; returns them all."""
+    h = np.zeros(count + 1)
+    for k in range(count):
+        x = basis[k]
+        s = 0.0
+        for i in range(v.shape[0]):
+            z = np.float32(0.0)
+            for j in range(v.shape[1]):
+                z += x[i, j] * v[i, j]
+            s += z
+        h[k] = s
+        f = np.float32(s)
+        for i in range(v.shape[0]):
+            for j in range(v.shape[1]):
+                v[i, j] -= f * x[i, j]
+    s = 0.0
+    for i in range(v.shape[0]):
+        z = np.float32(0.0)
+        for j in range(v.shape[1]):
+            z += v[i, j] * v[i, j]
+        s += z
+    h[count] = np.sqrt(s)
+    f = np.float32(1.0 / h[count]) if h[count] > 0.0 else np.float32(0.0)
+    for i in range(v.shape[0]):
+        for j in range(v.shape[1]):
+            v[i, j] *= f
+    return h
+
+
+@_sum
+def combine(basis, y, out):  # type: ignore[no-untyped-def]
+    """``out = sum_k y_k basis_k``."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = 0.0
+        for k in range(y.size):
+            f = np.float32(y[k])
+            x = basis[k]
+            for j in range(out.shape[1]):
+                out[i, j] += f * x[i, j]
 
 
 @_kernel
