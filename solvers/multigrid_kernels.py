@@ -36,6 +36,10 @@ __all__ = [
 #: Directions of neighbours; those of a five-point stencil come first.
 WAYS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 W, E, S, N, SW, SE, NW, NE = range(8)
+#: Largest sum of a row of a conditioned chain.
+MOST = 1.5
+#: Range of the values whose inverse is a number.
+TINY, LARGE = 1e-307, 1e307
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -81,22 +85,28 @@ def product(c, u, out, first, last):  # type: ignore[no-untyped-def]
 
 @_kernel
 def transform(c, s, out, first, last):  # type: ignore[no-untyped-def]
-    """Entries ``W_ij s_j / s_i``: the chain conditioned on what s is the mean of."""
-    n = s.shape[1] - 2
+    """Entries ``W_ij s_j / s_i``: the chain conditioned on what s is the mean of.
+
+    Where s is no such mean, and rows would add up to much more than 1, they are scaled down.
+    """
+    n, nine = s.shape[1] - 2, c.shape[0] > 4
     for i in range(first, last):
         for j in range(1, n + 1):
-            f = 1.0 / s[i, j] if s[i, j] > 0.0 else 0.0
-            out[W, i, j] = c[W, i, j] * (s[i, j - 1] * f)
-            out[E, i, j] = c[E, i, j] * (s[i, j + 1] * f)
-            out[S, i, j] = c[S, i, j] * (s[i - 1, j] * f)
-            out[N, i, j] = c[N, i, j] * (s[i + 1, j] * f)
-        if c.shape[0] > 4:
-            for j in range(1, n + 1):
-                f = 1.0 / s[i, j] if s[i, j] > 0.0 else 0.0
-                out[SW, i, j] = c[SW, i, j] * (s[i - 1, j - 1] * f)
-                out[SE, i, j] = c[SE, i, j] * (s[i - 1, j + 1] * f)
-                out[NW, i, j] = c[NW, i, j] * (s[i + 1, j - 1] * f)
-                out[NE, i, j] = c[NE, i, j] * (s[i + 1, j + 1] * f)
+            w, e = c[W, i, j] * s[i, j - 1], c[E, i, j] * s[i, j + 1]
+            u, v = c[S, i, j] * s[i - 1, j], c[N, i, j] * s[i + 1, j]
+            d = w + e + u + v
+            if nine:
+                d += c[SW, i, j] * s[i - 1, j - 1] + c[SE, i, j] * s[i - 1, j + 1]
+                d += c[NW, i, j] * s[i + 1, j - 1] + c[NE, i, j] * s[i + 1, j + 1]
+            d = max(d / MOST, s[i, j])
+            f = 1.0 / d if s[i, j] > TINY and d < LARGE else 0.0
+            out[W, i, j], out[E, i, j] = w * f, e * f
+            out[S, i, j], out[N, i, j] = u * f, v * f
+            if nine:
+                out[SW, i, j] = c[SW, i, j] * s[i - 1, j - 1] * f
+                out[SE, i, j] = c[SE, i, j] * s[i - 1, j + 1] * f
+                out[NW, i, j] = c[NW, i, j] * s[i + 1, j - 1] * f
+                out[NE, i, j] = c[NE, i, j] * s[i + 1, j + 1] * f
 
 
 @_kernel

@@ -132,7 +132,7 @@ class PlaneSolver:
             if chain is None:
                 chain, s = _conditioned(stencils[0], u), u.copy()
             g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
-            change = _krylov(chain, (r * g).astype(np.float32)) / np.where(g > 0.0, g, 1.0)
+            change = _krylov(chain, (np.minimum(r, MOST) * g).astype(np.float32)) / np.where(g > 0.0, g, 1.0)
             u *= np.clip(1.0 + change, 1.0 / MOST, MOST)
             if np.abs(change).max() > CHANGED:
                 chain = None
@@ -213,7 +213,7 @@ def _improved(c: Array, u: Array, b: Array) -> Array:
     """Two V-cycles for the relative error of an estimate."""
     r = np.empty_like(u)
     kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
-    chain, r = _conditioned(c, u), r.astype(np.float32)
+    chain, r = _conditioned(c, u), np.minimum(r, MOST).astype(np.float32)
     change = cycle(chain, r, cycle(chain, r))
     return np.asarray(u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST))
 
