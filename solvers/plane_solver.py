@@ -33,10 +33,12 @@ FAINT = 1e-300
 ROUNDING = 1e-15
 #: Krylov vectors between two looks at the true residual, how far it falls meanwhile, and how
 #: often it is looked at.
-VECTORS, FALL, ROUNDS = 8, 3e-6, 12
+VECTORS, FALL, ROUNDS = 8, 3e-6, 20
 #: Largest factor by which an entry is changed at once; changes of more than some of it change the
 #: chain that is conditioned on the answer, too.
-MOST, CHANGED = 8.0, 0.5
+MOST, CHANGED = 100.0, 0.5
+#: Residual, relative to the entries, of a good estimate, and how often one is improved.
+GOOD, TRIES = 0.1, 20
 
 
 def suits(generator: Generator) -> bool:
@@ -210,12 +212,19 @@ def _conditioned(c: Array, u: Array) -> list[Level]:
 
 
 def _improved(c: Array, u: Array, b: Array) -> Array:
-    """Two V-cycles for the relative error of an estimate."""
+    """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
     r = np.empty_like(u)
-    kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
-    chain, r = _conditioned(c, u), np.minimum(r, MOST).astype(np.float32)
-    change = cycle(chain, r, cycle(chain, r))
-    return np.asarray(u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST))
+    for k in range(TRIES):
+        worst, _ = kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
+        if k > 0 and worst < GOOD:
+            break
+        chain, s = _conditioned(c, u), np.minimum(r, MOST).astype(np.float32)
+        change = cycle(chain, s, cycle(chain, s)) if worst < GOOD else _krylov(chain, s)
+        u = u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST)
+        if worst > GOOD:
+            kernels.sweep(c, u, b, 0, 0)
+            kernels.sweep(c, u, b, 1, 1)
+    return u
 
 
 def _krylov(levels: list[Level], b: Single) -> Single:
