@@ -27,6 +27,8 @@ Mask = NDArray[np.bool_]
 
 #: Relative error, as proven, that is aimed at, and the largest that is accepted.
 AIM, ACCEPTED = 1e-9, 1e-8
+#: The same of numbers of jumps, which are only compared with large numbers.
+ROUGH = 1e-3
 #: Entries below this part of what is given are taken for 0.
 FAINT = 1e-300
 #: Residuals, relative to the entries, that are about as small as rounding lets them be.
@@ -119,6 +121,14 @@ class PlaneSolver:
         u = self._solved(padded(side), trans == "T", aim)
         return np.asarray(u[1:-1, 1:-1].ravel()[self.rest] * top)
 
+    def jumps(self) -> Array:
+        """Mean numbers of jumps until the chain ends, right to a per mille."""
+        one = np.ones(self.rest.size)
+        before, self.error = self.error, 0.0
+        u = self.solve(one, aim=ROUGH)
+        self.error = before
+        return u
+
     def _solved(self, b: Array, transposed: bool, aim: float) -> Array:
         stencils = self._transposed() if transposed else [v.stencil for v in self.levels]
         u = self._estimate(stencils, b, transposed)
@@ -138,8 +148,8 @@ class PlaneSolver:
             u *= np.clip(1.0 + change, 1.0 / MOST, MOST)
             if np.abs(change).max() > CHANGED:
                 chain = None
-        error = over if over <= ACCEPTED else worst * self._longest(stencils[0], u, chain)
-        if not error <= ACCEPTED:
+        error = over if over <= max(aim, ACCEPTED) else worst * self._longest(stencils[0], u, chain)
+        if not error <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {error:.1e}"
             raise NumericalError(msg)
         self.error = max(self.error, error)
