@@ -133,7 +133,7 @@ class PlaneSolver:
         stencils = self._transposed() if transposed else [v.stencil for v in self.levels]
         u = self._estimate(stencils, b, transposed)
         u[u < FAINT] = 0.0
-        r, last = np.empty_like(b), b.shape[0] - 1
+        r, last = np.zeros_like(b), b.shape[0] - 1
         chain: list[Level] | None = None
         before = np.inf
         for _ in range(ROUNDS):
@@ -223,7 +223,7 @@ def _conditioned(c: Array, u: Array) -> list[Level]:
 
 def _improved(c: Array, u: Array, b: Array) -> Array:
     """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
-    r = np.empty_like(u)
+    r = np.zeros_like(u)
     for k in range(TRIES):
         worst, _ = kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
         if k > 0 and worst < GOOD:
