@@ -13,14 +13,14 @@ from numba import njit
 
 __all__ = [
     "WAYS",
+    "add",
     "coarse_stencil",
-    "combine",
     "correct",
-    "dots",
     "gather_lines",
     "gather_middle",
     "line_weights",
     "middle_weights",
+    "normalise",
     "product",
     "relative",
     "residual",
@@ -29,6 +29,7 @@ __all__ = [
     "spread_lines",
     "spread_middle",
     "sweep",
+    "take_out",
     "transform",
     "transposed",
 ]
@@ -413,77 +414,87 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
     return worst, over
 
 
+@_kernel
+def add(f, x, v):  # type: ignore[no-untyped-def]
+    """``v += f x``."""
+    for i in range(v.shape[0]):
+        for j in range(v.shape[1]):
+            v[i, j] += f * x[i, j]
+
+
 _sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
 
 
 @_sum
-def dots(basis, count, v):  # type: ignore[no-untyped-def]
-    """Take the parts along an orthonormal basis out of v, which is scaled; returns them all."""
-    h = np.zeros(count + 1)
-    for k in range(count):
-        x = basis[k]
-        s = 0.0
-        for i in range(v.shape[0]):
-            z = np.float32(0.0)
-            for j in range(v.shape[1]):
-                z += x[i, j] * v[i, j]
-            s += z
-        h[k] = s
-        f = np.float32(s)
-        for i in range(v.shape[0]):
-            for j in range(v.shape[1]):
-                v[i, j] -= f * x[i, j]
+def take_out(x, v):  # type: ignore[no-untyped-def]
+    """Take the part along x, of length 1, out of v; returns it."""
+    s = 0.0
+    for i in range(v.shape[0]):
+        z = np.float32(0.0)
+        for j in range(v.shape[1]):
+            z += x[i, j] * v[i, j]
+        s += z
+    add(np.float32(-s), x, v)
+    return s
+
+
+@_sum
+def normalise(v):  # type: ignore[no-untyped-def]
+    """Scale v to length 1; returns its length."""
     s = 0.0
     for i in range(v.shape[0]):
         z = np.float32(0.0)
         for j in range(v.shape[1]):
             z += v[i, j] * v[i, j]
         s += z
-    h[count] = np.sqrt(s)
-    f = np.float32(1.0 / h[count]) if h[count] > 0.0 else np.float32(0.0)
-    for i in range(v.shape[0]):
-        for j in range(v.shape[1]):
-            v[i, j] *= f
-    return h
-
-
-@_sum
-def combine(basis, y, out):  # type: ignore[no-untyped-def]
-    """``out = sum_k y_k basis_k``."""
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[i, j] = 0.0
-        for k in range(y.size):
-            f = np.float32(y[k])
-            x = basis[k]
-            for j in range(out.shape[1]):
-                out[i, j] += f * x[i, j]
+    s = np.sqrt(s)
+    if s > 0.0:
+        f = np.float32(1.0 / s)
+        for i in range(v.shape[0]):
+            for j in range(v.shape[1]):
+                v[i, j] *= f
+    return s
 
 
 @_kernel
 def sweep(c, u, b, down, left):  # type: ignore[no-untyped-def]
-    """One Gauss-Seidel step, cell after cell along both axes: solves what drifts against it."""
-    nx, ny = u.shape[0] - 2, u.shape[1] - 2
-    t = np.empty(ny + 2, dtype=u.dtype)
+    """One Gauss-Seidel step, cell after cell along both axes: solves what drifts against it.
+
+    Along a row, ``u_j = t_j + a_j u_j-1`` is rewritten in terms of u_j-4, so that four chains of
+    operations run side by side.
+    """
+    nx, n = u.shape[0] - 2, u.shape[1] - 2
+    t, a = np.zeros(n + 4, dtype=u.dtype), np.zeros(n + 4, dtype=u.dtype)
+    t2, a2, v = np.zeros_like(t), np.zeros_like(t), np.zeros_like(t)
+    behind, ahead = (E, W) if left else (W, E)
+    step = 1 if left else -1
+    side = np.empty(n + 2, dtype=u.dtype)
     for x in range(1, nx + 1):
         i = nx + 1 - x if down else x
-        for j in range(1, ny + 1):
-            t[j] = b[i, j] + c[S, i, j] * u[i - 1, j] + c[N, i, j] * u[i + 1, j]
+        for j in range(1, n + 1):
+            side[j] = (b[i, j] + c[ahead, i, j] * u[i, j - step]) + (
+                c[S, i, j] * u[i - 1, j] + c[N, i, j] * u[i + 1, j]
+            )
         if c.shape[0] > 4:
-            for j in range(1, ny + 1):
-                t[j] += (
-                    c[SW, i, j] * u[i - 1, j - 1]
-                    + c[SE, i, j] * u[i - 1, j + 1]
-                    + c[NW, i, j] * u[i + 1, j - 1]
-                    + c[NE, i, j] * u[i + 1, j + 1]
-                )
+            for j in range(1, n + 1):
+                side[j] += (
+                    c[SW, i, j] * u[i - 1, j - 1] + c[SE, i, j] * u[i - 1, j + 1]
+                ) + (c[NW, i, j] * u[i + 1, j - 1] + c[NE, i, j] * u[i + 1, j + 1])
         if left:
-            for j in range(ny, 0, -1):
-                t[j] += c[W, i, j] * u[i, j - 1]
-            for j in range(ny, 0, -1):
-                u[i, j] = t[j] + c[E, i, j] * u[i, j + 1]
+            for q in range(n):
+                t[q + 4], a[q + 4] = side[n - q], c[behind, i, n - q]
         else:
-            for j in range(1, ny + 1):
-                t[j] += c[E, i, j] * u[i, j + 1]
-            for j in range(1, ny + 1):
-                u[i, j] = t[j] + c[W, i, j] * u[i, j - 1]
+            for q in range(n):
+                t[q + 4], a[q + 4] = side[q + 1], c[behind, i, q + 1]
+        for q in range(4, n + 4):
+            t2[q], a2[q] = t[q] + a[q] * t[q - 1], a[q] * a[q - 1]
+        for q in range(4, n + 4):
+            t[q], a[q] = t2[q] + a2[q] * t2[q - 2], a2[q] * a2[q - 2]
+        for q in range(4, n + 4):
+            v[q] = t[q] + a[q] * v[q - 4]
+        if left:
+            for q in range(n):
+                u[i, n - q] = v[q + 4]
+        else:
+            for q in range(n):
+                u[i, q + 1] = v[q + 4]
