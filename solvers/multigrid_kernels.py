@@ -18,14 +18,15 @@ __all__ = [
     "correct",
     "gather_lines",
     "gather_middle",
+    "length",
     "line_weights",
     "middle_weights",
-    "normalise",
     "product",
     "relative",
     "residual",
     "restrict",
     "restrict_transposed",
+    "scale",
     "spread_lines",
     "spread_middle",
     "sweep",
@@ -417,6 +418,7 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
 @_kernel
 def add(f, x, v):  # type: ignore[no-untyped-def]
     """``v += f x``."""
+    f = np.float32(f)
     for i in range(v.shape[0]):
         for j in range(v.shape[1]):
             v[i, j] += f * x[i, j]
@@ -434,26 +436,29 @@ def take_out(x, v):  # type: ignore[no-untyped-def]
         for j in range(v.shape[1]):
             z += x[i, j] * v[i, j]
         s += z
-    add(np.float32(-s), x, v)
+    add(-s, x, v)
     return s
 
 
 @_sum
-def normalise(v):  # type: ignore[no-untyped-def]
-    """Scale v to length 1; returns its length."""
+def length(v):  # type: ignore[no-untyped-def]
+    """Euclidean length."""
     s = 0.0
     for i in range(v.shape[0]):
         z = np.float32(0.0)
         for j in range(v.shape[1]):
             z += v[i, j] * v[i, j]
         s += z
-    s = np.sqrt(s)
-    if s > 0.0:
-        f = np.float32(1.0 / s)
-        for i in range(v.shape[0]):
-            for j in range(v.shape[1]):
-                v[i, j] *= f
-    return s
+    return np.sqrt(s)
+
+
+@_kernel
+def scale(v, f):  # type: ignore[no-untyped-def]
+    """Multiply v by a number."""
+    f = np.float32(f)
+    for i in range(v.shape[0]):
+        for j in range(v.shape[1]):
+            v[i, j] *= f
 
 
 @_kernel

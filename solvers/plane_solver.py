@@ -33,9 +33,9 @@ ROUGH = 1e-3
 FAINT = 1e-300
 #: Residuals, relative to the entries, that are about as small as rounding lets them be.
 ROUNDING = 1e-15
-#: Krylov vectors between two looks at the true residual, how far it falls meanwhile, and how
-#: often it is looked at.
-VECTORS, FALL, ROUNDS = 8, 3e-6, 20
+#: V-cycles between two looks at the true residual, how far it falls meanwhile, how often it is
+#: looked at, and directions that are kept.
+VECTORS, FALL, ROUNDS, KEPT = 10, 1e-5, 20, 16
 #: How much longer conditioned chains take than others, as a guess.
 LONGER = 6.0
 #: Largest factor by which an entry is changed at once; changes of more than some of it change the
@@ -136,7 +136,7 @@ class PlaneSolver:
         u = self._estimate(stencils, b, transposed)
         u[u < FAINT] = 0.0
         r, last = np.zeros_like(b), b.shape[0] - 1
-        chain: list[Level] | None = None
+        chain: _Conditioned | None = None
         before = np.inf
         for _ in range(ROUNDS):
             worst, over = kernels.relative(stencils[0], u, b, r, 1, last)
@@ -146,32 +146,22 @@ class PlaneSolver:
                 break
             before = worst
             if chain is None:
-                chain, s = _conditioned(stencils[0], u), u.copy()
+                chain, s = _Conditioned(stencils[0], u), u.copy()
             g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
-            change = _krylov(chain, (np.minimum(r, MOST) * g).astype(np.float32)) / np.where(g > 0.0, g, 1.0)
-            u *= np.clip(1.0 + change, 1.0 / MOST, MOST)
-            if np.abs(change).max() > CHANGED:
+            np.minimum(r, MOST, out=r)
+            change = chain.solve((r * g).astype(np.float32), FALL)
+            np.divide(change, g, out=g, where=g > 0.0)
+            if np.abs(g).max() > CHANGED:
                 chain = None
-        error = over if over <= max(aim, ACCEPTED) else worst * self._longest(stencils[0], u, chain)
-        if not error <= max(aim, ACCEPTED):
-            msg = f"the multigrid solver proves no error below {error:.1e}"
+            u *= np.clip(1.0 + g, 1.0 / MOST, MOST)
+        if over > max(aim, ACCEPTED):
+            chain = _Conditioned(stencils[0], u) if chain is None else chain
+            over = worst * _longest(chain, u)
+        if not over <= max(aim, ACCEPTED):
+            msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
-        self.error = max(self.error, error)
+        self.error = max(self.error, over)
         return u
-
-    def _longest(self, c: Array, u: Array, chain: list[Level] | None) -> float:
-        """Bound of the norm of the inverse of the conditioned chain."""
-        chain = _conditioned(c, u) if chain is None else chain
-        one = (u > 0.0).astype(np.float32)
-        t = np.zeros_like(one)
-        r = one.copy()
-        for _ in range(6):
-            t += _krylov(chain, r, 0.02)
-            kernels.residual(chain[0].stencil, t, one, r, 1, one.shape[0] - 1)
-            margin = 1.0 - float(np.abs(r).max())
-            if margin > 0.25:
-                return float(t.max()) / margin
-        return np.inf
 
     def _estimate(self, stencils: Sequence[Array], b: Array, transposed: bool) -> Array:
         """First estimate, from the coarsest level to the finest: only sums of positive terms."""
@@ -232,8 +222,8 @@ def _improved(c: Array, u: Array, b: Array) -> Array:
         worst, _ = kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
         if k > 0 and worst < GOOD:
             break
-        chain, s = _conditioned(c, u), np.minimum(r, MOST).astype(np.float32)
-        change = cycle(chain, s, cycle(chain, s)) if worst < GOOD else _krylov(chain, s)
+        chain, s = _Conditioned(c, u), np.minimum(r, MOST).astype(np.float32)
+        change = cycle(chain.levels, s, cycle(chain.levels, s)) if worst < GOOD else chain.solve(s, FALL)
         u = u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST)
         if worst > GOOD:
             kernels.sweep(c, u, b, 0, 0)
@@ -241,31 +231,59 @@ def _improved(c: Array, u: Array, b: Array) -> Array:
     return u
 
 
-def _krylov(levels: list[Level], b: Single, fall: float = FALL) -> Single:
-    """Solve ``(1 - W) e = b`` to some digits: GMRES after a V-cycle.
+def _longest(chain: _Conditioned, u: Array) -> float:
+    """Bound of the norm of the inverse of a chain that is conditioned on u, or nearly so."""
+    one = (u > 0.0).astype(np.float32)
+    t, r = np.zeros_like(one), one.copy()
+    for _ in range(6):
+        t += chain.solve(r, 0.03)
+        kernels.residual(chain.levels[0].stencil, t, one, r, 1, one.shape[0] - 1)
+        margin = 1.0 - float(np.abs(r).max())
+        if margin > 0.25:
+            return float(t.max()) / margin
+    return np.inf
+
+
+class _Conditioned:
+    """A conditioned chain: its hierarchy, and directions that its equations were solved along.
+
+    Those are pairs z and ``c = (1 - W) z``, orthonormal in c, which are kept from one residual
+    to the next, so that what is slow is found once.
 
     References
     ----------
-    Saad and Schultz, SIAM J. Sci. Stat. Comput. 7, 856 (1986).
+    Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345 (1983) (generalised conjugate
+    residuals).
     """
-    size = float(np.linalg.norm(b))
-    if size == 0.0:
-        return b
-    basis = [b / np.float32(size)]
-    h = np.zeros((VECTORS + 1, VECTORS))
-    for k in range(VECTORS):
-        z = cycle(levels, basis[k])
-        basis.append(levels[0].zeros())
-        kernels.product(levels[0].stencil, z, basis[-1], 1, b.shape[0] - 1)
-        for m in range(k + 1):
-            h[m, k] = kernels.take_out(basis[m], basis[-1])
-        h[k + 1, k] = kernels.normalise(basis[-1])
-        target = np.zeros(k + 2)
-        target[0] = size
-        y, *_ = np.linalg.lstsq(h[: k + 2, : k + 1], target, rcond=None)
-        if np.linalg.norm(h[: k + 2, : k + 1] @ y - target) < fall * size:
-            break
-    z = levels[0].zeros()
-    for part, x in zip(y, basis, strict=False):
-        kernels.add(np.float32(part), x, z)
-    return np.asarray(cycle(levels, z), dtype=np.float32)
+
+    def __init__(self, stencil: Array, u: Array) -> None:
+        self.levels = _conditioned(stencil, u)
+        self.pairs: list[tuple[Single, Single]] = []
+
+    def solve(self, b: Single, fall: float) -> Single:
+        """Solve ``(1 - W) e = b`` until the residual has fallen to a part of b."""
+        c, rows = self.levels[0].stencil, b.shape[0] - 1
+        r, e = b.copy(), self.levels[0].zeros()
+        for z, v in self.pairs:
+            kernels.add(kernels.take_out(v, r), z, e)
+        size = enough = kernels.length(b)
+        enough *= fall
+        for _ in range(VECTORS):
+            size = kernels.length(r)
+            if not size > enough:
+                break
+            z = cycle(self.levels, r)
+            v = self.levels[0].zeros()
+            kernels.product(c, z, v, 1, rows)
+            for past, image in self.pairs:
+                kernels.add(-kernels.take_out(image, v), past, z)
+            norm = kernels.length(v)
+            if not norm > 0.0:
+                break
+            kernels.scale(v, 1.0 / norm)
+            kernels.scale(z, 1.0 / norm)
+            kernels.add(kernels.take_out(v, r), z, e)
+            self.pairs.append((z, v))
+            if len(self.pairs) > KEPT:
+                del self.pairs[0]
+        return e
