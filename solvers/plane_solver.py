@@ -140,16 +140,15 @@ class PlaneSolver:
         before = np.inf
         for _ in range(ROUNDS):
             worst, over = kernels.relative(stencils[0], u, b, r, 1, last)
-            if over <= aim or worst <= ROUNDING or (worst < 1e-12 and worst > before / 4):
-                break
-            if not np.isfinite(over) and worst * LONGER * self.longest <= aim:
+            likely = min(over, worst * LONGER * self.longest)
+            if likely <= aim or worst <= ROUNDING or (worst < 1e-12 and worst > before / 4):
                 break
             before = worst
             if chain is None:
                 chain, s = _Conditioned(stencils[0], u), u.copy()
             g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
             np.minimum(r, MOST, out=r)
-            change = chain.solve((r * g).astype(np.float32), FALL)
+            change = chain.solve((r * g).astype(np.float32), max(FALL, aim / likely / 4))
             np.divide(change, g, out=g, where=g > 0.0)
             if np.abs(g).max() > CHANGED:
                 chain = None
