@@ -18,6 +18,9 @@ __all__ = ["Links", "line_links", "plane_links"]
 Array = NDArray[np.float64]
 Indices = NDArray[np.int32]
 
+#: Links whose climbs are found at a time, so that memory holds little besides them.
+BLOCK = 1 << 18
+
 
 @dataclass(frozen=True, eq=False)
 class Links:
@@ -124,22 +127,27 @@ def plane_links(fields: Fields) -> Links:
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
     lattice = join(lattice, fields.shape, fields.walls, d, fields.spacing)
     tail, head, offset = lattice.tail, lattice.head, lattice.offset
-    at_tail, middle, at_head = (_half_index(fields, tail, k * offset) for k in range(3))
-    link = offset * np.array([hx, hy])
-    first = _half_climb(fields, inverse[tail], link, at_tail, middle, at_head)
-    second = -_half_climb(fields, inverse[head], -link, at_head, middle, at_tail)
+    first, second = np.empty(tail.size), np.empty(tail.size)
+    for start in range(0, tail.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        way = offset[part]
+        at_tail, middle, at_head = (_half_index(fields, tail[part], k * way) for k in range(3))
+        link = way * np.array([hx, hy])
+        first[part] = _half_climb(fields, inverse[tail[part]], link, at_tail, middle, at_head)
+        second[part] = -_half_climb(fields, inverse[head[part]], -link, at_head, middle, at_tail)
     diagonal = d[:, 0, 1] == 0
     wall_climb = _wall_climb(
         fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
     )
+    same = np.array_equal(lattice.rho_tail, lattice.rho_head)
     return Links(
         tail,
         head,
         offset,
         lattice.rho_tail,
-        lattice.rho_head,
-        lattice.arm_tail,
-        lattice.arm_head,
+        lattice.rho_tail if same else lattice.rho_head,
+        _lean(lattice.arm_tail),
+        _lean(lattice.arm_head),
         first,
         second,
         diagonal[tail] & diagonal[head],
@@ -149,6 +157,12 @@ def plane_links(fields: Fields) -> Links:
         lattice.cut_rho,
         lattice.theta * wall_climb,
     )
+
+
+def _lean(factors: Array) -> Array:
+    """Factors that are all 1 take no memory."""
+    one = np.ones(1)
+    return np.broadcast_to(one, factors.shape) if (factors == 1.0).all() else factors
 
 
 def _inverse(d: Array, ny: int) -> Array:

@@ -33,9 +33,11 @@ ROUGH = 1e-3
 FAINT = 1e-300
 #: Residuals, relative to the entries, that are about as small as rounding lets them be.
 ROUNDING = 1e-15
-#: V-cycles between two looks at the true residual, how far it falls meanwhile, how often it is
-#: looked at, and directions that are kept.
-VECTORS, FALL, ROUNDS, KEPT = 10, 1e-5, 20, 16
+#: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
+#: is looked at.
+VECTORS, FALL, ROUNDS = 10, 1e-5, 20
+#: Least and most directions that are kept, and cells of all of them together.
+KEPT, ALL_KEPT = (6, 16), 1 << 25
 #: How much longer conditioned chains take than others, as a guess.
 LONGER = 6.0
 #: Largest factor by which an entry is changed at once; changes of more than some of it change the
@@ -258,6 +260,7 @@ class _Conditioned:
     def __init__(self, stencil: Array, u: Array) -> None:
         self.levels = _conditioned(stencil, u)
         self.pairs: list[tuple[Single, Single]] = []
+        self.kept = min(max(ALL_KEPT // u.size, KEPT[0]), KEPT[1])
 
     def solve(self, b: Single, fall: float) -> Single:
         """Solve ``(1 - W) e = b`` until the residual has fallen to a part of b."""
@@ -283,6 +286,5 @@ class _Conditioned:
             kernels.scale(z, 1.0 / norm)
             kernels.add(kernels.take_out(v, r), z, e)
             self.pairs.append((z, v))
-            if len(self.pairs) > KEPT:
-                del self.pairs[0]
+            del self.pairs[: -self.kept]
         return e
