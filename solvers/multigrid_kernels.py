@@ -40,6 +40,8 @@ WAYS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 W, E, S, N, SW, SE, NW, NE = range(8)
 #: Largest sum of a row of a conditioned chain.
 MOST = 1.5
+#: Rounding of a residual, relative to the entry; and what is not taken for 0.
+UNIT, LOST = 1e-15, 1e-295
 #: Range of the values whose inverse is a number.
 TINY, LARGE = 1e-307, 1e307
 
@@ -392,15 +394,15 @@ def spread_middle(c, y, first, last):  # type: ignore[no-untyped-def]
 
 @_kernel
 def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
-    """``r = (b - u + W u) / u``, 0 where u is; returns the largest size and that over b / u."""
+    """``r = (b - u + W u) / u``, 0 where u is; returns the largest sizes of u r / u and u r / b.
+
+    Both include the rounding of the residual; inf if u is 0 where it should be none.
+    """
     n = u.shape[1] - 2
     worst, over = 0.0, 0.0
     for i in range(first, last):
         for j in range(1, n + 1):
             x = u[i, j]
-            if x == 0.0:
-                r[i, j] = 0.0
-                continue
             z = c[W, i, j] * u[i, j - 1] + c[E, i, j] * u[i, j + 1]
             z += c[S, i, j] * u[i - 1, j] + c[N, i, j] * u[i + 1, j]
             if c.shape[0] > 4:
@@ -408,10 +410,14 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
                     c[NW, i, j] * u[i + 1, j - 1] + c[NE, i, j] * u[i + 1, j + 1]
                 )
             d = (b[i, j] - x) + z
+            if x == 0.0:
+                r[i, j] = 0.0
+                if d > LOST:
+                    worst = over = np.inf
+                continue
             r[i, j] = d / x
-            worst = max(worst, abs(r[i, j]))
-            if d != 0.0:
-                over = max(over, abs(d) / b[i, j]) if b[i, j] > 0.0 else np.inf
+            worst = max(worst, abs(r[i, j]) + UNIT)
+            over = max(over, (abs(d) + UNIT * x) / b[i, j]) if b[i, j] > 0.0 else np.inf
     return worst, over
 
 

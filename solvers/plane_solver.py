@@ -31,8 +31,6 @@ AIM, ACCEPTED = 5e-9, 1e-8
 ROUGH = 1e-3
 #: Entries below this part of what is given are taken for 0.
 FAINT = 1e-300
-#: Residuals, relative to the entries, that are about as small as rounding lets them be.
-ROUNDING = 1e-15
 #: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
 #: is looked at.
 VECTORS, FALL, ROUNDS = 10, 1e-5, 20
@@ -86,6 +84,10 @@ class PlaneSolver:
     ----------
     error : float
         Largest relative error, as proven, of all answers that were given.
+    longest : float
+        Largest mean number of jumps, once `jumps` was asked.
+    cycles : int
+        V-cycles for all answers on the finest grid, without those that proved their errors.
 
     References
     ----------
@@ -96,7 +98,7 @@ class PlaneSolver:
 
     def __init__(self, generator: Generator, kept: Mask, killing: float = 0.0) -> None:
         self.shape, self.rest = generator.shape, np.flatnonzero(kept)
-        self.error, self.longest = 0.0, np.inf
+        self.error, self.longest, self.cycles = 0.0, np.inf, 0
         self.stencil = _stencil(generator, kept, 1.0 + killing)
         self.killing = killing
         self.levels = hierarchy(self.stencil)
@@ -142,22 +144,30 @@ class PlaneSolver:
         before = np.inf
         for _ in range(ROUNDS):
             worst, over = kernels.relative(stencils[0], u, b, r, 1, last)
+            if not np.isfinite(worst):  # the estimate has lost entries
+                for down, left in ((0, 0), (1, 1), (0, 1), (1, 0)):
+                    kernels.sweep(stencils[0], u, b, down, left)
+                u[u < FAINT] = 0.0
+                chain = None
+                continue
             likely = min(over, worst * LONGER * self.longest)
-            if likely <= aim or worst <= ROUNDING or (worst < 1e-12 and worst > before / 4):
+            if likely <= aim or worst <= 2.0 * kernels.UNIT or (worst < 1e-12 and worst > before / 4):
                 break
             before = worst
             if chain is None:
                 chain, s = _Conditioned(stencils[0], u), u.copy()
             g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
             np.minimum(r, MOST, out=r)
+            done = chain.cycles
             change = chain.solve((r * g).astype(np.float32), max(FALL, aim / likely / 4))
+            self.cycles += chain.cycles - done
             np.divide(change, g, out=g, where=g > 0.0)
             if np.abs(g).max() > CHANGED:
                 chain = None
             u *= np.clip(1.0 + g, 1.0 / MOST, MOST)
         if over > max(aim, ACCEPTED):
             chain = _Conditioned(stencils[0], u) if chain is None else chain
-            over = worst * _longest(chain, u)
+            over = worst * _longest(chain, stencils[0], u)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
@@ -232,13 +242,16 @@ def _improved(c: Array, u: Array, b: Array) -> Array:
     return u
 
 
-def _longest(chain: _Conditioned, u: Array) -> float:
-    """Bound of the norm of the inverse of a chain that is conditioned on u, or nearly so."""
-    one = (u > 0.0).astype(np.float32)
-    t, r = np.zeros_like(one), one.copy()
+def _longest(chain: _Conditioned, c: Array, u: Array) -> float:
+    """Bound of the norm of the inverse of the chain conditioned on u, which `chain` resembles."""
+    r = (u > 0.0).astype(np.float64)
+    t, last = np.zeros_like(u), u.shape[0] - 1
     for _ in range(6):
-        t += chain.solve(r, 0.03)
-        kernels.residual(chain.levels[0].stencil, t, one, r, 1, one.shape[0] - 1)
+        t += chain.solve(r.astype(np.float32), 0.03)
+        if not (t[u > 0.0] > 0.0).all():
+            return np.inf
+        kernels.relative(c, u * t, u, r, 1, last)
+        r *= t  # 1 - (1 - W^u) t
         margin = 1.0 - float(np.abs(r).max())
         if margin > 0.25:
             return float(t.max()) / margin
@@ -260,6 +273,7 @@ class _Conditioned:
     def __init__(self, stencil: Array, u: Array) -> None:
         self.levels = _conditioned(stencil, u)
         self.pairs: list[tuple[Single, Single]] = []
+        self.cycles = 0
         self.kept = min(max(ALL_KEPT // u.size, KEPT[0]), KEPT[1])
 
     def solve(self, b: Single, fall: float) -> Single:
@@ -275,6 +289,7 @@ class _Conditioned:
             if not size > enough:
                 break
             z = cycle(self.levels, r)
+            self.cycles += 1
             v = self.levels[0].zeros()
             kernels.product(c, z, v, 1, rows)
             for past, image in self.pairs:
