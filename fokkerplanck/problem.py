@@ -159,9 +159,9 @@ class Problem:
         loss = self._on_half_lattice(self.landscape.loss, "loss")
         _check_periodic(loss, self.grid, decays=self.landscape.bare is not self.landscape)
         gradient = self._on_half_lattice(self.landscape.gradient, "gradient of the loss")
-        force = self.force
-        if force is not None:
-            force = self._on_half_lattice(lambda x: force.values(x, self.grid.names), "force")
+        given, force = self.force, None
+        if given is not None:
+            force = self._on_half_lattice(lambda x: given.values(x, self.grid.names), "force")
         diffusion = self.noise.diffusion(self.landscape, self.grid)
         check_spd(diffusion, self.grid)
         return Fields(

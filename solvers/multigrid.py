@@ -10,6 +10,8 @@ drift; Gauss-Seidel steps in all four directions solve for drift that points any
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from fokkerplanck.solvers import multigrid_kernels as kernels
 
 __all__ = ["Level", "cycle", "hierarchy", "interpolated", "padded", "right_hand_sides"]
 
-Array = NDArray[np.floating]
+Array = NDArray[Any]
 
 #: Levels of up to so many cells, or of so few along an axis, are solved directly.
 FEW, THIN = 160, 3
@@ -52,11 +54,11 @@ class Level:
         self.shape = (self.stencil.shape[1] - 2, self.stencil.shape[2] - 2)
 
     def zeros(self) -> Array:
-        """A vector with a rim."""
+        """Make a vector with a rim."""
         return np.zeros(self.stencil.shape[1:], self.stencil.dtype)
 
 
-def padded(values: Array) -> Array:
+def padded(values: NDArray[Any]) -> NDArray[Any]:
     """Values with a rim of zeros."""
     return np.pad(values, 1)
 
@@ -128,7 +130,7 @@ def _restricted(level: Level, r: Array, below: Level) -> Array:
 def right_hand_sides(levels: list[Level], b: Array, *, transposed: bool = False) -> list[Array]:
     """Right-hand sides of all levels."""
     out = [b]
-    for fine, coarse in zip(levels[:-1], levels[1:], strict=True):
+    for fine, coarse in pairwise(levels):
         if transposed:
             out.append(coarse.zeros())
             last = coarse.shape[0] + 1

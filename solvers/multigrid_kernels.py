@@ -188,7 +188,7 @@ def coarse_stencil(c, p, out, scale, first, last):  # type: ignore[no-untyped-de
     A jump leads from a coarse cell to a neighbour; from one between two coarse cells to them, or
     aside to where `p` takes over; and from one between four to where `p` leads.
     """
-    nx, ny, many = c.shape[1] - 2, c.shape[2] - 2, c.shape[0]
+    many = c.shape[0]
     g = np.zeros((5, 5))  # chance to stand on fine cells around
     acc = np.zeros((3, 3))
     for a in range(first, last):
@@ -202,10 +202,10 @@ def coarse_stencil(c, p, out, scale, first, last):  # type: ignore[no-untyped-de
                 g[1, 1], g[1, 3] = c[SW, i, j], c[SE, i, j]
                 g[3, 1], g[3, 3] = c[NW, i, j], c[NE, i, j]
             for side in range(2):  # cells between two, left or right, below or above
-                d = 2 * side - 1
-                z = g[2, 2 + d]
+                way = 2 * side - 1
+                z = g[2, 2 + way]
                 if z > 0.0:
-                    x, y, k = i, j + d, 2 + d
+                    x, y, k = i, j + way, 2 + way
                     acc[1, 1] += z * c[E - side, x, y]
                     acc[1, 2 * side] += z * c[W + side, x, y]
                     g[1, k] += z * c[S, x, y]
@@ -215,9 +215,9 @@ def coarse_stencil(c, p, out, scale, first, last):  # type: ignore[no-untyped-de
                         _from_line(acc, z * c[SE, x, y], p, 2, a - 1, e + side, a, e, 1)
                         _from_line(acc, z * c[NW, x, y], p, 2, a, e + side - 1, a, e, 1)
                         _from_line(acc, z * c[NE, x, y], p, 2, a, e + side, a, e, 1)
-                z = g[2 + d, 2]
+                z = g[2 + way, 2]
                 if z > 0.0:
-                    x, y, k = i + d, j, 2 + d
+                    x, y, k = i + way, j, 2 + way
                     acc[1, 1] += z * c[N - side, x, y]
                     acc[2 * side, 1] += z * c[S + side, x, y]
                     g[k, 1] += z * c[W, x, y]
@@ -424,10 +424,10 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
 @_kernel
 def add(f, x, v):  # type: ignore[no-untyped-def]
     """``v += f x``."""
-    f = np.float32(f)
+    g = v.dtype.type(f)
     for i in range(v.shape[0]):
         for j in range(v.shape[1]):
-            v[i, j] += f * x[i, j]
+            v[i, j] += g * x[i, j]
 
 
 _sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
@@ -438,7 +438,7 @@ def take_out(x, v):  # type: ignore[no-untyped-def]
     """Take the part along x, of length 1, out of v; returns it."""
     s = 0.0
     for i in range(v.shape[0]):
-        z = np.float32(0.0)
+        z = v[i, 0] * 0
         for j in range(v.shape[1]):
             z += x[i, j] * v[i, j]
         s += z
@@ -451,7 +451,7 @@ def length(v):  # type: ignore[no-untyped-def]
     """Euclidean length."""
     s = 0.0
     for i in range(v.shape[0]):
-        z = np.float32(0.0)
+        z = v[i, 0] * 0
         for j in range(v.shape[1]):
             z += v[i, j] * v[i, j]
         s += z
@@ -461,10 +461,10 @@ def length(v):  # type: ignore[no-untyped-def]
 @_kernel
 def scale(v, f):  # type: ignore[no-untyped-def]
     """Multiply v by a number."""
-    f = np.float32(f)
+    g = v.dtype.type(f)
     for i in range(v.shape[0]):
         for j in range(v.shape[1]):
-            v[i, j] *= f
+            v[i, j] *= g
 
 
 @_kernel
@@ -488,9 +488,9 @@ def sweep(c, u, b, down, left):  # type: ignore[no-untyped-def]
             )
         if c.shape[0] > 4:
             for j in range(1, n + 1):
-                side[j] += (
-                    c[SW, i, j] * u[i - 1, j - 1] + c[SE, i, j] * u[i - 1, j + 1]
-                ) + (c[NW, i, j] * u[i + 1, j - 1] + c[NE, i, j] * u[i + 1, j + 1])
+                side[j] += (c[SW, i, j] * u[i - 1, j - 1] + c[SE, i, j] * u[i - 1, j + 1]) + (
+                    c[NW, i, j] * u[i + 1, j - 1] + c[NE, i, j] * u[i + 1, j + 1]
+                )
         if left:
             for q in range(n):
                 t[q + 4], a[q + 4] = side[n - q], c[behind, i, n - q]

@@ -22,11 +22,11 @@ from fokkerplanck.solvers.multigrid import (
 __all__ = ["PlaneSolver", "suits"]
 
 Array = NDArray[np.float64]
-Single = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 #: Relative error, as proven, that is aimed at, and the largest that is accepted.
-AIM, ACCEPTED = 5e-9, 1e-8
+AIM, ACCEPTED = 5e-9, 1e-6
 #: The same of numbers of jumps, which are only compared with large numbers.
 ROUGH = 1e-3
 #: Entries below this part of what is given are taken for 0.
@@ -43,6 +43,8 @@ LONGER = 6.0
 MOST, CHANGED = 100.0, 0.5
 #: Residual, relative to the entries, of a good estimate, and how often one is improved.
 GOOD, TRIES = 0.1, 20
+#: By how much residuals of good estimates fall.
+QUICK = 0.05
 
 
 def suits(generator: Generator) -> bool:
@@ -101,6 +103,7 @@ class PlaneSolver:
         self.error, self.longest, self.cycles = 0.0, np.inf, 0
         self.stencil = _stencil(generator, kept, 1.0 + killing)
         self.killing = killing
+        self.precision: type[np.floating] = np.float32
         self.levels = hierarchy(self.stencil)
         self._across: list[Array] | None = None
 
@@ -110,7 +113,7 @@ class PlaneSolver:
         Raises
         ------
         NumericalError
-            If the error that can be proven is larger than 1e-8.
+            If the error that can be proven is larger than 1e-6.
         """
         if b.ndim == 2:
             columns = [self.solve(column, trans, aim) for column in b.T]
@@ -124,7 +127,7 @@ class PlaneSolver:
         top = float(b.max())
         side = np.zeros(self.shape)
         side.ravel()[self.rest] = b / (top * (1.0 + self.killing))
-        u = self._solved(padded(side), trans == "T", aim)
+        u = self._vouched_for(padded(side), trans == "T", aim)
         return np.asarray(u[1:-1, 1:-1].ravel()[self.rest] * top)
 
     def jumps(self) -> Array:
@@ -134,6 +137,16 @@ class PlaneSolver:
         u = self.solve(one, aim=ROUGH)
         self.error, self.longest = before, float(u.max())
         return u
+
+    def _vouched_for(self, b: Array, transposed: bool, aim: float) -> Array:
+        """Answer found with corrections in single precision, if need be from now on in double."""
+        try:
+            return self._solved(b, transposed, aim)
+        except NumericalError:
+            if self.precision is np.float64:
+                raise
+            self.precision = np.float64
+            return self._solved(b, transposed, aim)
 
     def _solved(self, b: Array, transposed: bool, aim: float) -> Array:
         stencils = self._transposed() if transposed else [v.stencil for v in self.levels]
@@ -151,22 +164,26 @@ class PlaneSolver:
                 chain = None
                 continue
             likely = min(over, worst * LONGER * self.longest)
-            if likely <= aim or worst <= 2.0 * kernels.UNIT or (worst < 1e-12 and worst > before / 4):
+            if (
+                likely <= aim
+                or worst <= 2.0 * kernels.UNIT
+                or (worst < 1e-12 and worst > before / 4)
+            ):
                 break
             before = worst
             if chain is None:
-                chain, s = _Conditioned(stencils[0], u), u.copy()
+                chain, s = _Conditioned(stencils[0], u, self.precision), u.copy()
             g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
             np.minimum(r, MOST, out=r)
             done = chain.cycles
-            change = chain.solve((r * g).astype(np.float32), max(FALL, aim / likely / 4))
+            change = chain.solve(r * g, max(FALL, aim / likely / 4))
             self.cycles += chain.cycles - done
             np.divide(change, g, out=g, where=g > 0.0)
             if np.abs(g).max() > CHANGED:
                 chain = None
             u *= np.clip(1.0 + g, 1.0 / MOST, MOST)
         if over > max(aim, ACCEPTED):
-            chain = _Conditioned(stencils[0], u) if chain is None else chain
+            chain = _Conditioned(stencils[0], u, self.precision) if chain is None else chain
             over = worst * _longest(chain, stencils[0], u)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
@@ -188,7 +205,7 @@ class PlaneSolver:
                 for left in (0, 1):
                     kernels.sweep(stencils[k], u, sides[k], down, left)
             if k > 0:
-                u = _improved(stencils[k], u, sides[k])
+                u = _improved(stencils[k], u, sides[k], self.precision)
         return u
 
     def _transposed(self) -> list[Array]:
@@ -219,22 +236,22 @@ def _stencil(g: Generator, kept: Mask, diagonal: float) -> Array:
     return c
 
 
-def _conditioned(c: Array, u: Array) -> list[Level]:
+def _conditioned(c: Array, u: Array, precision: type[np.floating]) -> list[Level]:
     """Hierarchy of the chain conditioned on what u is the mean of."""
-    out = np.zeros(c.shape, np.float32)
+    out = np.zeros(c.shape, precision)
     kernels.transform(c, u, out, 1, u.shape[0] - 1)
     return hierarchy(out)
 
 
-def _improved(c: Array, u: Array, b: Array) -> Array:
+def _improved(c: Array, u: Array, b: Array, precision: type[np.floating]) -> Array:
     """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
     r = np.zeros_like(u)
     for k in range(TRIES):
         worst, _ = kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
         if k > 0 and worst < GOOD:
             break
-        chain, s = _Conditioned(c, u), np.minimum(r, MOST).astype(np.float32)
-        change = cycle(chain.levels, s, cycle(chain.levels, s)) if worst < GOOD else chain.solve(s, FALL)
+        chain = _Conditioned(c, u, precision)
+        change = chain.solve(np.minimum(r, MOST), QUICK if worst < GOOD else FALL)
         u = u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST)
         if worst > GOOD:
             kernels.sweep(c, u, b, 0, 0)
@@ -247,7 +264,7 @@ def _longest(chain: _Conditioned, c: Array, u: Array) -> float:
     r = (u > 0.0).astype(np.float64)
     t, last = np.zeros_like(u), u.shape[0] - 1
     for _ in range(6):
-        t += chain.solve(r.astype(np.float32), 0.03)
+        t += chain.solve(r, 0.03)
         if not (t[u > 0.0] > 0.0).all():
             return np.inf
         kernels.relative(c, u * t, u, r, 1, last)
@@ -270,23 +287,21 @@ class _Conditioned:
     residuals).
     """
 
-    def __init__(self, stencil: Array, u: Array) -> None:
-        self.levels = _conditioned(stencil, u)
-        self.pairs: list[tuple[Single, Single]] = []
+    def __init__(self, stencil: Array, u: Array, precision: type[np.floating]) -> None:
+        self.levels = _conditioned(stencil, u, precision)
+        self.pairs: list[tuple[Floats, Floats]] = []
         self.cycles = 0
         self.kept = min(max(ALL_KEPT // u.size, KEPT[0]), KEPT[1])
 
-    def solve(self, b: Single, fall: float) -> Single:
+    def solve(self, b: Floats, fall: float) -> Floats:
         """Solve ``(1 - W) e = b`` until the residual has fallen to a part of b."""
         c, rows = self.levels[0].stencil, b.shape[0] - 1
-        r, e = b.copy(), self.levels[0].zeros()
+        r, e = b.astype(c.dtype), self.levels[0].zeros()
+        enough = fall * kernels.length(r)
         for z, v in self.pairs:
             kernels.add(kernels.take_out(v, r), z, e)
-        size = enough = kernels.length(b)
-        enough *= fall
         for _ in range(VECTORS):
-            size = kernels.length(r)
-            if not size > enough:
+            if not kernels.length(r) > enough:
                 break
             z = cycle(self.levels, r)
             self.cycles += 1

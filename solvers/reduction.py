@@ -111,7 +111,7 @@ class Reduction:
 
     @property
     def error(self) -> float:
-        """Relative error to be expected: the unit of rounding times the jumps, or what is proven."""
+        """Relative error to be expected: that of rounding times the jumps, or the one proven."""
         return max(ROUNDING * self.jumps, self._inner.error)
 
     @one_blas_thread
