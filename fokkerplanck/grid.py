@@ -153,13 +153,16 @@ class Grid:
         """Cell centres, shape (*shape, dim)."""
         return _mesh([axis.centres for axis in self.axes])
 
-    def half_points(self) -> Array:
+    def half_points(self, rows: slice = slice(None)) -> Array:
         """Points of the half lattice, shape (*(2 n + 1), dim): centres where all indices are odd.
+
+        Of all rows along the first axis, or of some.
 
         Every lattice link between two cells has its midpoint on this lattice, and so have the
         walls.
         """
-        return _mesh([axis.half_points for axis in self.axes])
+        first, *others = (axis.half_points for axis in self.axes)
+        return _mesh([first[rows], *others])
 
     def cell_of(self, point: Sequence[float]) -> tuple[int, ...]:
         """Index of the cell that holds `point`; raises `CaseError` when it lies outside."""

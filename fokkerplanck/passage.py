@@ -152,7 +152,11 @@ def mean_first_passage(
     variance, variance_error = extrapolated([f[1] for f in found])
     probability, _ = extrapolated([f[2] for f in found])
     last = chains[-1]
-    if len(chains) == 1:
+    times = last.on_grid(found[-1][3], -np.inf) / LN10
+    solved = (last.error, last.jumps, last.anchors, last.weight)
+    one = len(chains) == 1
+    del chains, last  # large planes leave no memory for those and for a coarser one
+    if one:
 
         def on_other_grid(other: Problem) -> Sequence[float]:
             (chain,) = killed_chains(other, sets, weight=weight, points=[begin])
@@ -160,7 +164,7 @@ def mean_first_passage(
 
         error, variance_error = coarse_differences(problem, on_other_grid, (mean, variance))
     # in this order nan stays; a time is only as good as the rounding of its logarithm
-    error = max(error, last.error, EPSILON * abs(mean))
+    error = max(error, solved[0], EPSILON * abs(mean))
     if not np.isfinite(mean):
         msg = f"the target, {_words(target, sets)}, cannot be reached from {begin.text}"
         raise NumericalError(msg)
@@ -180,13 +184,13 @@ def mean_first_passage(
         log10_rate=-mean / LN10,
         probability=exp(min(probability, 0.0)),
         error=error,
-        variance_error=max(variance_error, 2 * last.error, EPSILON * abs(variance)),
-        jumps=last.jumps,
-        anchors=last.anchors,
-        log10_times=last.on_grid(found[-1][3], -np.inf) / LN10,
+        variance_error=max(variance_error, 2 * solved[0], EPSILON * abs(variance)),
+        jumps=solved[1],
+        anchors=solved[2],
+        log10_times=times,
         start=begin.text,
         target=_words(target, sets),
-        weight=last.weight,
+        weight=solved[3],
     )
 
 

@@ -72,6 +72,8 @@ class PlaneChain(KilledChain):
     def _kill(self, links: Links, generator: Generator, strength: Strength) -> None:
         self.cuts = [_cut(part, self.problem.grid, links) for part in self.sets]
         self.killed = _killed(generator, links, strength, self.cuts)
+        none = np.empty(0)  # the fractions of links are used up
+        self.cuts = [replace(cut, forward=none, backward=none) for cut in self.cuts]
         self.live = self.killed.live
         with np.errstate(divide="ignore"):
             self.log_absorption = np.log(self.killed.absorption)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Problem"]
 
 Array = NDArray[np.float64]
+#: Points of the half lattice that a landscape is evaluated on at a time.
+BLOCK = 1 << 20
 #: Relative mismatch across a periodic wall below which a loss counts as periodic.
 PERIODIC_TOLERANCE = 1e-8
 #: Strengths of the noise that differ by less are equal.
@@ -134,15 +137,31 @@ class Problem:
 
         return find_links(self._static)
 
+    def _on_half_lattice(self, function: Callable[[Array], Array], what: str) -> Array:
+        """Values on the half lattice; on large ones row by row, to hold little besides them."""
+        rows = 2 * self.grid.shape[0] + 1
+        each = max(1, BLOCK * rows // int(np.prod([2 * n + 1 for n in self.grid.shape])))
+        found: Array | None = None
+        for first in range(0, rows, each):
+            part = slice(first, first + each)
+            points = self.grid.half_points(part)
+            values = _finite(function(points), points, what, self.grid)
+            if each >= rows:
+                return values
+            if found is None:
+                found = np.empty((rows, *values.shape[1:]))
+            found[part] = values
+        assert found is not None
+        return found
+
     @cached_property
     def _static(self) -> Fields:
-        points = self.grid.half_points()
-        loss = _finite(self.landscape.loss(points), points, "loss", self.grid)
+        loss = self._on_half_lattice(self.landscape.loss, "loss")
         _check_periodic(loss, self.grid, decays=self.landscape.bare is not self.landscape)
-        gradient = _finite(
-            self.landscape.gradient(points), points, "gradient of the loss", self.grid
-        )
-        force = None if self.force is None else self.force.values(points, self.grid.names)
+        gradient = self._on_half_lattice(self.landscape.gradient, "gradient of the loss")
+        given, force = self.force, None
+        if given is not None:
+            force = self._on_half_lattice(lambda x: given.values(x, self.grid.names), "force")
         diffusion = self.noise.diffusion(self.landscape, self.grid)
         check_spd(diffusion, self.grid)
         return Fields(

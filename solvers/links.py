@@ -130,14 +130,15 @@ def plane_links(fields: Fields) -> Links:
     wall_climb = _wall_climb(
         fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
     )
+    same = np.array_equal(lattice.rho_tail, lattice.rho_head)
     return Links(
         tail,
         head,
         offset,
         lattice.rho_tail,
-        lattice.rho_head,
-        lattice.arm_tail,
-        lattice.arm_head,
+        lattice.rho_tail if same else lattice.rho_head,
+        _lean(lattice.arm_tail),
+        _lean(lattice.arm_head),
         first,
         second,
         diagonal[tail] & diagonal[head],
@@ -147,6 +148,12 @@ def plane_links(fields: Fields) -> Links:
         lattice.cut_rho,
         lattice.theta * wall_climb,
     )
+
+
+def _lean(factors: Array) -> Array:
+    """Factors that are all 1 take no memory."""
+    one = np.ones(1)
+    return np.broadcast_to(one, factors.shape) if (factors == 1.0).all() else factors
 
 
 def _inverse(d: Array, ny: int) -> Array:

@@ -15,10 +15,10 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import SuperLU, splu
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.rest_solver import METHODS, RestSolver, rates_between
 from fokkerplanck.solvers.scaled import Scaled
 from fokkerplanck.solvers.small_chain import SmallChain
 from fokkerplanck.solvers.threads import one_blas_thread
@@ -62,6 +62,8 @@ class Reduction:
         Where to begin with; otherwise the bottoms of all wells.
     exact : int
         Chains of up to so many live cells are solved as a whole, in numbers of any size.
+    method : str
+        How the rest is solved: ``"auto"``, ``"lu"`` or ``"multigrid"``, see `RestSolver`.
 
     Attributes
     ----------
@@ -87,8 +89,12 @@ class Reduction:
         anchors: Cells | None = None,
         *,
         exact: int = FEW,
+        method: str = "auto",
     ) -> None:
-        self.generator = generator
+        if method not in METHODS:
+            msg = f"unknown method {method!r}; known: {', '.join(METHODS)}"
+            raise ValueError(msg)
+        self.generator, self.method = generator, method
         out = generator.exit_rate
         if live is None:
             into = np.bincount(generator.head, generator.forward, generator.cells)
@@ -105,8 +111,8 @@ class Reduction:
 
     @property
     def error(self) -> float:
-        """Relative rounding error to be expected: that of the unit, times the jumps."""
-        return ROUNDING * self.jumps
+        """Relative error to be expected: that of rounding times the jumps, or the one proven."""
+        return max(ROUNDING * self.jumps, self._inner.error)
 
     @one_blas_thread
     def solve(self, log_b: Array) -> Array:
@@ -131,7 +137,7 @@ class Reduction:
             return self._exactly(self._whole.solve, log_b)
         a, r = self.anchors, self.rest
         (source,), top = _scaled(log_b[r] - self._log_out[r])
-        near = _kept(self._lu.solve(source), FAINT)
+        near = _kept(self._inner.solve(source), FAINT)
 
         def answer(chain: SmallChain, least: float) -> Scaled:
             seen = np.maximum(near, least if source.any() else 0.0)
@@ -197,7 +203,7 @@ class Reduction:
     def _spread_out(self, at_anchors: Array, log_b: Array) -> Array:
         """Ln of the time spent in all cells, from that in the anchors and a source in the rest."""
         (leave, source), top = _scaled(at_anchors + self._log_out[self.anchors], log_b)
-        visits = self._lu.solve(leave @ self._leave + source, trans="T")  # type: ignore[call-overload]
+        visits = self._inner.solve(leave @ self._leave + source, "T")
         return self._joined(at_anchors, top + _log(_kept(visits, LOST)) - self._log_out[self.rest])
 
     def _exactly(self, solve: Callable[[Scaled], Scaled], log_b: Array) -> Array:
@@ -250,7 +256,7 @@ class Reduction:
             raise NumericalError(msg)
 
     def _factorise(self, anchors: Cells, killing: float) -> None:
-        """LU of (1 + killing) I - W without pivoting: a row-scaled M-matrix."""
+        """Make the solver of (1 + killing) I - W, a row-scaled M-matrix."""
         g = self.generator
         number = np.full(g.cells, -1, dtype=np.int64)
         kept = self.live.copy()
@@ -261,13 +267,11 @@ class Reduction:
         self._out = g.exit_rate
         with np.errstate(divide="ignore"):
             self._log_out = np.log(self._out)
-        self._rates = _off_diagonal(g, number, self.rest.size + anchors.size)
         n = self.rest.size
-        w = sp.diags_array(-1.0 / self._out[self.rest]) @ self._rates[:n, :n]
-        matrix = sp.csc_array(w + (1.0 + killing) * sp.eye_array(n))
+        self._rates = rates_between(g, number, n + anchors.size, first=n)
         try:
-            self._lu = _lu(matrix)
-            self._jumps = np.asarray(self._lu.solve(np.ones(n)))
+            self._inner = RestSolver(g, self.rest, killing, self.method)
+            self._jumps = self._inner.jumps()
         except RuntimeError:  # exactly singular: a closed class without an anchor
             self._jumps = np.full(n, np.inf)
             if killing:
@@ -277,13 +281,13 @@ class Reduction:
 
     def back(self, b: Array) -> Array:
         """Solve ``-Q.T y = b`` among the rest alone: mean times spent there before an anchor."""
-        y = self._lu.solve(b, trans="T")  # type: ignore[call-overload]
+        y = self._inner.solve(b, "T")
         return np.asarray(y / self._out[self.rest])
 
     def forward(self, b: Array) -> Array:
         """Solve ``-Q u = b`` among the rest alone, for b of shape (rest,) or (rest, n)."""
         out = self._out[self.rest]
-        return np.asarray(self._lu.solve(b / (out if b.ndim == 1 else out[:, None])))
+        return np.asarray(self._inner.solve(b / (out if b.ndim == 1 else out[:, None])))
 
     @cached_property
     def relaxation(self) -> float:
@@ -321,7 +325,7 @@ class Reduction:
         """Probability to meet each anchor first, from every cell of the rest."""
         n = self.rest.size
         into = np.asarray(self._rates[:n, n:].todense()) / self._out[self.rest][:, None]
-        return _kept(self._lu.solve(into), FAINT)
+        return _kept(self._inner.solve(into), FAINT)
 
     @cached_property
     def _ends(self) -> Array:
@@ -329,7 +333,7 @@ class Reduction:
         if self.generator.conservative:
             return np.zeros(self.rest.size)
         into = self.generator.absorption[self.rest] / self._out[self.rest]
-        return _kept(self._lu.solve(into), FAINT)
+        return _kept(self._inner.solve(into), FAINT)
 
     @cached_property
     def leaving(self) -> sp.csr_array:
@@ -369,25 +373,6 @@ class Reduction:
         np.add.at(rates, (tail, head), g.forward[kept])
         np.add.at(rates, (head, tail), g.backward[kept])
         return SmallChain(rates, g.absorption[self.live])
-
-
-def _lu(matrix: sp.csc_array) -> SuperLU:
-    return splu(
-        matrix,
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=0.0,
-        panel_size=4,  # a quarter faster than with SuperLU's own choice
-        relax=12,
-        options={"SymmetricMode": True},
-    )
-
-
-def _off_diagonal(g: Generator, number: Cells, n: int) -> sp.csr_array:
-    tail, head = number[g.tail], number[g.head]
-    i, j = np.concatenate([tail, head]), np.concatenate([head, tail])
-    rates = np.concatenate([g.forward, g.backward])
-    kept = (rates > 0) & (i >= 0) & (j >= 0)
-    return sp.coo_array((rates[kept], (i[kept], j[kept])), shape=(n, n)).tocsr()
 
 
 def lowest_cells(g: Generator, live: Mask | None = None) -> Cells:
