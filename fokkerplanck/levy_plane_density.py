@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.interpolate import RectBivariateSpline
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.interpolate import around
-from fokkerplanck.levy_density import increasing_times
+from fokkerplanck.levy_density import LevyStep, increasing_times
 from fokkerplanck.levy_plane import PlaneLevy, point_in_plane
 from fokkerplanck.levy_plane_killed import plane_system
 from fokkerplanck.levy_plane_tail import tails_outside
@@ -159,6 +159,30 @@ def plane_evolve(
     ]
     density, mass = found / problem.grid.volume, found.sum(axis=(1, 2))
     return PlanePath(problem.grid, at, density, mass, spent, spent + np.array(changes))
+
+
+def plane_evolve_steps(
+    problem: PlaneLevy,
+    start: Sequence[float] | ArrayLike,
+    times: Sequence[float],
+    *,
+    tolerance: float = 1e-6,
+    after: LevyStep | None = None,
+) -> Iterator[LevyStep]:
+    """Yield one `LevyStep` per time, each computed when asked for; see `plane_evolve`.
+
+    With `after`, an earlier step, it goes on from there bit for bit as if there had been no break.
+    """
+    at = increasing_times(times)
+    step = after or LevyStep(0.0, _start(problem, start))
+    whole = float(at[-1])
+    for time in at.tolist():
+        if time > step.time:
+            span = time - step.time
+            share = tolerance * span / whole
+            found, spent = _path(problem, step.mass, np.array([span]), share)
+            step = LevyStep(time, found[0], step.error + float(spent[0]), 0.0, "krylov")
+        yield step
 
 
 def _path(problem: PlaneLevy, start: Array, at: Array, tolerance: float) -> tuple[Array, Array]:

@@ -18,7 +18,7 @@ from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet, as_set
 from fokkerplanck.transitions import Committor
 
-__all__ = ["plane_committor", "plane_exit", "plane_first_passage"]
+__all__ = ["checked_ends", "plane_committor", "plane_exit", "plane_first_passage"]
 
 Array = NDArray[np.float64]
 Place = PointSet | Sequence[float] | ArrayLike
@@ -78,12 +78,19 @@ def plane_first_passage(
         When the equations could not be solved, or coarser grids change the mean by more than a
         tenth.
     """
+    begin, end = checked_ends(problem, start, target)
+    return _passage(problem, begin, end, "walls" if end is None else end.text)
+
+
+def checked_ends(
+    problem: PlaneLevy, start: Place, target: PointSet | str
+) -> tuple[PointSet, PointSet | None]:
+    """Make the sets of a passage, None for the walls; raises what `plane_first_passage` does."""
     begin = _start(problem, start)
     if isinstance(target, str):
         _check_walls(problem, target)
-        return _passage(problem, begin, None, "walls")
-    end = _target(problem, target, begin, "passage.to")
-    return _passage(problem, begin, end, end.text)
+        return begin, None
+    return begin, _target(problem, target, begin, "passage.to")
 
 
 def plane_exit(problem: PlaneLevy, start: Place, domain: PointSet | None = None) -> Passage:
