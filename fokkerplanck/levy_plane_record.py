@@ -105,9 +105,7 @@ class PlaneLevyRecord(Record):
         seen = probes_json(self.grid, found.density, points, frequencies)
         if frequencies is not None:
             # what lies outside changes a wave by its own mass at most
-            seen["characteristic"] |= {  # type: ignore[operator]
-                "error": [found.error + found.outside] * len(frequencies)
-            }
+            seen["characteristic"]["error"] = [found.error + found.outside] * len(frequencies)
         observed = self._observe(found.density)
         if self.opens:
             # of the moments some lies in the tails, which only have a mass here
@@ -180,7 +178,7 @@ class PlaneLevyRecord(Record):
         below = np.concatenate(([0.0], np.cumsum(density.sum(axis=1 - k))))
         if not below[-1] > 0.0:
             return [np.nan] * 3
-        return np.interp(np.array(QUARTILES) * below[-1], below, axis.edges).tolist()
+        return [float(q) for q in np.interp(np.array(QUARTILES) * below[-1], below, axis.edges)]
 
 
 def plane_noise_json(problem: PlaneLevy, remarks: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.critical import basin_labels, critical_points
 from fokkerplanck.layout import Group
 from fokkerplanck.levy_tail import Tail, tails
-from fokkerplanck.probes import density_at, waves
+from fokkerplanck.probes import Places, density_at, waves
 from fokkerplanck.record import OBSERVED, Observables, Record
 from fokkerplanck.sgd_record import SMALL, check_stable, clock_json
 
@@ -89,8 +89,8 @@ class LevyRecord(Record):
     def stationary(
         self,
         found: LevyStationary,
-        points: Sequence[float] | None = None,
-        frequencies: Sequence[float] | None = None,
+        points: Places | None = None,
+        frequencies: Places | None = None,
     ) -> dict[str, Any]:
         """Part "stationary" of the JSON object: of the whole line where walls stop jumps."""
         p, grid = found.density, self.grid

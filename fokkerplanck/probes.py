@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ def density_at(grid: Grid, density: Array, points: Places) -> Array:
     at = [np.clip(c, x[0], x[-1]) for c, x in zip(at.T, axes, strict=True)]  # type: ignore[assignment]
     if grid.dim == 1:
         return np.asarray(CubicSpline(axes[0], density)(at[0]))
-    return np.asarray(RectBivariateSpline(*axes, density, s=0).ev(*at))
+    x, y = axes
+    return np.asarray(RectBivariateSpline(x, y, density, s=0).ev(at[0], at[1]))
 
 
 def waves(grid: Grid, density: Array, frequencies: Places) -> NDArray[np.complex128]:
@@ -43,9 +45,9 @@ def waves(grid: Grid, density: Array, frequencies: Places) -> NDArray[np.complex
 
 def probes_json(
     grid: Grid, density: Array, points: Places | None, frequencies: Places | None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Parts "density_at" and "characteristic" of the JSON object, those that are asked for."""
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     if points is not None:
         found |= {"points": points, "density_at": density_at(grid, density, points)}
     if frequencies is not None:

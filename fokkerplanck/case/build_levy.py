@@ -124,6 +124,7 @@ def _stationary(problem: Levy | PlaneLevy) -> Array:
     from fokkerplanck.levy_density import levy_stationary
     from fokkerplanck.levy_plane_density import plane_stationary
 
-    solve = levy_stationary if isinstance(problem, Levy) else plane_stationary
-    found = np.maximum(solve(problem).density, 0.0)  # type: ignore[operator]
+    on_line = isinstance(problem, Levy)
+    density = (levy_stationary(problem) if on_line else plane_stationary(problem)).density
+    found = np.maximum(density, 0.0)
     return np.asarray(found / problem.grid.integrate(found))
