@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def plane_wave(problem: PlaneLevy, curvature: Array, k: Array) -> float:
 
     # in pieces: components may change sign, which leaves a kink
     ends = np.arange(60) / (alpha * rates[0])
-    parts = [quad(exponent, a, b, epsabs=1e-14)[0] for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [quad(exponent, a, b, epsabs=1e-14)[0] for a, b in pairwise(ends)]
     return float(np.exp(-np.sum(parts)))
 
 
