@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.sparse.linalg import LinearOperator, SuperLU, gmres, splu
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.levy_plane_generator import PlaneLevyGenerator
+from fokkerplanck.solvers.levy_plane_sweeps import Sweeps
 
 __all__ = ["DENSE", "PlaneLevySystem", "Transfer"]
 
@@ -29,6 +30,8 @@ CONTRACTED = 0.3
 STALLS = 2
 #: Residual left by a single space that is as good as asked.
 ENOUGH = 3e-8
+#: Residual left by a space around sweeps above which elimination takes their place.
+SWEPT = 1e-4
 TINY = 1e-300
 
 
@@ -86,13 +89,16 @@ class PlaneLevySystem:
     Notes
     -----
     GMRES is preconditioned from coarse to fine: elimination on the fewest cells, then on each
-    finer grid of the sparse part of the matrix, with jumps over more than one cell as killing.
+    finer grid sweeps over the sparse part of the matrix, with jumps over more than one cell as
+    killing. Where one Krylov space is not enough with sweeps (very unequal amplitudes along the
+    axes), the sparse parts are eliminated.
     """
 
     levels: tuple[PlaneLevyGenerator, ...]
     transposed: bool = False
     shift: float = 0.0
     restart: float = 0.0
+    _eliminating: bool = field(default=False, init=False, repr=False)
 
     @property
     def generator(self) -> PlaneLevyGenerator:
@@ -120,6 +126,10 @@ class PlaneLevySystem:
         for _ in range(CORRECTIONS):
             left = right - self.product(u)
             step, shrunk = self._solved(left)
+            if shrunk > SWEPT and not self._eliminating:
+                object.__setattr__(self, "_eliminating", True)
+                self.__dict__.pop("_smoothers", None)
+                step, shrunk = self._solved(left)
             now = _largest(step) / max(_largest(u + step), TINY)
             if not now < 0.5 * change and rest < CONTRACTED:
                 break
@@ -169,7 +179,7 @@ class PlaneLevySystem:
         live = self.levels[level].live
         z = z if live is None else np.where(live, z, 0.0)
         rest = r - self.product(z, level)
-        return np.asarray(z + self._factors[level].solve(rest.ravel()).reshape(r.shape))
+        return np.asarray(z + self._smoothers[level].solve(rest.ravel()).reshape(r.shape))
 
     @cached_property
     def _transfers(self) -> list[Transfer]:
@@ -177,15 +187,17 @@ class PlaneLevySystem:
         return [Transfer(fine.shape, coarse.shape) for fine, coarse in pairs]
 
     @cached_property
-    def _factors(self) -> list[SuperLU]:
-        return [self._factorised(g) for g in self.levels[:-1]]
+    def _smoothers(self) -> list[Sweeps | SuperLU]:
+        return [self._smoother(g) for g in self.levels[:-1]]
 
-    def _factorised(self, generator: PlaneLevyGenerator) -> SuperLU:
+    def _smoother(self, generator: PlaneLevyGenerator) -> Sweeps | SuperLU:
         q = generator.near()
         diagonal = np.full(q.shape[0], self.shift)
         if generator.live is not None:
             diagonal += ~generator.live.ravel()
         matrix = sp.csc_array(sp.diags_array(diagonal) - (q.T if self.transposed else q))
+        if not self._eliminating:
+            return Sweeps(sp.csr_array(matrix), generator.shape)
         options = {"SymmetricMode": True}
         return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
 
