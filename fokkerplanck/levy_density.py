@@ -13,6 +13,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy, Nodes
 from fokkerplanck.levy_state import fewer, l1_distance, start_masses, steady
 from fokkerplanck.levy_tail import mass_outside
+from fokkerplanck.solvers.levy_chain import LineLevyChain
 from fokkerplanck.solvers.levy_evolve import Flow
 
 __all__ = [
@@ -284,7 +285,7 @@ def _flow(problem: Levy, nodes: Nodes) -> Flow:
         except NumericalError:
             # few jumps over a high barrier: late times will be refused, early ones need it not
             stationary = None
-    return Flow(nodes.generator, problem.coarse(nodes).generator, stationary)
+    return Flow(LineLevyChain(nodes.generator, problem.coarse(nodes).generator), stationary)
 
 
 def increasing_times(times: Sequence[float]) -> Array:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.levy import Levy
 from fokkerplanck.relaxation import MOST, Spectrum
+from fokkerplanck.solvers.levy_chain import LineLevyChain
 from fokkerplanck.solvers.levy_modes import LevyModes, levy_modes
 
 __all__ = ["levy_spectrum"]
@@ -89,7 +90,8 @@ def _modes(problem: Levy, cells: int, count: int) -> LevyModes:
     nodes = problem.at(cells)
     size = 0.5 * nodes.generator.spacing * cells
     rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
-    return levy_modes(nodes.generator, problem.coarse(nodes).generator, count, rate)
+    chain = LineLevyChain(nodes.generator, problem.coarse(nodes).generator)
+    return levy_modes(chain, count, rate)
 
 
 def _scaled(vector: NDArray[np.complex128]) -> Array:

@@ -32,6 +32,10 @@ STALLS = 2
 ENOUGH = 3e-8
 #: Residual left by a space around sweeps above which elimination takes their place.
 SWEPT = 1e-4
+#: Least and largest reduction of a residual that is asked of one space.
+FINEST, COARSEST = 1e-11, 1e-2
+#: Rate of distant jumps over the shift up to which coarser grids are not needed.
+ALONE = 0.25
 TINY = 1e-300
 
 
@@ -146,6 +150,22 @@ class PlaneLevySystem:
             raise NumericalError(msg)
         return u, change
 
+    def solve_to(self, right: Array, weight: Array, wanted: float) -> tuple[Array, float]:
+        """Return about the solution and the norm of its residual over `weight`.
+
+        Parameters
+        ----------
+        right, weight : ndarray, shape (nx, ny)
+        wanted : float
+            What that norm may be, within what one Krylov space can do.
+        """
+        size = float(np.linalg.norm(right / weight))
+        if size == 0.0:
+            return np.zeros_like(right), 0.0
+        reduction = min(max(wanted / size, FINEST), COARSEST)
+        u = self._iterated(right, weight, reduction)
+        return u, float(np.linalg.norm((right - self.product(u)) / weight))
+
     def product(self, u: Array, level: int = 0) -> Array:
         """Multiply the matrix and u."""
         g = self.levels[level]
@@ -160,18 +180,27 @@ class PlaneLevySystem:
             return np.zeros_like(right), 0.0
         if len(self.levels) == 1:
             return self._improve(right, 0), 0.0
+        step = self._iterated(right, np.ones_like(right), REDUCTION)
+        return step, float(np.linalg.norm(right - self.product(step))) / size
+
+    def _iterated(self, right: Array, weight: Array, reduction: float) -> Array:
+        """Solution from one Krylov space, in the norm of what is divided by `weight`."""
+        if len(self.levels) == 1:
+            return self._improve(right, 0)
         shape, n = right.shape, right.size
 
         def matvec(z: Array) -> Array:
-            return self.product(self._improve(z.reshape(shape), 0)).ravel()
+            return (self.product(self._improve(weight * z.reshape(shape), 0)) / weight).ravel()
 
-        matrix = LinearOperator((n, n), matvec=matvec)
-        z, _ = gmres(matrix, right.ravel() / size, rtol=REDUCTION, restart=SPACE, maxiter=1)
-        step = size * self._improve(z.reshape(shape), 0)
-        return step, float(np.linalg.norm(right - self.product(step))) / size
+        matrix, first = LinearOperator((n, n), matvec=matvec), (right / weight).ravel()
+        size = float(np.linalg.norm(first))
+        z, _ = gmres(matrix, first / size, rtol=reduction, restart=SPACE, maxiter=1)
+        return self._improve(size * weight * z.reshape(shape), 0)
 
     def _improve(self, r: Array, level: int) -> Array:
         """Approximate solution of the system: coarser cells first, then what is sparse."""
+        if level < len(self.levels) - 1 and self._distant[level] < ALONE * self.shift:
+            return np.asarray(self._smoothers[level].solve(r.ravel()).reshape(r.shape))
         if level == len(self.levels) - 1:
             return np.asarray(lu_solve(self._eliminated, r.ravel()).reshape(r.shape))
         transfer = self._transfers[level]
@@ -180,6 +209,11 @@ class PlaneLevySystem:
         z = z if live is None else np.where(live, z, 0.0)
         rest = r - self.product(z, level)
         return np.asarray(z + self._smoothers[level].solve(rest.ravel()).reshape(r.shape))
+
+    @cached_property
+    def _distant(self) -> list[float]:
+        """Rates of all jumps to cells that do not touch, on each grid."""
+        return [g.rates.total - 4.0 * float(g.rates.single[:2, :2].sum()) + 2.0 * float(g.rates.single[1,0]+g.rates.single[0,1]) for g in self.levels]
 
     @cached_property
     def _transfers(self) -> list[Transfer]:
