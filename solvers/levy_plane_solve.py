@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,7 +14,9 @@ from scipy.sparse.linalg import LinearOperator, SuperLU, gmres, splu
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.levy_plane_generator import PlaneLevyGenerator
-from fokkerplanck.solvers.levy_plane_sweeps import Sweeps
+
+if TYPE_CHECKING:
+    from fokkerplanck.solvers.levy_plane_sweeps import Sweeps
 
 __all__ = ["DENSE", "PlaneLevySystem", "Transfer"]
 
@@ -35,7 +38,7 @@ SWEPT = 1e-4
 #: Least and largest reduction of a residual that is asked of one space.
 FINEST, COARSEST = 1e-11, 1e-2
 #: Rate of distant jumps over the shift up to which coarser grids are not needed.
-ALONE = 0.25
+ALONE = 1.0
 TINY = 1e-300
 
 
@@ -213,7 +216,9 @@ class PlaneLevySystem:
     @cached_property
     def _distant(self) -> list[float]:
         """Rates of all jumps to cells that do not touch, on each grid."""
-        return [g.rates.total - 4.0 * float(g.rates.single[:2, :2].sum()) + 2.0 * float(g.rates.single[1,0]+g.rates.single[0,1]) for g in self.levels]
+        tables = [g.rates for g in self.levels]
+        touching = [2.0 * (w[1, 0] + w[0, 1]) + 4.0 * w[1, 1] for w in (r.single for r in tables)]
+        return [float(r.total - near) for r, near in zip(tables, touching, strict=True)]
 
     @cached_property
     def _transfers(self) -> list[Transfer]:
@@ -231,6 +236,8 @@ class PlaneLevySystem:
             diagonal += ~generator.live.ravel()
         matrix = sp.csc_array(sp.diags_array(diagonal) - (q.T if self.transposed else q))
         if not self._eliminating:
+            from fokkerplanck.solvers.levy_plane_sweeps import Sweeps
+
             return Sweeps(sp.csr_array(matrix), generator.shape)
         options = {"SymmetricMode": True}
         return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
