@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eig
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
 from fokkerplanck.solvers.errors import NumericalError
@@ -24,6 +25,8 @@ WHOLE = 256
 SPARE = 4
 #: Relative accuracy asked of the iteration.
 CONVERGED = 1e-10
+#: Eigenvalues that differ by less, relatively, are one.
+SAME = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +81,21 @@ def levy_modes(chain: LevyChain, count: int, rate: float) -> LevyModes:
         rest = np.delete(np.arange(len(values)), int(np.argmax(share)))
         values, right, left = values[rest], right[rest], left[rest]
     order = np.lexsort((values.imag, values.real))[:count]
-    values, right, left = values[order], right[order], left[order]
+    values, right, left = values[order], right[order], _paired(values, right, left)[order]
     return LevyModes(values, right, left, _doubts(chain, values, right, left), method)
+
+
+def _paired(values: Complex, right: Complex, left: Complex) -> Complex:
+    """Left vectors that belong to the right ones also where eigenvalues are the same."""
+    out = left.copy()
+    close = np.abs(values[:, None] - values) < SAME * np.abs(values)
+    for k, row in enumerate(close):
+        group = np.flatnonzero(row)
+        if len(group) > 1:
+            overlap = left[group] @ right[group].T
+            turned = np.linalg.lstsq(overlap, left[group], rcond=None)[0]
+            out[k] = turned[np.flatnonzero(group == k)[0]]
+    return out
 
 
 def _doubts(chain: LevyChain, values: Complex, right: Complex, left: Complex) -> Array:
@@ -109,7 +125,7 @@ def _arnoldi(
 ) -> tuple[Complex, Complex, Complex]:
     values, right = _iterate(chain, wanted, rate, transposed=False)
     others, left = _iterate(chain, wanted, rate, transposed=True)
-    pairs = [int(np.argmin(np.abs(others - value))) for value in values]
+    _, pairs = linear_sum_assignment(np.abs(values[:, None] - others))
     return values, right, left[pairs]
 
 

@@ -55,7 +55,8 @@ ROWS = [
     | {"levy_relaxation", "levy_metastability", "levy_well_rates"}
     | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"}
     | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"}
-    | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"},
+    | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"}
+    | {"levy_plane_flux", "levy_plane_relaxation"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation"},

@@ -139,7 +139,7 @@ def test_exit_from_a_strip(alpha):
 @pytest.mark.parametrize("alpha", [0.5, 1.5, 1.9])
 def test_getoor_in_a_disc(alpha):
     p = square(1.1, 32, FLAT, alpha, 1.0)
-    found = fp.plane_exit(p, [0.3, 0.2], Ball([0.0, 0.0], 1.0))
+    found = fp.levy_exit(p, [0.3, 0.2], Ball([0.0, 0.0], 1.0))
     error = abs(found.mean / getoor([0.3, 0.2], alpha) - 1)
     assert error < 1.5e-3
     assert error < found.error
@@ -158,7 +158,7 @@ def test_lines_and_diagonals_are_edges_of_second_order():
         u, _ = chain.system.solve(np.where(chain.live, 1.0, 0.0))
         times.append(u[n // 2 - 1 : n // 2 + 1, n // 2 - 1 : n // 2 + 1].mean())
     upright = square(0.7, 48, FLAT, 1.2, 1.0, walls="absorbing")
-    exact = fp.plane_exit(upright, [0.0, 0.0])
+    exact = fp.levy_exit(upright, [0.0, 0.0])
     assert times[1] == pytest.approx(exact.mean, rel=2e-3)
     assert abs(times[1] / exact.mean - 1) < 0.5 * abs(times[0] / exact.mean - 1)
 
@@ -192,7 +192,7 @@ def test_product_of_two_lines(shape):
 @pytest.mark.parametrize("kind", KINDS)
 def test_ornstein_uhlenbeck(kind):
     p = square(15, 48, BOWL, 1.5, 1.0, components=kind)
-    found = fp.plane_stationary(p)
+    found = fp.levy_stationary(p)
     v = p.grid.volume
     for k in ([0.5, 0.0], [0.4, 0.4]):
         size = np.linalg.norm(k) ** 1.5 if kind == "isotropic" else np.sum(np.abs(k) ** 1.5)
@@ -207,14 +207,14 @@ def test_ornstein_uhlenbeck(kind):
 def test_exit_from_a_grid_of_many_cells():
     """Walls alone absorb, and the equations are solved on a chain of grids."""
     fine, rough = (square(1, n, FLAT, 1.0, 1.0, walls="absorbing") for n in (40, 20))
-    found = fp.plane_exit(fine, [0.1, 0.2])
-    assert abs(fp.plane_exit(rough, [0.1, 0.2]).mean / found.mean - 1) < 2 * found.error
+    found = fp.levy_exit(fine, [0.1, 0.2])
+    assert abs(fp.levy_exit(rough, [0.1, 0.2]).mean / found.mean - 1) < 2 * found.error
     # between those of the discs inside and around
     assert getoor([0.1, 0.2], 1.0) < found.mean < np.sqrt(2)
 
 
 def test_tails_of_independent_components_are_those_of_lines():
-    found = fp.plane_stationary(square(15, 48, BOWL, 1.5, 1.0, components="independent"))
+    found = fp.levy_stationary(square(15, 48, BOWL, 1.5, 1.0, components="independent"))
     line = fp.Levy(
         fp.Grid.line(-15, 15, 256), fp.landscapes.from_expression("x**2 / 2", dim=1), 1.5, 1.0
     )
@@ -232,11 +232,11 @@ def test_at_two_it_is_gaussian():
     gauss = fp.mean_first_passage(
         fp.Problem(grid, loss, fp.noise.white(0.25)), [-0.5, 0.0], target
     ).mean
-    found = fp.plane_first_passage(fp.PlaneLevy(grid, loss, 2.0, 0.5), [-0.5, 0.0], target)
+    found = fp.levy_first_passage(fp.PlaneLevy(grid, loss, 2.0, 0.5), [-0.5, 0.0], target)
     assert found.mean == pytest.approx(gauss, rel=5e-3)
     assert abs(found.mean / gauss - 1) < found.error
     mixed = fp.PlaneLevy(grid, loss, 2.0, 0.3, 0.16)
-    assert fp.plane_first_passage(mixed, [-0.5, 0.0], target).mean == pytest.approx(found.mean)
+    assert fp.levy_first_passage(mixed, [-0.5, 0.0], target).mean == pytest.approx(found.mean)
 
 
 def test_evolution_is_the_exponential():
@@ -256,9 +256,9 @@ def test_evolution_is_the_exponential():
 @pytest.mark.slow
 def test_survival_of_independent_components_factorises():
     p = square(1, 16, FLAT, 1.4, 0.6, walls="absorbing", components="independent")
-    found = fp.plane_evolve(p, [0.0, 0.0], [0.2, 0.6])
+    found = fp.levy_evolve(p, [0.0, 0.0], [0.2, 0.6])
     half = fp.Grid.plane((-1, 1, 16), (-1, 1, 16), walls=("absorbing", "reflecting"))
-    one = fp.plane_evolve(
+    one = fp.levy_evolve(
         fp.PlaneLevy(half, FLAT, 1.4, 0.6, components="independent"), [0.0, 0.0], [0.2, 0.6]
     )
     assert found.mass == pytest.approx(one.mass**2, rel=1e-6)
@@ -275,7 +275,7 @@ def test_survival_of_independent_components_factorises():
 def test_committor_between_wells():
     p = square(3, 24, WELLS, 1.5, 0.4)
     a, b = Ball([-1.0, 0.0], 0.5), Ball([1.0, 0.0], 0.5)
-    forth, back = fp.plane_committor(p, a, b), fp.plane_committor(p, b, a)
+    forth, back = fp.levy_committor(p, a, b), fp.levy_committor(p, b, a)
     assert forth.forward + back.forward == pytest.approx(np.ones((24, 24)), abs=1e-8)
     assert forth.forward == pytest.approx(back.forward[::-1], abs=1e-8)
 
@@ -289,7 +289,7 @@ def test_walls_compete_with_a_target():
     lost, _ = chain.system.solve(np.where(chain.live, killed, 0.0))
     assert (hit + lost)[chain.live] == pytest.approx(1, abs=1e-9)
     fine = square(3, 32, WELLS, 1.5, 0.4, walls="absorbing")
-    found = fp.plane_first_passage(fine, [-1.0, 0.0], Ball([1.0, 0.0], 0.5))
+    found = fp.levy_first_passage(fine, [-1.0, 0.0], Ball([1.0, 0.0], 0.5))
     assert 0.1 < found.probability < 0.99
 
 
@@ -317,23 +317,23 @@ def test_bad_problems_are_refused(change, message):
 def test_bad_questions_are_refused():
     p = square(2, 20, WELLS, 1.5, 0.3)
     with pytest.raises(CaseError, match="nobody leaves"):
-        fp.plane_exit(p, [0.0, 0.0])
+        fp.levy_exit(p, [0.0, 0.0])
     with pytest.raises(CaseError, match="lies in the target"):
-        fp.plane_first_passage(p, [1.0, 0.0], Ball([1.0, 0.0], 0.5))
+        fp.levy_first_passage(p, [1.0, 0.0], Ball([1.0, 0.0], 0.5))
     with pytest.raises(CaseError, match="outside"):
-        fp.plane_exit(p, [1.5, 0.0], Box([(-1, 1), (-1, 1)]))
+        fp.levy_exit(p, [1.5, 0.0], Box([(-1, 1), (-1, 1)]))
     with pytest.raises(CaseError, match="never hits"):
-        fp.plane_first_passage(p, [1.0, 0.0], Ball([-1.0, 0.0]))
+        fp.levy_first_passage(p, [1.0, 0.0], Ball([-1.0, 0.0]))
     with pytest.raises(CaseError, match="overlap"):
-        fp.plane_committor(p, Ball([0.0, 0.0], 0.5), Ball([0.3, 0.0], 0.5))
+        fp.levy_committor(p, Ball([0.0, 0.0], 0.5), Ball([0.3, 0.0], 0.5))
     with pytest.raises(CaseError, match="nothing is stationary"):
-        fp.plane_stationary(square(2, 20, WELLS, 1.5, 0.3, walls="absorbing"))
+        fp.levy_stationary(square(2, 20, WELLS, 1.5, 0.3, walls="absorbing"))
     with pytest.raises(CaseError, match="does not lead back"):
-        fp.plane_stationary(square(2, 20, FLAT, 1.5, 0.3))
+        fp.levy_stationary(square(2, 20, FLAT, 1.5, 0.3))
     with pytest.raises(CaseError, match="increasing"):
-        fp.plane_evolve(p, [0.0, 0.0], [1.0, 0.5])
+        fp.levy_evolve(p, [0.0, 0.0], [1.0, 0.5])
     with pytest.raises(NumericalError, match="larger grid"):
-        fp.plane_stationary(square(2, 20, BOWL, 1.0, 1.0))
+        fp.levy_stationary(square(2, 20, BOWL, 1.0, 1.0))
 
 
 @pytest.mark.slow
@@ -359,8 +359,8 @@ def test_many_cells_take_little_time_and_memory():
 
     begin = time.process_time()
     p = square(6, 256, WELLS, 1.5, 0.3)
-    found = fp.plane_stationary(p)
+    found = fp.levy_stationary(p)
     assert found.error < 0.02
-    passage = fp.plane_first_passage(p, [-1.0, 0.0], Ball([1.0, 0.0], 0.5))
+    passage = fp.levy_first_passage(p, [-1.0, 0.0], Ball([1.0, 0.0], 0.5))
     assert passage.mean == pytest.approx(23.07, rel=2e-3)
     assert time.process_time() - begin < 60
