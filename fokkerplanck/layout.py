@@ -102,8 +102,6 @@ class Header:
         Of underdamped motion: length of the checkpoint, which holds modes instead of masses.
     jumps : bool
         Of heavy-tailed noise: the current has a part that jumps.
-    currents : bool
-        Whether currents are known at all; those of walkers never are.
     energy : ndarray, shape (*shape,), or None
         Of underdamped motion: kinetic energy and loss.
     dynamics : mapping
@@ -124,7 +122,6 @@ class Header:
     noise: Mapping[str, str] = field(default_factory=dict)
     scalars: Mapping[str, tuple[str, str]] = field(default_factory=lambda: SCALARS)
     jumps: bool = False
-    currents: bool = True
     modes: int | None = None
     energy: Array | None = None
     dynamics: Mapping[str, Any] = field(default_factory=dict)
@@ -179,9 +176,9 @@ def lay_out(file: Any, header: Header) -> None:
     _extendable(file, "time", None, "f8", "time")
     file["time"].make_scale("time")
     _extendable(file, "density", dims, "f8", "probability density")
-    if header.walkers is None and header.currents:
+    if header.walkers is None:
         _extendable(file, "current", (*dims, "component"), "f8", "probability current")
-    if header.walkers is not None:
+    else:
         file.attrs["walkers"] = header.walkers
         _extendable(file, "density_error", dims, "f8", "standard error of the density, by sampling")
     if header.jumps:

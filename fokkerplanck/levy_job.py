@@ -105,7 +105,6 @@ class LevyJob(Task):
         """What the file says before the first snapshot."""
         p, noise = self.problem, self.noise_json()
         facts = ("kind", "reading", "assumption")
-        walked = self.walkers is not None
         return Header(
             grid=p.grid,
             title=self.case.title,
@@ -118,16 +117,10 @@ class LevyJob(Task):
             provenance=provenance(),
             noise={f"noise_{name}": noise[name] for name in facts},
             scalars=LEVY_SCALARS,
-            jumps=self.currents and not walked,
-            currents=self.currents,
+            jumps=self.walkers is None,
             walkers=None if self.walkers is None else self.walkers.walkers,
             dynamics=self.dynamics,
         )
-
-    @property
-    def currents(self) -> bool:
-        """Whether currents are found."""
-        return True
 
     @property
     def dynamics(self) -> dict[str, Any]:

@@ -105,6 +105,6 @@ class PlaneLevyEscape(Escape):
 
     def find_spectrum(self, asked: SpectrumTable, tell: Tell) -> None:
         """Find the slowest modes."""
-        from fokkerplanck.levy_plane_relaxation import plane_spectrum
+        from fokkerplanck.levy_relaxation import levy_spectrum
 
-        self.spectrum = plane_spectrum(self.problem, asked.count)
+        self.spectrum = levy_spectrum(self.problem, asked.count)

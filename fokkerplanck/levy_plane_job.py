@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.case import build
 from fokkerplanck.levy_ensemble_run import outermost
 from fokkerplanck.levy_job import LevyJob
 from fokkerplanck.levy_plane_escape import PlaneLevyEscape
@@ -25,8 +24,6 @@ __all__ = ["PlaneLevyJob"]
 Array = NDArray[np.float64]
 #: Fewest cells along each axis of the grid that errors are told from.
 FEWEST = 8
-#: Tolerances of evolution in the plane.
-TOLERANCES = (1e-7, 1e-2)
 
 
 class PlaneLevyJob(LevyJob):
@@ -39,11 +36,6 @@ class PlaneLevyJob(LevyJob):
     ESCAPE: ClassVar[Any] = PlaneLevyEscape
 
     problem: PlaneLevy  # type: ignore[assignment]
-
-    @property
-    def currents(self) -> bool:
-        """Whether currents are found."""
-        return False
 
     @property
     def dynamics(self) -> dict[str, Any]:
@@ -61,28 +53,9 @@ class PlaneLevyJob(LevyJob):
         """Part "noise" of the JSON object."""
         return plane_noise_json(self.problem, remarks)
 
-    def find_stationary(self) -> None:
-        """Solve for the stationary state, if the case asks for it."""
-        if self.case.stationary is not None:
-            from fokkerplanck.levy_plane_density import plane_stationary
-
-            with build.located(self.case, ""):
-                self.stationary = plane_stationary(self.problem)  # type: ignore[assignment]
-
-    def _steps(  # type: ignore[override]
-        self,
-        problem: PlaneLevy,
-        start: Array,
-        times: Array,
-        tolerance: float,
-        after: LevyStep | None = None,
-    ) -> Iterator[LevyStep]:
-        from fokkerplanck.levy_plane_density import plane_evolve_steps
-
-        kept = float(np.clip(tolerance, *TOLERANCES))
-        return plane_evolve_steps(problem, start, times.tolist(), tolerance=kept, after=after)
-
     def _snapshot(self, step: LevyStep, rough: Array) -> Snapshot:
+        from fokkerplanck.levy_plane_flux import plane_current
+
         volume = self.problem.grid.volume
         density = step.mass / volume
         scalars: dict[str, float | int | str] = {
@@ -95,9 +68,13 @@ class PlaneLevyJob(LevyJob):
             "grid_error": float(np.abs(density - rough).sum() * volume),
             "wall_mass": outermost(step.mass),
         }
+        found = plane_current(self.problem, density)
         self.record.add(step.time, density, scalars)
         self.last = step
-        return Snapshot(step.time, step.mass.ravel(), density, None, scalars)
+        return Snapshot(
+            *(step.time, step.mass.ravel(), density, found.total, scalars),
+            jump_current=found.jumps,
+        )
 
     def _on_fewer_cells(self, tolerance: float) -> Iterator[Array]:
         """Densities at all times with half the cells along each axis, moved to those of the grid.
@@ -111,5 +88,6 @@ class PlaneLevyJob(LevyJob):
                 yield np.full(grid.shape, np.nan)
             return
         start = regrid(self.initial, grid, fewer.grid).density
-        for step in self._steps(fewer, start, self.times, tolerance):
+        steps: Any = self._steps(fewer, start, self.times, tolerance)  # type: ignore[arg-type]
+        for step in steps:
             yield regrid(step.mass / fewer.grid.volume, fewer.grid, grid).density

@@ -120,11 +120,7 @@ def _shared(axis: Axis, place: float) -> Array:
 
 
 def _stationary(problem: Levy | PlaneLevy) -> Array:
-    from fokkerplanck.levy import Levy
     from fokkerplanck.levy_density import levy_stationary
-    from fokkerplanck.levy_plane_density import plane_stationary
 
-    on_line = isinstance(problem, Levy)
-    density = (levy_stationary(problem) if on_line else plane_stationary(problem)).density
-    found = np.maximum(density, 0.0)
+    found = np.maximum(levy_stationary(problem).density, 0.0)
     return np.asarray(found / problem.grid.integrate(found))
