@@ -37,6 +37,7 @@ ROWS = [
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"}
     | {"levy_sets", "levy_line"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
+    | {"probes"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"}
     | {"phase_space", "kinetic_density", "kinetic_currents", "kinetic_steady"}
@@ -74,6 +75,7 @@ ROWS = [
         "plot",
     }
     | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint", "levy_record"}
+    | {"levy_plane_record"}
     | {"network_run", "network_comparison", "network_modes", "network_distances"}
     | {"network_circulation", "network_equipartition"}
     | {"sweep_values", "sweep_points", "sweep_data", "sweep_journal", "sweep_file"}
@@ -85,6 +87,9 @@ ROWS = [
         "kinetic_escape",
         "levy_job",
         "levy_escape",
+        "levy_ensemble_run",
+        "levy_plane_job",
+        "levy_plane_escape",
         "ensemble_run",
         "sampled_record",
         "confrontation_report",
