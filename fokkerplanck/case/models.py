@@ -36,6 +36,7 @@ from fokkerplanck.case.values import (
     FilePath,
     Matrix,
     Number,
+    Pair,
     Parameters,
     Positive,
     PositiveVector,
@@ -230,11 +231,7 @@ def _sort_of_places(value: object) -> str:
 
 #: places on a line, or pairs of numbers in the plane
 Places = Annotated[
-    Annotated[Vector, Tag(tag("numbers"))]
-    | Annotated[
-        tuple[Annotated[tuple[Number, ...], Field(min_length=2, max_length=2)], ...],
-        Tag(tag("pairs")),
-    ],
+    Annotated[Vector, Tag(tag("numbers"))] | Annotated[tuple[Pair, ...], Tag(tag("pairs"))],
     Discriminator(_sort_of_places),
 ]
 

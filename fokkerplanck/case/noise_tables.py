@@ -15,6 +15,7 @@ from fokkerplanck.case.values import (
     Number,
     Parameters,
     Positive,
+    PositivePair,
     Table,
     refuse,
     tag,
@@ -154,8 +155,7 @@ class LossNoise(_GradientNoise):
 
 
 Strength = Annotated[
-    Annotated[Positive, Tag(tag("number"))]
-    | Annotated[tuple[Positive, ...], Field(min_length=2, max_length=2), Tag(tag("pair"))],
+    Annotated[Positive, Tag(tag("number"))] | Annotated[PositivePair, Tag(tag("pair"))],
     Discriminator(lambda v: tag("pair") if isinstance(v, (list, tuple)) else tag("number")),
 ]
 
