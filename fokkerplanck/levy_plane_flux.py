@@ -46,7 +46,7 @@ class PlaneLevyCurrent:
 
 
 def plane_current(problem: PlaneLevy, density: ArrayLike) -> PlaneLevyCurrent:
-    r"""Current of drift, Gaussian noise and jumps, where each jump runs straight to where it ends.
+    r"""Return the current of drift, Gaussian noise, and jumps that run straight to where they end.
 
     .. math::
 
@@ -84,9 +84,7 @@ def plane_current(problem: PlaneLevy, density: ArrayLike) -> PlaneLevyCurrent:
     parts = [_drift(g, p), _gaussian(g, p), _jumps(problem, g, p)]
     drift, gaussian, jumps = (_at_centres(*faces) for faces in parts)
     x, y = (np.sum([faces[axis] for faces in parts], axis=0) for axis in range(2))
-    return PlaneLevyCurrent(
-        problem.grid, drift + gaussian + jumps, drift, gaussian, jumps, (x, y)
-    )
+    return PlaneLevyCurrent(problem.grid, drift + gaussian + jumps, drift, gaussian, jumps, (x, y))
 
 
 def _drift(g: PlaneLevyGenerator, p: Array) -> Faces:

@@ -45,9 +45,7 @@ class _Moments:
     rate: float
 
 
-def plane_first_passage(
-    problem: PlaneLevy, start: Place, target: Place | str = "walls"
-) -> Passage:
+def plane_first_passage(problem: PlaneLevy, start: Place, target: Place | str = "walls") -> Passage:
     r"""Mean and variance of the time at which a set is first reached, by drift or a jump into it.
 
     The mean solves :math:`Q T = -1` outside of the target, the second moment :math:`Q M = -2 T`;
