@@ -46,7 +46,7 @@ class PlaneLevyCurrent:
 
 
 def plane_current(problem: PlaneLevy, density: ArrayLike) -> PlaneLevyCurrent:
-    r"""Current of drift, Gaussian noise and jumps, where each jump runs straight to where it ends.
+    r"""Return the current of drift, Gaussian noise, and jumps that run straight to where they end.
 
     .. math::
 

@@ -96,7 +96,7 @@ class LineLevyChain:
     @cached_property
     def local_rates(self) -> Array:
         """Rates of drift and Gaussian noise."""
-        return np.abs(self.generator.local.diagonal())
+        return np.asarray(np.abs(self.generator.local.diagonal()))
 
     def apply(self, u: Array) -> Array:
         """``Q u``."""
@@ -139,7 +139,7 @@ class PlaneLevyChain:
     @cached_property
     def local_rates(self) -> Array:
         """Rates of drift and Gaussian noise."""
-        return np.abs(self.levels[0].local.diagonal())
+        return np.asarray(np.abs(self.levels[0].local.diagonal()))
 
     def apply(self, u: Array) -> Array:
         """``Q u``."""

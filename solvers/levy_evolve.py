@@ -172,7 +172,9 @@ class Flow:
 class _Space:
     """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass."""
 
-    def __init__(self, flow: Flow, system: ShiftedSystem, gamma: float, start: Array, dt: float) -> None:
+    def __init__(
+        self, flow: Flow, system: ShiftedSystem, gamma: float, start: Array, dt: float
+    ) -> None:
         pi = flow.stationary
         if pi is not None:
             # what rounding leaves of the stationary part would be seen as an infinite rate
@@ -244,7 +246,7 @@ class _Space:
             self.share = min(max(last, LEAST), dt / self.gamma)
 
     def _defects(self, m: int, dt: float) -> Array:
-        r"""What residuals of norm 1 would change at most, in the norm of the space.
+        r"""Bound what residuals of norm 1 would change, in the norm of the space.
 
         With residuals R of the vectors V the space solves :math:`\dot P = A P + R H^{-1} y /
         \gamma`, and the evolution contracts: integrals of :math:`|H^{-1} y| / \gamma`.

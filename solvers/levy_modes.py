@@ -120,9 +120,7 @@ def _dense(chain: LevyChain, wanted: int) -> tuple[Complex, Complex, Complex]:
     return values[order], right.T[order], left.conj().T[order]
 
 
-def _arnoldi(
-    chain: LevyChain, wanted: int, rate: float
-) -> tuple[Complex, Complex, Complex]:
+def _arnoldi(chain: LevyChain, wanted: int, rate: float) -> tuple[Complex, Complex, Complex]:
     values, right = _iterate(chain, wanted, rate, transposed=False)
     others, left = _iterate(chain, wanted, rate, transposed=True)
     _, pairs = linear_sum_assignment(np.abs(values[:, None] - others))

@@ -56,12 +56,15 @@ def test_one_sweep_follows_the_drift():
             assert Sweeps(matrix, (n, n)).solve(matrix @ u) == pytest.approx(u, abs=1e-10)
 
 
+@pytest.mark.slow
 def test_unequal_amplitudes_are_solved_too():
     """Sweeps do badly where jumps along one axis are much stronger: elimination steps in."""
-    p = square(1, 40, FLAT, 1.8, (1.0, 0.01), walls="absorbing", components="independent")
-    g = p.generator()
-    u, _ = plane_system(p, g).solve(np.ones((40, 40)))
-    assert g.apply(u) == pytest.approx(-np.ones((40, 40)), abs=1e-5)
+    p = square(1, 128, FLAT, 1.8, (1.0, 0.01), walls="absorbing", components="independent")
+    system = plane_system(p, p.generator())
+    assert isinstance(system._smoothers[0], Sweeps)
+    u, _ = system.solve(np.ones((128, 128)))
+    assert not isinstance(system._smoothers[0], Sweeps)
+    assert p.generator().apply(u) == pytest.approx(-np.ones((128, 128)), abs=1e-5)
 
 
 # -- evolution ----------------------------------------------------------------------------------
@@ -97,7 +100,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit():
         assert np.array_equal(a.mass, b.mass)
         assert (a.time, a.error, a.clipped, a.method) == (b.time, b.error, b.clipped, b.method)
     assert whole[-1].mass == pytest.approx(steady_masses(p)[0], abs=1e-10)
-    with pytest.raises(CaseError, match="go on after 0.3"):
+    with pytest.raises(CaseError, match=r"go on after 0\.3"):
         fp.levy_evolve_steps(p, [0.0, 0.0], [0.1], after=after)
     with pytest.raises(CaseError, match="mass"):
         fp.levy_evolve_steps(p, np.ones((20, 20)), [0.1])
@@ -141,14 +144,13 @@ def test_five_decades_on_many_cells():
     assert path.integration_error[-1] < 1e-5
     assert path.mass == pytest.approx(np.ones(6), abs=1e-12)
     assert np.abs(path.density[-1] * p.grid.volume - steady_masses(p)[0]).sum() < 1e-5
-    assert path.clipped[-1] < 1e-5
-    # the mean of y decays by drift alone, as long as walls are far
-    x, y = np.moveaxis(p.grid.points(), -1, 0)
+    # fronts on the way back from the walls undershoot, in the stationary state as well
+    steady = steady_masses(p)[0]
+    assert path.clipped[-1] - path.clipped[-2] == pytest.approx(-steady[steady < 0].sum(), rel=0.1)
+    x = p.grid.points()[..., 0]
     left = (path.density * (x < 0)).sum(axis=(1, 2)) * p.grid.volume
     assert (np.diff(left) < 0).all()
     assert left[-1] == pytest.approx(0.5, abs=1e-5)
-    median = [np.interp(0.5, np.cumsum(d.sum(axis=0)) / d.sum(), y[0]) for d in path.density]
-    assert abs(median[-1]) < 0.05
 
 
 # -- spectra ------------------------------------------------------------------------------------
@@ -230,9 +232,7 @@ def test_currents_of_jumps_are_riesz_potentials(kind):
         exact = []
         for at, other in ((x, y), (y, x)):
             along, _ = quad(
-                lambda k, a=at: (
-                    k ** (alpha - 1) * np.exp(-0.5 * (width * k) ** 2) * np.sin(k * a)
-                ),
+                lambda k, a=at: k ** (alpha - 1) * np.exp(-0.5 * (width * k) ** 2) * np.sin(k * a),
                 0,
                 30,
             )
