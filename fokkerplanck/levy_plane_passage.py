@@ -83,7 +83,7 @@ def plane_first_passage(problem: PlaneLevy, start: Place, target: Place | str = 
 
 
 def checked_ends(
-    problem: PlaneLevy, start: Place, target: PointSet | str
+    problem: PlaneLevy, start: Place, target: Place | str
 ) -> tuple[PointSet, PointSet | None]:
     """Make the sets of a passage, None for the walls; raises what `plane_first_passage` does."""
     begin = _start(problem, start)

@@ -95,7 +95,7 @@ class PlaneLevyRecord(Record):
         """Part "evolve" of the JSON object."""
         return evolved_json(self, weight)
 
-    def stationary(  # type: ignore[override]
+    def stationary(
         self,
         found: PlaneStationary,
         points: Places | None = None,
