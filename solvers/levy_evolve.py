@@ -170,7 +170,10 @@ class Flow:
 
 
 class _Space:
-    """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass."""
+    """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass.
+
+    Where that does not exist, equal masses take its place.
+    """
 
     def __init__(
         self, flow: Flow, system: ShiftedSystem, gamma: float, start: Array, dt: float
@@ -180,7 +183,8 @@ class _Space:
             # what rounding leaves of the stationary part would be seen as an infinite rate
             start = start - float(start.sum()) * pi
         self.system, self.gamma, self.start, self.pi = system, gamma, start, pi
-        self.root = np.ones(len(start))
+        # either way the norm is above that of L1
+        self.root = np.full(len(start), len(start) ** -0.5)
         if pi is not None:
             self.root = np.sqrt(np.maximum(pi, FLOOR * pi.max()))
         first = start / self.root
@@ -189,8 +193,8 @@ class _Space:
         self.basis[0] = first / self.norm
         self.h = np.zeros((MOST + 1, MOST))
         self.size, self.doubt, self.complete = 0, 0.0, False
-        #: Norms of residuals, and by how much the last of them will count.
-        self.rests, self.share = np.zeros(MOST), dt / gamma
+        #: Norms of residuals, what they are too large by, and by how much the last of them will count.
+        self.rests, self.unmet, self.share = np.zeros(MOST), np.zeros(MOST), dt / gamma
         # products by FFT round with all jumps from everywhere, those of the rest with what is there
         here = flow.chain.local_rates * np.abs(start)
         self.fastest = flow.chain.jump_rate + float(here.sum() / np.abs(start).sum())
@@ -203,6 +207,7 @@ class _Space:
             self.root * self.basis[m] / self.gamma, self.root, wanted
         )
         self.rests[m] = self.gamma * rest
+        self.unmet[m] = self.gamma * max(rest - 2.0 * wanted, 0.0)
         self.doubt = max(self.doubt, change)
         v /= self.root
         seen = self.basis[: m + 1]
@@ -236,7 +241,9 @@ class _Space:
         rounding = EPS * (1.0 + self.fastest * lasting) + self.doubt
         rounding *= float(np.abs(self.start).sum())
         if self.rests.any():
-            change += self.norm * float(self._defects(m, dt) @ self.rests[:m])
+            defects = self.norm * self._defects(m, dt)
+            change += float(defects @ (self.rests - self.unmet)[:m])
+            rounding += float(defects @ self.unmet[:m])
         return both[0], change + rounding, rounding
 
     def look(self, dt: float) -> None:

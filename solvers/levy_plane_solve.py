@@ -37,6 +37,8 @@ ENOUGH = 3e-8
 SWEPT = 1e-4
 #: Least and largest reduction of a residual that is asked of one space.
 FINEST, COARSEST = 1e-11, 1e-2
+#: Spaces that a residual is reduced by, one after another.
+SPACES = 3
 #: Rate of distant jumps over the shift up to which coarser grids are not needed.
 ALONE = 1.0
 TINY = 1e-300
@@ -160,14 +162,23 @@ class PlaneLevySystem:
         ----------
         right, weight : ndarray, shape (nx, ny)
         wanted : float
-            What that norm may be, within what one Krylov space can do.
+            What that norm may be; it is up to twice that, or what rounding lets it be.
         """
         size = float(np.linalg.norm(right / weight))
         if size == 0.0:
             return np.zeros_like(right), 0.0
-        reduction = min(max(wanted / size, FINEST), COARSEST)
-        u = self._iterated(right, weight, reduction)
-        return u, float(np.linalg.norm((right - self.product(u)) / weight))
+        u, left, rest = np.zeros_like(right), right, size
+        for _ in range(SPACES):
+            reduction = min(max(wanted / rest, FINEST), COARSEST)
+            step = u + self._iterated(left, weight, reduction)
+            left = right - self.product(step)
+            now = float(np.linalg.norm(left / weight))
+            if not now < CONTRACTED * rest:
+                break
+            u, rest = step, now
+            if rest <= 2.0 * wanted:
+                break
+        return u, rest
 
     def product(self, u: Array, level: int = 0) -> Array:
         """Multiply the matrix and u."""
