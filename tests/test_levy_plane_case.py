@@ -145,7 +145,7 @@ def test_current_is_what_the_density_loses(result: Path) -> None:
 
 def test_stopped_and_resumed_is_the_same_bit_for_bit(result: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.h5"
-    case = parse_case(BOWL + EXPECT)
+    case = parse_case(BOWL.split("[stationary]")[0])
     with pytest.raises(Interrupted):
         run_case(case, path, progress=Stopped(2))  # type: ignore[arg-type]
     run_case(case, path, resume=True)
@@ -160,7 +160,7 @@ def test_stopped_and_resumed_is_the_same_bit_for_bit(result: Path, tmp_path: Pat
 def test_file_is_drawn_and_compared(result: Path, tmp_path: Path) -> None:
     with read(result) as stored:
         assert stored.heavy_tailed
-        assert plot_result(stored, tmp_path / "plane.png", dpi=40, log=True).exists()
+        assert plot_result(stored, tmp_path / "plane.png", dpi=40, log=True, at=0.25).exists()
     assert compare_files(result, result).metrics["tv"] == 0.0
 
 
