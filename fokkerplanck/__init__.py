@@ -46,11 +46,6 @@ if TYPE_CHECKING:
     from fokkerplanck.levy_passage import levy_exit as levy_exit
     from fokkerplanck.levy_passage import levy_first_passage as levy_first_passage
     from fokkerplanck.levy_plane import PlaneLevy as PlaneLevy
-    from fokkerplanck.levy_plane_density import plane_evolve as plane_evolve
-    from fokkerplanck.levy_plane_density import plane_stationary as plane_stationary
-    from fokkerplanck.levy_plane_passage import plane_committor as plane_committor
-    from fokkerplanck.levy_plane_passage import plane_exit as plane_exit
-    from fokkerplanck.levy_plane_passage import plane_first_passage as plane_first_passage
     from fokkerplanck.levy_reach import levy_committor as levy_committor
     from fokkerplanck.levy_relaxation import levy_spectrum as levy_spectrum
     from fokkerplanck.levy_sampled_density import sample_levy_densities as sample_levy_densities
@@ -145,11 +140,6 @@ _HOME = {
     "sample_levy_densities": "levy_sampled_density",
     "sample_levy_passage": "levy_sampled_passage",
     "PlaneLevy": "levy_plane",
-    "plane_stationary": "levy_plane_density",
-    "plane_evolve": "levy_plane_density",
-    "plane_exit": "levy_plane_passage",
-    "plane_first_passage": "levy_plane_passage",
-    "plane_committor": "levy_plane_passage",
     "StableLaw": "tail_index_stable",
     "block_estimate": "tail_index",
     "fit_stable": "tail_index_regression",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,25 @@ from fokkerplanck.writer import Snapshot
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
     from fokkerplanck.problem import Problem
+    from fokkerplanck.progress import Progress
+    from fokkerplanck.record import Record
+    from fokkerplanck.task import Sink
 
-__all__ = ["SampledEvolution"]
+__all__ = ["SampledEvolution", "Walking", "law_of_start", "walk_on"]
 
 Array = NDArray[np.float64]
+
+
+class Walking(Protocol):
+    """Walkers that give snapshots, and moments of them that are free of the cells."""
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        """Walk from the start, and count the walkers at each of the times."""
+        ...
+
+    def moments(self, k: int) -> dict[str, Array]:
+        """Observables of snapshot k that are known better than from its cells."""
+        ...
 
 
 @dataclass(eq=False)
@@ -79,7 +94,7 @@ class SampledEvolution:
             reached = [leg.end for leg in plan.legs(times) if leg.output]
         except CaseError as error:
             raise CaseError(error.message, file=error.file or file, key=error.key) from None
-        return cls(problem, table, _law(case, initial), np.array(reached), labels, plan)
+        return cls(problem, table, law_of_start(case, initial), np.array(reached), labels, plan)
 
     @property
     def walkers(self) -> int:
@@ -141,7 +156,53 @@ class SampledEvolution:
         return expected_distances(step.counts / n / grid.volume, grid, (n, None))["l1"]
 
 
-def _law(case: Case, initial: Array) -> Start:
+def walk_on(
+    walkers: Walking,
+    record: Record,
+    saved: Array | None,
+    sink: Sink,
+    progress: Progress | None,
+) -> None:
+    """Follow walkers from the start; snapshots that are saved already must come out again.
+
+    Parameters
+    ----------
+    walkers : SampledEvolution, or of other noise
+    record : Record
+        Observables of the snapshots that are saved already.
+    saved : ndarray, shape (cells,), or None
+        Masses of the last of them.
+    sink, progress
+        Who takes new snapshots, and who is told of them.
+
+    Raises
+    ------
+    CaseError
+        When walkers do not come out as they were saved.
+    """
+    done = len(record.times)
+    for k, snapshot in enumerate(walkers.snapshots()):
+        if k < done:
+            if k == done - 1 and not np.array_equal(snapshot.mass, _flat(saved)):
+                msg = (
+                    "cannot go on: the walkers do not come out as they were saved (another "
+                    "version or machine?); begin anew with --force"
+                )
+                raise CaseError(msg)
+            record.correct(k, walkers.moments(k))
+            continue
+        record.add(snapshot.time, snapshot.density, snapshot.scalars)
+        record.correct(k, walkers.moments(k))
+        sink.append(snapshot)
+        if progress is not None:
+            progress.advance(snapshot.time, record.mass_error)
+
+
+def _flat(mass: Array | None) -> Array:
+    return np.empty(0) if mass is None else mass.ravel()
+
+
+def law_of_start(case: Case, initial: Array) -> Start:
     """Return the law that a case says where it says one, else the density on the cells."""
     start = case.initial
     if start is not None and start.kind == "gaussian":

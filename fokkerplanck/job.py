@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.case import build
-from fokkerplanck.ensemble_run import SampledEvolution
+from fokkerplanck.ensemble_run import SampledEvolution, walk_on
 from fokkerplanck.errors import CaseError
 from fokkerplanck.escape import Escape
 from fokkerplanck.layout import Header
+from fokkerplanck.probes import probes_json
 from fokkerplanck.provenance import provenance
 from fokkerplanck.record import Record, wells
 from fokkerplanck.sgd_record import noise_json, sgd_json
@@ -114,7 +115,7 @@ class Job(Task):
     def evolve(self, sink: Sink, progress: Progress | None) -> None:
         """Evolve to every time that is left, saving each snapshot before the next is begun."""
         if self.walkers is not None:
-            self._walk(self.walkers, sink, progress)
+            walk_on(self.walkers, self.record, self.mass, sink, progress)
             return
         table = self.case.evolve
         done = len(self.record.times)
@@ -141,33 +142,20 @@ class Job(Task):
             if progress is not None:
                 progress.advance(step.time, self.record.mass_error)
 
-    def _walk(self, walkers: SampledEvolution, sink: Sink, progress: Progress | None) -> None:
-        """Follow walkers from the start; snapshots that are saved already must come out again."""
-        done = len(self.record.times)
-        saved = np.empty(0) if self.mass is None else self.mass.ravel()
-        for k, snapshot in enumerate(walkers.snapshots()):
-            if k < done:
-                if k == done - 1 and not np.array_equal(snapshot.mass, saved):
-                    msg = (
-                        "cannot go on: the walkers do not come out as they were saved (another "
-                        "version or machine?); begin anew with --force"
-                    )
-                    raise CaseError(msg)
-                self.record.correct(k, walkers.moments(k))
-                continue
-            self.record.add(snapshot.time, snapshot.density, snapshot.scalars)
-            self.record.correct(k, walkers.moments(k))
-            self.mass = snapshot.mass
-            sink.append(snapshot)
-            if progress is not None:
-                progress.advance(snapshot.time, self.record.mass_error)
-
     def find_stationary(self) -> None:
         """Solve for the stationary state, if the case asks for it."""
         if self.case.stationary is not None:
             from fokkerplanck.steady_state import stationary
 
             self.stationary = stationary(self.problem, self.case.stationary.weight)
+
+    def stationary_json(self) -> dict[str, Any]:
+        """Part "stationary" of the JSON object, once it is found."""
+        table, found = self.case.stationary, self.stationary
+        assert table is not None
+        assert found is not None
+        places = table.points, table.frequencies
+        return super().stationary_json() | probes_json(self.problem.grid, found.density, *places)
 
     @property
     def subject(self) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +13,21 @@ from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy, Nodes
 from fokkerplanck.levy_state import fewer, l1_distance, start_masses, steady
+from fokkerplanck.levy_steps import (
+    CLIP_WEIGHT,
+    LevyStep,
+    advanced,
+    check_after,
+    check_tolerance,
+    increasing_times,
+)
 from fokkerplanck.levy_tail import mass_outside
+from fokkerplanck.solvers.levy_chain import LineLevyChain
 from fokkerplanck.solvers.levy_evolve import Flow
+
+if TYPE_CHECKING:
+    from fokkerplanck.levy_plane import PlaneLevy
+    from fokkerplanck.levy_plane_density import PlanePath, PlaneStationary
 
 __all__ = [
     "LevyPath",
@@ -30,14 +44,6 @@ Array = NDArray[np.float64]
 LOST = 0.5
 #: Mass outside of the grid from which on the density inside means little.
 MOST_OUTSIDE = 0.2
-#: Tolerances that double precision can hold, and the part of it that the first time may take.
-TOLERANCES = (1e-10, 1e-1)
-SHARE = 0.25
-#: Negative masses, of rounding or of fronts sharper than the nodes, up to which a run goes on.
-MOST_CLIPPED = 1e-2
-#: What clipping changes in L1: twice that, as the rest is scaled, and what second-order upwinding,
-#: no contraction, lets it grow by (5 % where it was measured).
-CLIP_WEIGHT = 2.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,35 +71,6 @@ class LevyStationary:
     outside: float
     error: float
     rounding: float
-
-
-@dataclass(frozen=True, eq=False)
-class LevyStep:
-    """Masses at one time; all that the evolution goes on from.
-
-    Parameters
-    ----------
-    time : float
-    mass : ndarray, shape (n,)
-        At the nodes, none negative; its sum is what has not been killed.
-    error : float
-        L1 error of the integration in time accumulated so far, per unit of initial mass.
-    clipped : float
-        Negative mass that was set to 0 on the way, of rounding or of fronts that the nodes are too
-        few for.
-    method : str
-        What led here: ``"start"``, ``"krylov"``, ``"stationary"``, or ``"none"`` where all are
-        killed.
-    solves : int
-        Linear systems that took.
-    """
-
-    time: float
-    mass: Array = field(repr=False)
-    error: float = 0.0
-    clipped: float = 0.0
-    method: str = "start"
-    solves: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,12 +106,16 @@ class LevyPath:
     steps: tuple[LevyStep, ...] = field(repr=False)
 
 
-def levy_stationary(problem: Levy) -> LevyStationary:
+@overload
+def levy_stationary(problem: Levy) -> LevyStationary: ...
+@overload
+def levy_stationary(problem: PlaneLevy) -> PlaneStationary: ...
+def levy_stationary(problem: Levy | PlaneLevy) -> LevyStationary | PlaneStationary:
     r"""Stationary density, :math:`(L' p)' + T p'' - s^\alpha (-\Delta)^{\alpha / 2} p = 0`.
 
     With ``outside="stopped"`` the grid stands for the whole line, and the mass of the tails beyond
     it is taken from the balance :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} |x|^{-\alpha} /
-    \alpha` of drift and jumps.
+    \alpha` of drift and jumps. In the plane see `fokkerplanck.levy_plane_density`.
 
     Raises
     ------
@@ -144,6 +125,10 @@ def levy_stationary(problem: Levy) -> LevyStationary:
         When the equations could not be solved to 1e-5, half as many nodes change the density
         wholly, or more than a fifth of the mass lies outside.
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_density import plane_stationary
+
+        return plane_stationary(problem)
     if "absorbing" in problem.grid.walls[0]:
         msg = "nothing is stationary where walls absorb: take reflecting ones"
         raise CaseError(msg, key="grid.x.walls")
@@ -167,15 +152,27 @@ def levy_stationary(problem: Levy) -> LevyStationary:
     return LevyStationary(problem.grid, nodes.x, density, outside, error, rounding)
 
 
+@overload
 def levy_evolve(
     problem: Levy, start: float | ArrayLike, times: Sequence[float], *, tolerance: float = 1e-5
-) -> LevyPath:
+) -> LevyPath: ...
+@overload
+def levy_evolve(
+    problem: PlaneLevy, start: ArrayLike, times: Sequence[float], *, tolerance: float = 1e-5
+) -> PlanePath: ...
+def levy_evolve(
+    problem: Levy | PlaneLevy,
+    start: float | ArrayLike,
+    times: Sequence[float],
+    *,
+    tolerance: float = 1e-5,
+) -> LevyPath | PlanePath:
     """Densities at increasing times.
 
     Parameters
     ----------
-    problem : Levy
-    start : float or array_like, shape (n,)
+    problem : Levy or PlaneLevy
+    start : float or array_like, shape (n,) or (nx, ny)
         A point, or a density in the cells of the grid.
     times : sequence of float
         Increasing, the first at least 0.
@@ -195,6 +192,10 @@ def levy_evolve(
     -----
     Where no wall absorbs, mass is exact: see `fokkerplanck.solvers.levy_evolve`.
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_density import plane_evolve
+
+        return plane_evolve(problem, start, times, tolerance=tolerance)
     count = problem.grid.shape[0]
     nodes, half = problem.at(count), problem.at(count // 2)
     steps = tuple(levy_evolve_steps(problem, start, times, tolerance=tolerance))
@@ -221,7 +222,7 @@ def levy_evolve(
 
 
 def levy_evolve_steps(
-    problem: Levy,
+    problem: Levy | PlaneLevy,
     start: float | ArrayLike,
     times: Sequence[float],
     *,
@@ -234,18 +235,17 @@ def levy_evolve_steps(
     bit for bit as if there had been no break, and `start` is not used. Divide masses by the
     spacing of ``problem.nodes`` for densities.
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_density import plane_evolve_steps
+
+        return plane_evolve_steps(problem, start, times, tolerance=tolerance, after=after)
     at = increasing_times(times)
-    low, high = TOLERANCES
-    if not low <= tolerance <= high:
-        msg = f"the L1 tolerance lies between {low:g} and {high:g}, got {tolerance}"
-        raise CaseError(msg, key="evolve.tolerance")
+    check_tolerance(tolerance)
     nodes = problem.at(problem.grid.shape[0])
     if after is None:
         after = LevyStep(0.0, start_masses(problem, start, nodes))
-    elif at[0] <= after.time or after.mass.shape != nodes.x.shape:
-        msg = f"times go on after {after.time:.6g}, with masses at {len(nodes.x)} nodes; got times "
-        msg += f"from {at[0]:.6g} and {after.mass.shape} masses"
-        raise CaseError(msg, key="evolve.times")
+    else:
+        check_after(after, at, nodes.x.shape)
     return _steps(problem, nodes, after, at, tolerance)
 
 
@@ -255,25 +255,8 @@ def _steps(
     flow = _flow(problem, nodes)
     for time in times.tolist():
         if time > step.time:
-            step = _advanced(flow, step, time, tolerance)
+            step = advanced(flow, step, time, tolerance)
         yield step
-
-
-def _advanced(flow: Flow, step: LevyStep, time: float, tolerance: float) -> LevyStep:
-    if not step.mass.any():
-        return LevyStep(time, step.mass, step.error, step.clipped, "none")
-    # the share depends on what has been spent, not on how many times there are: a run that goes
-    # on does the same; the k-th time may take about tolerance / (2 + k / 2)^2
-    left = max(tolerance - step.error, 0.0)
-    done = flow.advance(step.mass, time - step.time, SHARE * left**2 / tolerance)
-    error, clipped = step.error + done.error, step.clipped + done.clipped
-    if not clipped < MOST_CLIPPED:
-        msg = (
-            f"fronts are too sharp for {len(step.mass)} nodes: a mass of {clipped:.1e} has come "
-            f"out negative by t = {time:.6g}; take more cells or a smoother start"
-        )
-        raise NumericalError(msg)
-    return LevyStep(time, done.mass, error, clipped, done.method, done.solves)
 
 
 def _flow(problem: Levy, nodes: Nodes) -> Flow:
@@ -284,14 +267,4 @@ def _flow(problem: Levy, nodes: Nodes) -> Flow:
         except NumericalError:
             # few jumps over a high barrier: late times will be refused, early ones need it not
             stationary = None
-    return Flow(nodes.generator, problem.coarse(nodes).generator, stationary)
-
-
-def increasing_times(times: Sequence[float]) -> Array:
-    """Return times as an array; raises `CaseError` unless they increase from 0 on."""
-    at = np.asarray(times, dtype=np.float64)
-    good = at.ndim == 1 and len(at) > 0 and np.isfinite(at).all()
-    if not (good and at[0] >= 0 and (np.diff(at) > 0).all()):
-        msg = f"needs increasing finite times from 0 on, got {times!r:.80}"
-        raise CaseError(msg, key="evolve.times")
-    return at
+    return Flow(LineLevyChain(nodes.generator, problem.coarse(nodes).generator), stationary)

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from fokkerplanck.levy import Levy
     from fokkerplanck.levy_overshoot import LandingSide, LevyLanding
     from fokkerplanck.levy_reach import LevyCommittor
+    from fokkerplanck.levy_walk_plan import Jumping
     from fokkerplanck.metastability import QuasiStationary
+    from fokkerplanck.sets import PointSet
     from fokkerplanck.sgd_settings import SGD
     from fokkerplanck.well_rates import RateMatrix
 
-__all__ = ["LevyEscape", "LevyWay"]
+__all__ = ["LevyEscape", "LevyWay", "landed_json", "walked"]
 
 #: Numbers of a side that is landed on.
 SIDE = ("edge", "probability", "creep", "jump", "error", "split_error", "density_error")
@@ -62,7 +64,9 @@ class LevyWay(Way):
         steps, ends = f"passage {self.table.name}", (self.start, self.end)
         tell(steps)
         if self.table.method == "ensemble":
-            self._walk(problem, lambda done: tell(f"{steps}: {done:.0%} of the walks"))
+            self.sampled = walked(
+                problem, ends, self.walkers, lambda done: tell(f"{steps}: {done:.0%} of the walks")
+            )
             return
         found = levy_first_passage(problem, *ends)
         with np.errstate(divide="ignore"):
@@ -86,7 +90,7 @@ class LevyWay(Way):
         landing, q = self.landing, self.committor
         landed = None if landing is None else _landing_json(landing)
         if isinstance(self.sampled, LevyArrivals):
-            landed = _landed_json(self.sampled)
+            landed = landed_json(self.sampled)
         return super().json() | {
             "landing": landed,
             "committor": None if q is None else {"error": q.error},
@@ -112,19 +116,6 @@ class LevyWay(Way):
                 **{f"{place}_{n}": getattr(side, n) for n in SIDE},
             }
         return Group(arrays, facts, coordinates)
-
-    def _walk(self, problem: Levy, progress: Callable[[float], None]) -> None:
-        t = self.walkers or EnsembleTable()
-        self.sampled = sample_levy_passage(
-            problem,
-            self.start,
-            self.end,
-            walkers=t.walkers or WALKERS,
-            seed=t.seed,
-            step=t.step,
-            confidence=t.confidence,
-            progress=progress,
-        )
 
     def _has_committor(self, problem: Levy) -> bool:
         if isinstance(self.end, str) or not self.apart(problem):  # type: ignore[arg-type]
@@ -181,6 +172,25 @@ class LevyEscape(Escape):
         return replace(found, density=cell_density(self.problem, found.density))
 
 
+def walked(
+    problem: Jumping,
+    ends: tuple[PointSet, PointSet | str],
+    table: EnsembleTable | None,
+    progress: Callable[[float], None],
+) -> LevyArrivals:
+    """Follow the walkers of a passage, as the table [ensemble] has it."""
+    t = table or EnsembleTable()
+    return sample_levy_passage(
+        problem,
+        *ends,
+        walkers=t.walkers or WALKERS,
+        seed=t.seed,
+        step=t.step,
+        confidence=t.confidence,
+        progress=progress,
+    )
+
+
 def _landing_json(found: LevyLanding) -> dict[str, Any]:
     """Part ``passage.NAME.landing`` of the JSON object: a table for each side."""
     return {
@@ -190,7 +200,7 @@ def _landing_json(found: LevyLanding) -> dict[str, Any]:
     }
 
 
-def _landed_json(found: LevyArrivals) -> dict[str, Any]:
+def landed_json(found: LevyArrivals) -> dict[str, Any]:
     """Part "landing" of walkers: quantiles of the depth, and the share that creeps."""
     names = ("levels", "depth_quantiles", "depth_intervals", "creeps", "creeps_interval")
     return {**{name: getattr(found, name) for name in names}, "unresolved": found.unresolved}

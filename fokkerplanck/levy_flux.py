@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
+
+if TYPE_CHECKING:
+    from fokkerplanck.levy_plane import PlaneLevy
+    from fokkerplanck.levy_plane_flux import PlaneLevyCurrent
 
 __all__ = ["LevyCurrent", "levy_current"]
 
@@ -45,7 +50,11 @@ class LevyCurrent:
     rounding: float
 
 
-def levy_current(problem: Levy, density: ArrayLike) -> LevyCurrent:
+@overload
+def levy_current(problem: Levy, density: ArrayLike) -> LevyCurrent: ...
+@overload
+def levy_current(problem: PlaneLevy, density: ArrayLike) -> PlaneLevyCurrent: ...
+def levy_current(problem: Levy | PlaneLevy, density: ArrayLike) -> LevyCurrent | PlaneLevyCurrent:
     r"""Net flux through each face, of drift, Gaussian noise and jumps.
 
     .. math::
@@ -53,12 +62,13 @@ def levy_current(problem: Levy, density: ArrayLike) -> LevyCurrent:
         J = -L' p - T p' + s^\alpha C_{1, \alpha} \int_0^\infty dy\,y^{-1 - \alpha}
         \int_{x - y}^{x} \bigl(p(z) - p(z + y)\bigr) dz
 
-    It is taken from the rates of the lattice: sums over all pairs of nodes astride the face.
+    It is taken from the rates of the lattice: sums over all pairs of nodes astride the face. In the
+    plane see `fokkerplanck.levy_plane_flux`.
 
     Parameters
     ----------
-    problem : Levy
-    density : array_like, shape (n,)
+    problem : Levy or PlaneLevy
+    density : array_like, shape (n,) or (nx, ny)
         At the nodes of the problem.
 
     Raises
@@ -66,6 +76,10 @@ def levy_current(problem: Levy, density: ArrayLike) -> LevyCurrent:
     CaseError
         When there is not one finite value per node.
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_flux import plane_current
+
+        return plane_current(problem, density)
     nodes = problem.at(problem.grid.shape[0])
     g, h = nodes.generator, nodes.generator.spacing
     p = np.asarray(density, dtype=np.float64)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.case import build, build_levy
 from fokkerplanck.case.sgd_tables import settings
+from fokkerplanck.ensemble_run import walk_on
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.layout import LEVY_SCALARS, Group, Header
 from fokkerplanck.levy import FEWEST
 from fokkerplanck.levy_cells import cell_density
+from fokkerplanck.levy_ensemble_run import LevyEvolution
 from fokkerplanck.levy_escape import LevyEscape
 from fokkerplanck.levy_record import LevyRecord, levy_noise_json, levy_sgd_json
 from fokkerplanck.provenance import provenance
@@ -53,6 +55,8 @@ class LevyJob(Task):
         Density at the start; None without [evolve].
     record : LevyRecord
     escape : LevyEscape
+    walkers : LevyEvolution or None
+        What [evolve] follows instead of a density.
     last : LevyStep or None
         What the evolution goes on from, once there is a snapshot.
 
@@ -69,35 +73,43 @@ class LevyJob(Task):
     initial: Array | None
     record: LevyRecord
     escape: LevyEscape
+    walkers: LevyEvolution | None = None
     last: LevyStep | None = None
     stationary: LevyStationary | None = None
     about: dict[str, Any] | None = None
 
+    #: how densities are observed, and escape is found
+    RECORD: ClassVar[Any] = LevyRecord
+    ESCAPE: ClassVar[Any] = LevyEscape
+
     @classmethod
-    def of(cls, case: Case, *, refine: bool = False) -> LevyJob:
+    def of(cls, case: Case, *, refine: bool = False) -> Self:
         """Build everything that a case describes; raises `CaseError` where it cannot."""
         if refine:
             msg = "--refine is of Gaussian noise: errors under heavy-tailed noise are estimated "
             msg += "from runs with half the cells, and given with every result"
             raise CaseError(msg, file=str(case.path) if case.path else None, key="--refine")
-        problem, sgd = build_levy.levy(case), settings(case)
+        problem: Any = build_levy.levy(case)
+        sgd, times = settings(case), build.times(case)
         with build.located(case, ""):
             about = levy_sgd_json(problem, sgd, getattr(case.noise, "sigma", None))
         start = build_levy.levy_start(case, problem) if case.evolve else None
-        record = LevyRecord.beside(problem, sgd)
-        escape = LevyEscape.of(case, problem, sgd=sgd)
-        return cls(case, problem, sgd, build.times(case), start, record, escape, about=about)
+        record = cls.RECORD.beside(problem, sgd)
+        escape = cls.ESCAPE.of(case, problem, sgd=sgd)
+        tails = record.labels, record.exponent
+        walkers = LevyEvolution.of(case, problem, times, start, *tails)
+        return cls(case, problem, sgd, times, start, record, escape, walkers, about=about)
 
     @cached_property
     def header(self) -> Header:
         """What the file says before the first snapshot."""
-        p, noise = self.problem, levy_noise_json(self.problem, ())
+        p, noise = self.problem, self.noise_json()
         facts = ("kind", "reading", "assumption")
         return Header(
             grid=p.grid,
             title=self.case.title,
             loss=p.landscape.loss(p.grid.points()),
-            diffusion=np.array([[float(p.temperature)]]),
+            diffusion=float(p.temperature) * np.eye(p.grid.dim),
             initial=self.initial,
             case_text=self.case.text,
             case_hash=self.case.hash,
@@ -105,14 +117,25 @@ class LevyJob(Task):
             provenance=provenance(),
             noise={f"noise_{name}": noise[name] for name in facts},
             scalars=LEVY_SCALARS,
-            jumps=True,
-            dynamics={
-                "alpha": float(p.alpha),
-                "scale": float(p.scale),
-                "temperature": float(p.temperature),
-                "outside": str(p.outside),
-            },
+            jumps=self.walkers is None,
+            walkers=None if self.walkers is None else self.walkers.walkers,
+            dynamics=self.dynamics,
         )
+
+    @property
+    def dynamics(self) -> dict[str, Any]:
+        """Attributes of the file: index, scale and the like."""
+        p = self.problem
+        return {
+            "alpha": float(p.alpha),
+            "scale": float(p.scale),
+            "temperature": float(p.temperature),
+            "outside": str(p.outside),
+        }
+
+    def noise_json(self, remarks: Sequence[str] = ()) -> dict[str, Any]:
+        """Part "noise" of the JSON object."""
+        return levy_noise_json(self.problem, remarks)
 
     def go_on_from(self, kept: Array) -> None:
         """Take the masses at the nodes of the last snapshot."""
@@ -120,21 +143,20 @@ class LevyJob(Task):
 
         s = self.record.scalars[-1]
         error, clipped = float(s["time_error"]), float(s["clipped"])
-        self.last = LevyStep(self.record.times[-1], kept, error, clipped)
+        mass = kept.reshape(self.problem.grid.shape)
+        self.last = LevyStep(self.record.times[-1], mass, error, clipped)
 
     def evolve(self, sink: Sink, progress: Progress | None) -> None:
         """Evolve to every time that is left, saving each snapshot before the next is begun."""
-        from fokkerplanck.levy_density import levy_evolve_steps
-
+        if self.walkers is not None:
+            saved = None if self.last is None else self.last.mass
+            walk_on(self.walkers, self.record, saved, sink, progress)
+            return
         table, done = self.case.evolve, len(self.record.times)
         if table is None or self.initial is None or done == len(self.times):
             return
-        steps = levy_evolve_steps(
-            self.problem,
-            self.initial,
-            self.times[done:].tolist(),
-            tolerance=table.tolerance,
-            after=self.last,
+        steps = self._steps(
+            self.problem, self.initial, self.times[done:], table.tolerance, self.last
         )
         rough = self._on_fewer_cells(table.tolerance)
         for _ in range(done):
@@ -143,6 +165,18 @@ class LevyJob(Task):
             sink.append(self._snapshot(step, other))
             if progress is not None:
                 progress.advance(step.time, self.record.mass_error)
+
+    def _steps(
+        self,
+        problem: Levy,
+        start: Array,
+        times: Array,
+        tolerance: float,
+        after: LevyStep | None = None,
+    ) -> Iterator[LevyStep]:
+        from fokkerplanck.levy_density import levy_evolve_steps
+
+        return levy_evolve_steps(problem, start, times.tolist(), tolerance=tolerance, after=after)
 
     def find_stationary(self) -> None:
         """Solve for the stationary state, if the case asks for it."""
@@ -162,12 +196,17 @@ class LevyJob(Task):
         found = wells(self.problem)
         return {
             "landscape": found | surface_json(self.problem, found),
-            "noise": levy_noise_json(self.problem, self.record.remarks(self.stationary)),
+            "noise": self.noise_json(self.record.remarks(self.stationary)),
             "sgd": self.about,
             "evolve": None
             if self.case.evolve is None
-            else self.record.evolve() | {"ensemble": None},
+            else self.record.evolve(self._weight)
+            | {"ensemble": None if self.walkers is None else self.walkers.json()},
         }
+
+    @property
+    def _weight(self) -> str:
+        return "fractional" if self.walkers is None else "none"
 
     def stationary_json(self) -> dict[str, Any]:
         """Part "stationary" of the JSON object, once it is found."""
@@ -214,8 +253,6 @@ class LevyJob(Task):
 
         Nothing known (nan) where half the cells are too few.
         """
-        from fokkerplanck.levy_density import levy_evolve_steps
-
         assert self.initial is not None
         grid = self.problem.grid
         if grid.shape[0] // 2 < FEWEST:
@@ -225,7 +262,7 @@ class LevyJob(Task):
         axis = replace(grid.axes[0], cells=grid.shape[0] // 2)
         fewer = replace(self.problem, grid=Grid((axis,)))
         start = regrid(self.initial, grid, fewer.grid).density
-        for step in levy_evolve_steps(fewer, start, self.times.tolist(), tolerance=tolerance):
+        for step in self._steps(fewer, start, self.times, tolerance):
             yield regrid(self._cells(fewer, step), fewer.grid, grid).density
 
     def _cells(self, problem: Levy, step: LevyStep) -> Array:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.errors import NumericalError
+from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_line import KilledLine, killed_line
 from fokkerplanck.levy_sets import checked_start, checked_target
 from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet
+
+if TYPE_CHECKING:
+    from fokkerplanck.levy_plane import PlaneLevy
 
 __all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage", "to_target"]
 
@@ -28,7 +32,7 @@ TINY = 1e-300
 
 
 def levy_first_passage(
-    problem: Levy,
+    problem: Levy | PlaneLevy,
     start: PointSet | float | Sequence[float] | ArrayLike,
     target: PointSet | float | Sequence[float] | ArrayLike | str,
 ) -> Passage:
@@ -44,12 +48,12 @@ def levy_first_passage(
 
     Parameters
     ----------
-    problem : Levy
+    problem : Levy or PlaneLevy
     start : PointSet or point
         A set is averaged over the stationary density restricted to it, that of the problem with
         reflecting walls. Of a start that overlaps the target, the part outside counts.
     target : PointSet or ``"walls"``
-        At least four cells wide. ``"walls"`` means beyond absorbing walls.
+        At least four cells wide on a line. ``"walls"`` means beyond absorbing walls.
 
     Returns
     -------
@@ -71,6 +75,10 @@ def levy_first_passage(
     Q. Du, M. Gunzburger, R. Lehoucq and K. Zhou, SIAM Rev. 54 (2012) 667, for equations with
     killing in sets of finite width ("volume constraints").
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_passage import plane_first_passage
+
+        return plane_first_passage(problem, start, target)
     pieces, words = checked_target(problem.grid, target)
     begin = checked_start(problem.grid, start, pieces, words)
 
@@ -109,16 +117,20 @@ def levy_first_passage(
     )
 
 
-def levy_exit(problem: Levy, start: float, domain: tuple[float, float] | None = None) -> Passage:
+def levy_exit(
+    problem: Levy | PlaneLevy,
+    start: float | Sequence[float] | ArrayLike | PointSet,
+    domain: tuple[float, float] | PointSet | None = None,
+) -> Passage:
     """Mean time to leave a domain, by drift or by a jump over its edge.
 
     Parameters
     ----------
-    problem : Levy
-    start : float
-    domain : (float, float), optional
-        Its ends; the grid of the problem, whose walls then absorb on at least one side, unless
-        given. It is cut into as many cells as the grid.
+    problem : Levy or PlaneLevy
+    start : point or PointSet
+    domain : (float, float) or PointSet, optional
+        Its ends on a line, which is cut into as many cells as the grid; a set in the plane. The
+        grid of the problem, whose walls then absorb on at least one side, unless given.
 
     Returns
     -------
@@ -130,7 +142,14 @@ def levy_exit(problem: Levy, start: float, domain: tuple[float, float] | None = 
     CaseError, NumericalError
         As `levy_first_passage`.
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_passage import plane_exit
+
+        return plane_exit(problem, start, domain)
     if domain is not None:
+        if isinstance(domain, PointSet):
+            msg = "the domain of an exit on a line is given by its ends, (low, high)"
+            raise CaseError(msg, key="domain")
         cells = problem.grid.shape[0]
         problem = replace(problem, grid=Grid.line(*domain, cells, walls="absorbing"))
     return levy_first_passage(problem, start, "walls")

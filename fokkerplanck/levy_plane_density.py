@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,17 +13,33 @@ from scipy.interpolate import RectBivariateSpline
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.interpolate import around
-from fokkerplanck.levy_density import increasing_times
 from fokkerplanck.levy_plane import PlaneLevy, point_in_plane
 from fokkerplanck.levy_plane_killed import plane_system
 from fokkerplanck.levy_plane_tail import tails_outside
 from fokkerplanck.levy_state import OFF
-from fokkerplanck.solvers.levy_plane_evolve import plane_masses
-from fokkerplanck.solvers.levy_plane_solve import PlaneLevySystem
+from fokkerplanck.levy_steps import (
+    CLIP_WEIGHT,
+    LevyStep,
+    advanced,
+    check_after,
+    check_tolerance,
+    increasing_times,
+)
+from fokkerplanck.solvers.levy_chain import PlaneLevyChain
+from fokkerplanck.solvers.levy_evolve import Flow
 
-__all__ = ["PlanePath", "PlaneStationary", "plane_evolve", "plane_stationary", "steady_masses"]
+__all__ = [
+    "PlanePath",
+    "PlaneStationary",
+    "plane_evolve",
+    "plane_evolve_steps",
+    "plane_stationary",
+    "steady_masses",
+]
 
 Array = NDArray[np.float64]
+#: A point, or a density.
+Start = float | Sequence[float] | ArrayLike
 #: L1 error from which on no density is given.
 LOST = 0.5
 #: Mass outside of the grid from which on the density inside means little.
@@ -67,14 +84,16 @@ class PlanePath:
     grid : Grid
     times : ndarray, shape (m,)
     density : ndarray, shape (m, nx, ny)
-        Where drift is much stronger than jumps over single cells, undershoots below 0 next to what
-        is sharper than cells.
+        None negative.
     mass : ndarray, shape (m,)
-        What has not been killed.
+        What has not been killed; where no wall absorbs, 1 to rounding.
     integration_error : ndarray, shape (m,)
-        L1 error of the integration in time.
+        L1 error of the integration in time, accumulated.
     error : ndarray, shape (m,)
-        The same, and the L1 change from half as many cells along each axis.
+        The same, what was clipped, and the L1 change from half as many cells along each axis.
+    clipped : ndarray, shape (m,)
+        Negative mass that was set to 0 up to then.
+    steps : tuple of LevyStep
     """
 
     grid: Grid = field(repr=False)
@@ -83,6 +102,8 @@ class PlanePath:
     mass: Array
     integration_error: Array
     error: Array
+    clipped: Array
+    steps: tuple[LevyStep, ...] = field(repr=False)
 
 
 def plane_stationary(problem: PlaneLevy) -> PlaneStationary:
@@ -118,11 +139,7 @@ def plane_stationary(problem: PlaneLevy) -> PlaneStationary:
 
 
 def plane_evolve(
-    problem: PlaneLevy,
-    start: Sequence[float] | ArrayLike,
-    times: Sequence[float],
-    *,
-    tolerance: float = 1e-6,
+    problem: PlaneLevy, start: Start, times: Sequence[float], *, tolerance: float = 1e-5
 ) -> PlanePath:
     """Densities at increasing times.
 
@@ -134,44 +151,79 @@ def plane_evolve(
     times : sequence of float
         Increasing, the first at least 0.
     tolerance : float
-        L1 error of the integration in time up to the last of them, between 1e-7 and 1e-2.
+        L1 error of the integration in time, accumulated; that of the discretisation is reported
+        beside it.
 
     Raises
     ------
     CaseError
-        When times do not increase, or the start is not a density or lies outside.
+        When times do not increase, the start is not a density or lies outside, or the tolerance
+        is not between 1e-10 and 0.1.
     NumericalError
-        When the tolerance cannot be kept.
+        When the tolerance cannot be kept, or negative masses exceed 1e-2.
     """
-    at = increasing_times(times)
-    if not 1e-7 <= tolerance <= 1e-2:
-        msg = f"needs a tolerance between 1e-7 and 1e-2, got {tolerance}"
-        raise CaseError(msg, key="evolve.tolerance")
-    first = _start(problem, start)
+    steps = tuple(plane_evolve_steps(problem, start, times, tolerance=tolerance))
     half = problem.fewer(0.5)
+    first = _start(problem, start)
     point = np.shape(start) == (2,)
     rough = _start(half, start) if point else _regridded(first, problem.grid, half.grid)
-    found, spent = _path(problem, first, at, tolerance)
-    other, _ = _path(half, rough, at, tolerance)
+    begin = LevyStep(0.0, np.maximum(rough, 0.0))
+    others = _steps(half, begin, increasing_times(times), tolerance)
     changes = [
-        float(np.abs(p - _regridded(q, half.grid, problem.grid)).sum())
-        for p, q in zip(found, other, strict=True)
+        float(np.abs(step.mass - _regridded(other.mass, half.grid, problem.grid)).sum())
+        for step, other in zip(steps, others, strict=True)
     ]
-    density, mass = found / problem.grid.volume, found.sum(axis=(1, 2))
-    return PlanePath(problem.grid, at, density, mass, spent, spent + np.array(changes))
+    spent, clipped = (np.array([getattr(s, k) for s in steps]) for k in ("error", "clipped"))
+    masses = np.array([step.mass for step in steps])
+    return PlanePath(
+        problem.grid,
+        np.array([step.time for step in steps]),
+        masses / problem.grid.volume,
+        masses.sum(axis=(1, 2)),
+        spent,
+        spent + CLIP_WEIGHT * clipped + np.array(changes),
+        clipped,
+        steps,
+    )
 
 
-def _path(problem: PlaneLevy, start: Array, at: Array, tolerance: float) -> tuple[Array, Array]:
-    generator = problem.generator()
+def plane_evolve_steps(
+    problem: PlaneLevy,
+    start: Start,
+    times: Sequence[float],
+    *,
+    tolerance: float = 1e-5,
+    after: LevyStep | None = None,
+) -> Iterator[LevyStep]:
+    """Yield one `LevyStep` per time, its masses of shape (nx, ny); see `levy_evolve_steps`."""
+    at = increasing_times(times)
+    check_tolerance(tolerance)
+    if after is None:
+        after = LevyStep(0.0, _start(problem, start))
+    else:
+        check_after(after, at, problem.grid.shape)
+    return _steps(problem, after, at, tolerance)
 
-    def shifted(sigma: float) -> PlaneLevySystem:
-        return plane_system(problem, generator, transposed=True, shift=sigma)
 
-    kept = generator.conservative
-    return plane_masses(shifted, start, at.tolist(), tolerance, conservative=kept)
+def _steps(
+    problem: PlaneLevy, step: LevyStep, times: Array, tolerance: float
+) -> Iterator[LevyStep]:
+    stationary = None
+    if not problem.absorbing:
+        # few jumps over a high barrier: late times will be refused, early ones need it not
+        with suppress(NumericalError):
+            stationary = steady_masses(problem)[0].ravel()
+    levels = plane_system(problem, problem.generator()).levels
+    flow, shape = Flow(PlaneLevyChain(levels), stationary), problem.grid.shape
+    for time in times.tolist():
+        if time > step.time:
+            flat = replace(step, mass=step.mass.ravel())
+            step = advanced(flow, flat, time, tolerance)
+            step = replace(step, mass=step.mass.reshape(shape))
+        yield step
 
 
-def _start(problem: PlaneLevy, start: Sequence[float] | ArrayLike) -> Array:
+def _start(problem: PlaneLevy, start: Start) -> Array:
     """Masses of the cells: as given, or a point shared by the four around it."""
     grid = problem.grid
     given = np.asarray(start, dtype=np.float64)
@@ -215,4 +267,4 @@ def _regridded(mass: Array, grid: Grid, other: Grid) -> Array:
     spline = RectBivariateSpline(x, y, mass)
     to = [np.clip(axis.centres, c[0], c[-1]) for axis, c in zip(other.axes, (x, y), strict=True)]
     found = np.asarray(spline(to[0], to[1]), dtype=np.float64)
-    return np.asarray(found * (mass.sum() / found.sum()))
+    return np.asarray(found * (mass.sum() / found.sum()) if mass.any() else found)

@@ -18,14 +18,16 @@ from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet, as_set
 from fokkerplanck.transitions import Committor
 
-__all__ = ["plane_committor", "plane_exit", "plane_first_passage"]
+__all__ = ["checked_ends", "plane_committor", "plane_exit", "plane_first_passage"]
 
 Array = NDArray[np.float64]
 Place = PointSet | Sequence[float] | ArrayLike
 #: Cells along an axis of the coarser grids that tell of the discretisation, over those asked for.
 COARSER = (0.5, 0.6)
-#: Relative error from which on no time is given.
-LOST = 0.1
+#: Estimated relative error from which on no time is given. Against exits from discs and passages
+#: between wells on 20 to 56 cells along an axis (116 of them), errors were a quarter of the
+#: estimate in the median, above it in one case (1.3 times).
+LOST = 0.2
 #: Probabilities of arrival below which no time is given.
 TINY = 1e-12
 EPSILON = float(np.finfo(np.float64).eps)
@@ -43,9 +45,7 @@ class _Moments:
     rate: float
 
 
-def plane_first_passage(
-    problem: PlaneLevy, start: Place, target: PointSet | str = "walls"
-) -> Passage:
+def plane_first_passage(problem: PlaneLevy, start: Place, target: Place | str = "walls") -> Passage:
     r"""Mean and variance of the time at which a set is first reached, by drift or a jump into it.
 
     The mean solves :math:`Q T = -1` outside of the target, the second moment :math:`Q M = -2 T`;
@@ -76,17 +76,24 @@ def plane_first_passage(
         absorbs.
     NumericalError
         When the equations could not be solved, or coarser grids change the mean by more than a
-        tenth.
+        fifth.
     """
+    begin, end = checked_ends(problem, start, target)
+    return _passage(problem, begin, end, "walls" if end is None else end.text)
+
+
+def checked_ends(
+    problem: PlaneLevy, start: Place, target: Place | str
+) -> tuple[PointSet, PointSet | None]:
+    """Make the sets of a passage, None for the walls; raises what `plane_first_passage` does."""
     begin = _start(problem, start)
     if isinstance(target, str):
         _check_walls(problem, target)
-        return _passage(problem, begin, None, "walls")
-    end = _target(problem, target, begin, "passage.to")
-    return _passage(problem, begin, end, end.text)
+        return begin, None
+    return begin, _target(problem, target, begin, "passage.to")
 
 
-def plane_exit(problem: PlaneLevy, start: Place, domain: PointSet | None = None) -> Passage:
+def plane_exit(problem: PlaneLevy, start: Place, domain: object = None) -> Passage:
     r"""Mean and variance of the time to leave a domain, by drift or by a jump over its edge.
 
     .. math:: -\nabla L \cdot \nabla T + J T = -1, \quad T = 0 \text{ outside}
@@ -106,6 +113,9 @@ def plane_exit(problem: PlaneLevy, start: Place, domain: PointSet | None = None)
     """
     if domain is None:
         return plane_first_passage(problem, start, "walls")
+    if not isinstance(domain, PointSet):
+        msg = f"the domain of an exit in the plane is a set, got {domain!r:.80}"
+        raise CaseError(msg, key="domain")
     domain.check_on(problem.grid)
     begin = _start(problem, start)
     point = begin.representative()
@@ -115,7 +125,7 @@ def plane_exit(problem: PlaneLevy, start: Place, domain: PointSet | None = None)
     return _passage(_walled(problem), begin, domain, f"outside of the {domain.text}", inverted=True)
 
 
-def plane_committor(problem: PlaneLevy, source: PointSet, target: PointSet) -> Committor:
+def plane_committor(problem: PlaneLevy, source: object, target: object) -> Committor:
     """Probability to meet one set before another, from every cell.
 
     Parameters
@@ -138,6 +148,7 @@ def plane_committor(problem: PlaneLevy, source: PointSet, target: PointSet) -> C
     NumericalError
         When the equations could not be solved.
     """
+    source, target = _set(source, "committor.from"), _set(target, "committor.to")
     found, rounding = _commit(problem, source, target)
     coarse = problem.fewer(0.5)
     try:
@@ -236,6 +247,13 @@ class _Place:
         with np.errstate(divide="ignore"):
             log = np.log(np.maximum(u.ravel(), 0.0))
         return float(np.exp(interpolate(log, self.live, self.problem.grid, point)))
+
+
+def _set(part: object, key: str) -> PointSet:
+    if not isinstance(part, PointSet):
+        msg = f"committors in the plane lead from one set to another, got {part!r:.80}"
+        raise CaseError(msg, key=key)
+    return part
 
 
 def _commit(problem: PlaneLevy, source: PointSet, target: PointSet) -> tuple[Array, float]:

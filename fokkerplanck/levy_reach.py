@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,10 @@ from fokkerplanck.levy_line import KilledLine, killed_line
 from fokkerplanck.levy_passage import changes
 from fokkerplanck.levy_sets import Interval, checked_target
 from fokkerplanck.sets import PointSet, as_set
+
+if TYPE_CHECKING:
+    from fokkerplanck.levy_plane import PlaneLevy
+    from fokkerplanck.transitions import Committor
 
 __all__ = ["LevyCommittor", "levy_committor"]
 
@@ -52,12 +57,18 @@ class LevyCommittor:
     target: str
 
 
-def levy_committor(problem: Levy, source: Place, target: Place) -> LevyCommittor:
+@overload
+def levy_committor(problem: Levy, source: Place, target: Place) -> LevyCommittor: ...
+@overload
+def levy_committor(problem: PlaneLevy, source: Place, target: Place) -> Committor: ...
+def levy_committor(
+    problem: Levy | PlaneLevy, source: Place, target: Place
+) -> LevyCommittor | Committor:
     r"""Probability to land in one set before another: Q q = 0 outside, q = 0 and 1 in them.
 
     Parameters
     ----------
-    problem : Levy
+    problem : Levy or PlaneLevy
     source, target : PointSet or ``"walls"``
         Each at least four cells wide. Absorbing walls that are neither count as lost: q = 0
         beyond.
@@ -74,6 +85,10 @@ def levy_committor(problem: Levy, source: Place, target: Place) -> LevyCommittor
     ----------
     B. A. Rogozin, Theory Probab. Appl. 17 (1972) 332, for jumps alone out of an interval.
     """
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_passage import plane_committor
+
+        return plane_committor(problem, source, target)
     away, from_words = checked_target(problem.grid, source, "from")
     ahead, to_words = checked_target(problem.grid, target, "to")
     if source == target or _overlap(away, ahead):

@@ -14,15 +14,17 @@ from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.critical import basin_labels, critical_points
 from fokkerplanck.layout import Group
 from fokkerplanck.levy_tail import Tail, tails
+from fokkerplanck.probes import Places, density_at, waves
 from fokkerplanck.record import OBSERVED, Observables, Record
 from fokkerplanck.sgd_record import SMALL, check_stable, clock_json
 
 if TYPE_CHECKING:
     from fokkerplanck.levy import Levy
     from fokkerplanck.levy_density import LevyStationary
+    from fokkerplanck.levy_plane import PlaneLevy
     from fokkerplanck.sgd_settings import SGD
 
-__all__ = ["LevyRecord", "levy_noise_json", "levy_sgd_json"]
+__all__ = ["LevyRecord", "evolved_json", "levy_noise_json", "levy_sgd_json"]
 
 Array = NDArray[np.float64]
 #: Mass beyond or at the walls, and errors of the grid, that are remarked on.
@@ -82,27 +84,13 @@ class LevyRecord(Record):
 
     def evolve(self, weight: str = "fractional") -> dict[str, Any]:
         """Part "evolve" of the JSON object."""
-        methods = [str(s["method"]) for s in self.scalars]
-        errors = [s["time_error"] for s in self.scalars]
-        return {
-            "times": self.times,
-            **self.observed,
-            **{k: [s[k] for s in self.scalars] for k in LISTED},
-            "method": " + ".join(dict.fromkeys(methods)),
-            "methods": methods,
-            "weight": weight,
-            **clock_json(self.sgd, self.times),
-            "time_error": errors[-1] if errors else None,
-            "time_errors": errors,
-            "clipped": self.scalars[-1]["clipped"] if self.scalars else None,
-            "solves": sum(int(s["solves"]) for s in self.scalars),
-        }
+        return evolved_json(self, weight)
 
     def stationary(
         self,
         found: LevyStationary,
-        points: Sequence[float] | None = None,
-        frequencies: Sequence[float] | None = None,
+        points: Places | None = None,
+        frequencies: Places | None = None,
     ) -> dict[str, Any]:
         """Part "stationary" of the JSON object: of the whole line where walls stop jumps."""
         p, grid = found.density, self.grid
@@ -112,7 +100,7 @@ class LevyRecord(Record):
         first = float(p @ x * h) + sum(tail.first for tail in beyond)
         second = float(p @ x**2 * h) + sum(tail.second for tail in beyond)
         known = min(exponents) > 2.0, min(exponents) > 3.0
-        waves = np.exp(1j * np.multiply.outer(np.asarray(frequencies or ()), x)) @ p * h
+        seen = waves(grid, p, frequencies or ())
         exact = {
             "mean": [first if known[0] else None],
             "covariance": [[second - first**2 if known[1] else None]],
@@ -129,13 +117,13 @@ class LevyRecord(Record):
             **self._observe(p),
             **exact,
             "points": points,
-            "density_at": None if points is None else _at(points, x, p),
+            "density_at": None if points is None else density_at(grid, p, points),
             "frequencies": frequencies,
             "characteristic": None
             if frequencies is None
             else {
-                "real": waves.real,
-                "imaginary": waves.imag,
+                "real": seen.real,
+                "imaginary": seen.imag,
                 # of the tails outside no more is left than this, waves of a density that falls
                 "error": found.error
                 + np.minimum(found.outside, (p[0] + p[-1]) / np.maximum(np.abs(frequencies), TINY)),
@@ -165,10 +153,7 @@ class LevyRecord(Record):
                 f"|x|^-{powers}: the density inside integrates to the rest."
             )
         if (most := self._most("wall_mass")) > NOTICED and "stopped" in problem.fates:
-            out.append(
-                f"Up to {most:.1e} of the mass is in the outermost cells, where jumps beyond the "
-                "walls stop."
-            )
+            out.append(OPENING.format(most))
         if self.exponent <= 3.0:
             which = "mean and variance are" if self.exponent <= 2.0 else "variance is"
             out.append(
@@ -198,7 +183,28 @@ class LevyRecord(Record):
         return max((float(s[name]) for s in self.scalars), default=0.0)
 
 
+def evolved_json(record: Record, weight: str) -> dict[str, Any]:
+    """Part "evolve" of the JSON object of a run under long jumps."""
+    methods = [str(s["method"]) for s in record.scalars]
+    errors = [s["time_error"] for s in record.scalars]
+    return {
+        "times": record.times,
+        **record.observed,
+        **{k: [s[k] for s in record.scalars] for k in LISTED},
+        "method": " + ".join(dict.fromkeys(methods)),
+        "methods": methods,
+        "weight": weight,
+        **clock_json(record.sgd, record.times),
+        "time_error": errors[-1] if errors else None,
+        "time_errors": errors,
+        "clipped": record.scalars[-1]["clipped"] if record.scalars else None,
+        "solves": sum(int(s["solves"]) for s in record.scalars),
+    }
+
+
 NOWHERE = Tail(0.0, 0.0, 0.0, np.inf)
+#: What is to be known of masses at walls that stop jumps.
+OPENING = "Up to {:.1e} of the mass is in the outermost cells, where jumps beyond the walls stop."
 #: What walls do to long jumps, in sentences.
 WALLS = {
     "stopped": "Jumps beyond a reflecting wall stop there: where the loss rises outwards the grid "
@@ -227,7 +233,9 @@ def levy_noise_json(problem: Levy, remarks: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def levy_sgd_json(problem: Levy, sgd: SGD | None, sigma: float | None) -> dict[str, Any] | None:
+def levy_sgd_json(
+    problem: Levy | PlaneLevy, sgd: SGD | None, sigma: float | None
+) -> dict[str, Any] | None:
     """Part "sgd" of the JSON object: hyper-parameters, and how far steps are small.
 
     Raises
@@ -275,10 +283,3 @@ def _quantiles(
     low, middle, high = places
     width = None if low is None or high is None else high - low
     return {"median": middle, "quartiles": places, "interquartile_range": width}
-
-
-def _at(points: Sequence[float], x: Array, density: Array) -> Array:
-    """Density between nodes, by cubic polynomials through its neighbours."""
-    from scipy.interpolate import CubicSpline
-
-    return np.asarray(CubicSpline(x, density)(np.clip(points, x[0], x[-1])))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.levy import Levy
 from fokkerplanck.relaxation import MOST, Spectrum
+from fokkerplanck.solvers.levy_chain import LineLevyChain
 from fokkerplanck.solvers.levy_modes import LevyModes, levy_modes
+
+if TYPE_CHECKING:
+    from fokkerplanck.levy_plane import PlaneLevy
 
 __all__ = ["levy_spectrum"]
 
@@ -21,7 +28,7 @@ STILL = 1e-9
 TIED = 1e-6
 
 
-def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
+def levy_spectrum(problem: Levy | PlaneLevy, count: int = 4) -> Spectrum:
     r"""Slowest modes of relaxation, :math:`Q u = -\lambda u` and :math:`Q^T p = -\lambda p`.
 
     Without detailed balance eigenvalues may be complex, in pairs of opposite `frequencies`. Where
@@ -30,15 +37,15 @@ def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
 
     Parameters
     ----------
-    problem : Levy
+    problem : Levy or PlaneLevy
     count : int
-        How many modes, 1 to 50 and at most an eighth of the cells.
+        How many modes, 1 to 50 and at most an eighth of the cells along an axis.
 
     Returns
     -------
     Spectrum
         Vectors are real parts at the nodes of the problem; `errors` are relative changes from half
-        as many nodes, and rounding.
+        as many nodes along each axis, and rounding.
 
     Raises
     ------
@@ -50,20 +57,26 @@ def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
 
     Notes
     -----
-    Shift-and-invert Arnoldi on both sides, by `fokkerplanck.solvers.levy_solve`; full matrices up
-    to 256 nodes. On a grid that stands for the whole line (``outside="stopped"``) the walls
+    Shift-and-invert Arnoldi on both sides (`fokkerplanck.solvers.levy_modes`); full matrices up to
+    256 nodes. On a grid that stands for the whole line (``outside="stopped"``) the walls
     themselves change the modes by what they cut off, which `errors` do not see: compare a longer
     grid.
     """
-    cells = problem.grid.shape[0]
-    most = min(MOST, cells // 8)
+    if not isinstance(problem, Levy):
+        from fokkerplanck.levy_plane_relaxation import plane_modes
+
+        found = partial(plane_modes, problem)
+    else:
+        found = partial(_modes, problem)
+    most = min(MOST, min(problem.grid.shape) // 8)
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= most:
         msg = f"count is an integer from 1 to {most} here, got {count}"
         raise CaseError(msg, key="spectrum.count")
-    fine, coarse = _modes(problem, cells, count), _modes(problem, cells // 2, count + 2)
+    fine, coarse = found(1, count), found(2, count + 2)
     away = np.abs(fine.values[:, None] - coarse.values[None, :]).min(axis=1)
     errors = away / np.abs(fine.values) + fine.errors
     if not errors[0] < LARGEST_ERROR or not fine.values.real[0] > 0.0:
+        cells = " x ".join(map(str, problem.grid.shape))
         msg = (
             f"the slowest rate, {fine.values[0].real:.3g}, is uncertain by {errors[0]:.1e} on "
             f"{cells} nodes (rounding {fine.errors[0]:.1e}): take more cells, or more noise; few "
@@ -71,25 +84,28 @@ def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
         )
         raise NumericalError(msg)
     turning = np.abs(fine.values.imag) > STILL * np.abs(fine.values)
-    rates = fine.values.real
+    rates, shape = fine.values.real, (-1, *problem.grid.shape)
     return Spectrum(
         problem.grid,
         rates,
         np.where(turning, fine.values.imag, 0.0),
         np.log10(np.maximum(rates, np.finfo(float).tiny)),
-        np.array([_scaled(v) for v in fine.right]),
-        np.array([_scaled(v) for v in fine.left]),
+        np.array([_scaled(v) for v in fine.right]).reshape(shape),
+        np.array([_scaled(v) for v in fine.left]).reshape(shape),
         errors,
         (fine.method,) * len(rates),
         "fractional",
     )
 
 
-def _modes(problem: Levy, cells: int, count: int) -> LevyModes:
+def _modes(problem: Levy, part: int, count: int) -> LevyModes:
+    """Modes on a part of the cells, 1 / part."""
+    cells = problem.grid.shape[0] // part
     nodes = problem.at(cells)
     size = 0.5 * nodes.generator.spacing * cells
     rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
-    return levy_modes(nodes.generator, problem.coarse(nodes).generator, count, rate)
+    chain = LineLevyChain(nodes.generator, problem.coarse(nodes).generator)
+    return levy_modes(chain, count, rate)
 
 
 def _scaled(vector: NDArray[np.complex128]) -> Array:

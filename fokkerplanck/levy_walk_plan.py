@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fokkerplanck.solvers.field_tables import FieldTables
     from fokkerplanck.solvers.levy_walk import LevyWalk
 
-__all__ = ["Jumping", "LevyWalkers", "starts_in"]
+__all__ = ["Jumping", "LevyWalkers", "starting_point", "starts_in"]
 
 Array = NDArray[np.float64]
 #: Step as a part of the shortest relaxation time, and of that in which noise spreads over this part
@@ -150,12 +150,8 @@ def starts_in(
     CaseError
         For sets in the plane, which take a point, or if nothing is left outside of `avoid`.
     """
-    point = part.representative()
-    if part.is_point and point is not None:
-        return np.tile(point, (walkers, 1))
-    if not isinstance(problem, Levy):
-        msg = f"walkers with long jumps in the plane start from a point, not from the {part.text}"
-        raise CaseError(msg, key="from")
+    if part.is_point or not isinstance(problem, Levy):
+        return np.tile(starting_point(part), (walkers, 1))
     grid = problem.grid
     weight = part.shares(grid) * _equilibrium(problem)
     if avoid is not None:
@@ -174,6 +170,15 @@ def starts_in(
             return made[:walkers]
     msg = "hardly any position drawn for a walker lies inside: is the set thinner than a cell?"
     raise CaseError(msg, key="from")
+
+
+def starting_point(part: PointSet) -> Array:
+    """Return the point where walkers in the plane begin; raises `CaseError` for other sets."""
+    point = part.representative()
+    if not part.is_point or point is None:
+        msg = f"walkers with long jumps in the plane start from a point, not from the {part.text}"
+        raise CaseError(msg, key="from")
+    return np.asarray(point, dtype=np.float64)
 
 
 def _equilibrium(problem: Levy) -> Array:

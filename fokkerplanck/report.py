@@ -194,8 +194,15 @@ def _stationary_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _tails_rows(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of a stationary density with heavy tails: how good it is, and what is not in it."""
-    low, high = found["quartiles"][0], found["quartiles"][-1]
     rows = [("stationary error (L1)", f"{found['error']:.1e}")]
+    if "tail_exponents" not in found:  # in the plane
+        power = found["tail_exponent"]
+        tails = f", tails |x|^-{power:.4g}" if power is not None else ""
+        rows.append(("beyond the walls", f"{found['outside']:.2e} of the mass{tails}"))
+        for name, quartiles in zip("xy", found["quartiles"], strict=True):
+            rows.append((f"stationary quartiles, {name}", ", ".join(map(number, quartiles))))
+        return rows
+    low, high = found["quartiles"][0], found["quartiles"][-1]
     if any(found["tail_exponents"]):
         powers = ", ".join(f"|x|^-{b:.4g}" for b in found["tail_exponents"] if b is not None)
         rows.append(("beyond the walls", f"{found['outside']:.2e} of the mass, tails {powers}"))

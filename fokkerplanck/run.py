@@ -253,6 +253,10 @@ def job_of(case: Case, *, refine: bool = False) -> Task:
     CaseError
         For what the case describes and cannot be built.
     """
+    if case.heavy_tailed and case.dim == 2:
+        from fokkerplanck.levy_plane_job import PlaneLevyJob
+
+        return PlaneLevyJob.of(case, refine=refine)
     if case.heavy_tailed:
         from fokkerplanck.levy_job import LevyJob
 

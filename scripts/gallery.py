@@ -22,6 +22,8 @@ CASES = Path(__file__).parents[1] / "cases"
 GALLERY = CASES / "gallery"
 DPI = 130
 NONE = Image.Dither.NONE
+#: Cases whose densities are drawn with logarithmic colours: they are about tails.
+LOGARITHMIC = ("levy_plane",)
 
 
 def draw(case: Path, folder: Path) -> None:
@@ -29,7 +31,7 @@ def draw(case: Path, folder: Path) -> None:
     result, picture = folder / f"{case.stem}.h5", folder / f"{case.stem}.png"
     run_case(load_case(case), result)
     with read(result) as stored:
-        plot_result(stored, picture, dpi=DPI)
+        plot_result(stored, picture, dpi=DPI, log=case.stem in LOGARITHMIC)
     with Image.open(picture) as image:
         few = image.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=NONE)
         few.save(GALLERY / picture.name, optimize=True)

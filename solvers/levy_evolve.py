@@ -38,8 +38,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from fokkerplanck.solvers.errors import NumericalError
-from fokkerplanck.solvers.levy_generator import LevyGenerator
-from fokkerplanck.solvers.levy_solve import LevySystem
+from fokkerplanck.solvers.levy_chain import LevyChain, ShiftedSystem
 from fokkerplanck.solvers.propagator import Advance
 
 __all__ = ["Flow"]
@@ -55,6 +54,10 @@ MOST, LAG, LATELY = 120, 6, 3
 FIRST = 14
 #: Vectors after which a space that rounding has spoiled is left.
 HOPE = 24
+#: Part of what a step may be wrong by that is left to residuals of linear systems, sizes of a
+#: space at which it is asked what they may be, doublings of the time over which they are summed,
+#: and the least that one may count.
+SOLVING, LOOKS, DOUBLINGS, LEAST = 0.02, (3, 5, 8, 11), 8, 1e-6
 #: Systems that are kept for steps of about the same length.
 KEPT = 4
 #: A step that failed is tried again this much shorter; those below this part of the whole are not.
@@ -73,21 +76,19 @@ class Flow:
 
     Parameters
     ----------
-    generator, coarse : LevyGenerator
-        As in `LevySystem`.
+    chain : LevyChain
     stationary : ndarray, shape (n,), optional
         Stationary masses, sum 1, where they exist and could be found.
     """
 
-    generator: LevyGenerator
-    coarse: LevyGenerator
+    chain: LevyChain
     stationary: Array | None = None
-    _systems: dict[int, LevySystem] = field(default_factory=dict, init=False, repr=False)
+    _systems: dict[int, ShiftedSystem] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def conservative(self) -> bool:
         """Whether nobody is killed."""
-        return not self.generator.kills
+        return not self.chain.kills
 
     def advance(self, mass: Array, dt: float, tolerance: float) -> Advance:
         """Return ``exp(dt Q^T) mass`` to within `tolerance` in L1, none of it negative.
@@ -139,10 +140,12 @@ class Flow:
     def _step(self, start: Array, dt: float, allowed: float) -> tuple[Array, float, float, int]:
         """Masses after a step, its length (dt or a part of it, or 0), its error, and solves."""
         exponent = int(np.round(np.log2(POLE * dt)))
-        space = _Space(self, self._system(exponent), 2.0**exponent, start)
+        space = _Space(self, self._system(exponent), 2.0**exponent, start, dt)
         off, check = np.inf, FIRST
         while space.size < MOST and not space.complete:
-            space.grow()
+            if space.size in LOOKS:
+                space.look(dt)
+            space.grow(SOLVING * allowed)
             if space.size == check or space.complete:
                 new, off, rounding = space.masses(dt, max(LAG, space.size // LATELY))
                 if off <= allowed:
@@ -153,13 +156,13 @@ class Flow:
                 if not np.isfinite(off) and check > HOPE:
                     break
                 check += max(1, check // 8)
+                space.look(dt)
         return start, 0.0, off, space.size
 
-    def _system(self, exponent: int) -> LevySystem:
+    def _system(self, exponent: int) -> ShiftedSystem:
         found = self._systems.pop(exponent, None)
         if found is None:
-            shift = 2.0**-exponent
-            found = LevySystem(self.generator, self.coarse, transposed=True, shift=shift)
+            found = self.chain.system(2.0**-exponent, transposed=True)
             while len(self._systems) >= KEPT:
                 del self._systems[next(iter(self._systems))]
         self._systems[exponent] = found
@@ -167,15 +170,21 @@ class Flow:
 
 
 class _Space:
-    """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass."""
+    """Krylov space of ``(1 - gamma Q^T)^-1``, orthonormal in the norm of 1 / stationary mass.
 
-    def __init__(self, flow: Flow, system: LevySystem, gamma: float, start: Array) -> None:
+    Where that does not exist, equal masses take its place.
+    """
+
+    def __init__(
+        self, flow: Flow, system: ShiftedSystem, gamma: float, start: Array, dt: float
+    ) -> None:
         pi = flow.stationary
         if pi is not None:
             # what rounding leaves of the stationary part would be seen as an infinite rate
             start = start - float(start.sum()) * pi
         self.system, self.gamma, self.start, self.pi = system, gamma, start, pi
-        self.root = np.ones(len(start))
+        # either way the norm is above that of L1
+        self.root = np.full(len(start), len(start) ** -0.5)
         if pi is not None:
             self.root = np.sqrt(np.maximum(pi, FLOOR * pi.max()))
         first = start / self.root
@@ -184,14 +193,21 @@ class _Space:
         self.basis[0] = first / self.norm
         self.h = np.zeros((MOST + 1, MOST))
         self.size, self.doubt, self.complete = 0, 0.0, False
-        g = flow.generator
+        #: Norms of residuals, what they are too large by, and how much the last of them counts.
+        self.rests, self.unmet, self.share = np.zeros(MOST), np.zeros(MOST), dt / gamma
         # products by FFT round with all jumps from everywhere, those of the rest with what is there
-        here = np.abs(g.local.diagonal()) * np.abs(start)
-        self.fastest = abs(float(g.jumps.first[0])) + float(here.sum() / np.abs(start).sum())
+        here = flow.chain.local_rates * np.abs(start)
+        self.fastest = flow.chain.jump_rate + float(here.sum() / np.abs(start).sum())
 
-    def grow(self) -> None:
+    def grow(self, allowed: float) -> None:
+        """Add a vector, solving to what may be wrong by `allowed` in the end."""
         m = self.size
-        v, change = self.system.solve(self.root * self.basis[m] / self.gamma)
+        wanted = allowed / (self.norm * self.share * self.gamma)
+        v, rest, change = self.system.solve_to(
+            self.root * self.basis[m] / self.gamma, self.root, wanted
+        )
+        self.rests[m] = self.gamma * rest
+        self.unmet[m] = self.gamma * max(rest - 2.0 * wanted, 0.0)
         self.doubt = max(self.doubt, change)
         v /= self.root
         seen = self.basis[: m + 1]
@@ -224,7 +240,37 @@ class _Space:
         lasting = min(dt, 1.0 / max(slowest, 1e-300))
         rounding = EPS * (1.0 + self.fastest * lasting) + self.doubt
         rounding *= float(np.abs(self.start).sum())
+        if self.rests.any():
+            defects = self.norm * self._defects(m, dt)
+            change += float(defects @ (self.rests - self.unmet)[:m])
+            rounding += float(defects @ self.unmet[:m])
         return both[0], change + rounding, rounding
+
+    def look(self, dt: float) -> None:
+        """See how much the next residual will count: about as the last few."""
+        if self.size > 1 and self.rests.any():
+            last = float(self._defects(self.size, dt)[-LATELY:].max())
+            self.share = min(max(last, LEAST), dt / self.gamma)
+
+    def _defects(self, m: int, dt: float) -> Array:
+        r"""Bound what residuals of norm 1 would change, in the norm of the space.
+
+        With residuals R of the vectors V the space solves :math:`\dot P = A P + R H^{-1} y /
+        \gamma`, and the evolution contracts: integrals of :math:`|H^{-1} y| / \gamma`.
+        """
+        try:
+            inverse = np.linalg.inv(self.h[:m, :m])
+            power = expm(-dt / 2.0**DOUBLINGS * (inverse - np.eye(m)) / self.gamma)
+        except (np.linalg.LinAlgError, ValueError):
+            return np.full(m, dt / self.gamma)
+        before, time, total = np.abs(inverse[:, 0]), 0.0, np.zeros(m)
+        for k in range(DOUBLINGS + 1):
+            now = np.abs(inverse @ power[:, 0])
+            new = dt * 2.0 ** (k - DOUBLINGS)
+            total += 0.5 * (now + before) * (new - time)
+            before, time = now, new
+            power = power @ power
+        return np.asarray(total / self.gamma)
 
     def _weights(self, m: int, dt: float) -> tuple[Array, float]:
         """Coefficients of the vectors, and the slowest rate seen."""

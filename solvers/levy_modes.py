@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eig
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
 from fokkerplanck.solvers.errors import NumericalError
-from fokkerplanck.solvers.levy_generator import LevyGenerator
-from fokkerplanck.solvers.levy_solve import LevySystem
+from fokkerplanck.solvers.levy_chain import LevyChain
 
 __all__ = ["LevyModes", "levy_modes"]
 
@@ -25,6 +25,8 @@ WHOLE = 256
 SPARE = 4
 #: Relative accuracy asked of the iteration.
 CONVERGED = 1e-10
+#: Eigenvalues that differ by less, relatively, are one.
+SAME = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +51,12 @@ class LevyModes:
     method: str
 
 
-def levy_modes(
-    generator: LevyGenerator, coarse: LevyGenerator, count: int, rate: float
-) -> LevyModes:
+def levy_modes(chain: LevyChain, count: int, rate: float) -> LevyModes:
     r"""Find the `count` slowest modes.
 
     Parameters
     ----------
-    generator, coarse : LevyGenerator
-        As in `LevySystem`.
+    chain : LevyChain
     count : int
     rate : float
         About the size of the slowest rates: the shift of the inverse, and where mass is conserved
@@ -68,13 +67,13 @@ def levy_modes(
     NumericalError
         When the iteration does not converge.
     """
-    still = 0 if "killed" in generator.outside else 1
-    wanted = min(count + still + SPARE, generator.nodes - 2)
-    if generator.nodes <= WHOLE:
-        values, right, left = _dense(generator, wanted)
+    still = 0 if chain.kills else 1
+    wanted = min(count + still + SPARE, chain.nodes - 2)
+    if chain.nodes <= WHOLE:
+        values, right, left = _dense(chain, wanted)
         method = "dense"
     else:
-        values, right, left = _arnoldi(generator, coarse, wanted, rate)
+        values, right, left = _arnoldi(chain, wanted, rate)
         method = "arnoldi"
     if still:
         # the stationary mode: the one whose left vector has mass
@@ -82,17 +81,30 @@ def levy_modes(
         rest = np.delete(np.arange(len(values)), int(np.argmax(share)))
         values, right, left = values[rest], right[rest], left[rest]
     order = np.lexsort((values.imag, values.real))[:count]
-    values, right, left = values[order], right[order], left[order]
-    return LevyModes(values, right, left, _doubts(generator, values, right, left), method)
+    values, right, left = values[order], right[order], _paired(values, right, left)[order]
+    return LevyModes(values, right, left, _doubts(chain, values, right, left), method)
 
 
-def _doubts(g: LevyGenerator, values: Complex, right: Complex, left: Complex) -> Array:
+def _paired(values: Complex, right: Complex, left: Complex) -> Complex:
+    """Left vectors that belong to the right ones also where eigenvalues are the same."""
+    out = left.copy()
+    close = np.abs(values[:, None] - values) < SAME * np.abs(values)
+    for k, row in enumerate(close):
+        group = np.flatnonzero(row)
+        if len(group) > 1:
+            overlap = left[group] @ right[group].T
+            turned = np.linalg.lstsq(overlap, left[group], rcond=None)[0]
+            out[k] = turned[np.flatnonzero(group == k)[0]]
+    return out
+
+
+def _doubts(chain: LevyChain, values: Complex, right: Complex, left: Complex) -> Array:
     """Estimate errors: rounding of products, and residuals, over the overlap of both vectors."""
     errors = []
-    jumps, local = abs(float(g.jumps.first[0])), np.abs(g.local.diagonal())
+    jumps, local = chain.jump_rate, chain.local_rates
     for value, u, p in zip(values, right, left, strict=True):
         overlap = abs(np.sum(p * u))
-        residual = g.apply(u.real) + 1j * g.apply(u.imag) + value * u
+        residual = chain.apply(u.real) + 1j * chain.apply(u.imag) + value * u
         # the residual seen by the left vector is what moves the value to first order
         moved = abs(np.sum(p * residual))
         size = np.linalg.norm(p) * np.linalg.norm(u)
@@ -101,24 +113,24 @@ def _doubts(g: LevyGenerator, values: Complex, right: Complex, left: Complex) ->
     return np.array(errors)
 
 
-def _dense(generator: LevyGenerator, wanted: int) -> tuple[Complex, Complex, Complex]:
-    both: Any = eig(-generator.dense(), left=True, right=True)
+def _dense(chain: LevyChain, wanted: int) -> tuple[Complex, Complex, Complex]:
+    both: Any = eig(-chain.dense(), left=True, right=True)
     values, left, right = both
     order = np.argsort(values.real)[:wanted]
     return values[order], right.T[order], left.conj().T[order]
 
 
-def _arnoldi(
-    generator: LevyGenerator, coarse: LevyGenerator, wanted: int, rate: float
-) -> tuple[Complex, Complex, Complex]:
-    values, right = _iterate(LevySystem(generator, coarse, False, shift=rate), wanted, rate)
-    others, left = _iterate(LevySystem(generator, coarse, True, shift=rate), wanted, rate)
-    pairs = [int(np.argmin(np.abs(others - value))) for value in values]
+def _arnoldi(chain: LevyChain, wanted: int, rate: float) -> tuple[Complex, Complex, Complex]:
+    values, right = _iterate(chain, wanted, rate, transposed=False)
+    others, left = _iterate(chain, wanted, rate, transposed=True)
+    _, pairs = linear_sum_assignment(np.abs(values[:, None] - others))
     return values, right, left[pairs]
 
 
-def _iterate(system: LevySystem, wanted: int, rate: float) -> tuple[Complex, Complex]:
-    n = system.generator.nodes
+def _iterate(
+    chain: LevyChain, wanted: int, rate: float, *, transposed: bool
+) -> tuple[Complex, Complex]:
+    n, system = chain.nodes, chain.system(rate, transposed=transposed)
     inverse = LinearOperator((n, n), matvec=lambda b: system.solve(b.ravel())[0], dtype=np.float64)
     begin = 1.0 + np.cos(np.arange(n) * np.sqrt(2.0))  # the same in every run
     try:

@@ -209,26 +209,37 @@ class PlaneLevyGenerator:
     def _alive(self, u: Array) -> Array:
         return u if self.live is None else np.asarray(np.where(self.live, u, 0.0))
 
-    def _divergence(self, axis: int) -> sp.csr_array:
-        """Minus the divergence of ``f p - T p'`` along an axis, acting on densities p."""
-        h = self.spacing[axis]
+    def drift_flux(self, axis: int, p: Array) -> Array:
+        """Flux of drift through the faces inside across an axis, which comes first in it."""
+        p = np.moveaxis(p, axis, 0)
+        out = np.zeros((len(p) - 1, *p.shape[1:]))
+        faces = np.arange(len(out))
+        for step, weight in self._drift_weights(axis).items():
+            kept = (faces + step >= 0) & (faces + step < len(p))
+            out[kept] += weight[kept] * p[faces[kept] + step]
+        return out
+
+    def _drift_weights(self, axis: int) -> dict[int, Array]:
+        """Weights of the cells beside each face inside in the flux ``f p``, by their number."""
         f = np.moveaxis(self.drift[axis], axis, 0)[1:-1]
         wind = np.moveaxis(self.wind[axis], axis, 0)[1:-1]
-        number = np.moveaxis(np.arange(self.rates.single.size).reshape(self.shape), axis, 0)
         # p at the face is p_i + (1 - w)(p_{i+1} - p_i)/2 + w (p_i - p_{i-1})/2 where f > 0
         left = np.where(f > 0, 0.5 * (1.0 + wind), 0.5 * (1.0 - wind))
         far_left, far_right = np.where(f > 0, 0.5 * wind, 0.0), np.where(f < 0, 0.5 * wind, 0.0)
         far_left[0], far_right[-1] = 0.0, 0.0
+        near = {0: f * (left + far_left), 1: f * (1.0 - left + far_right)}
+        return near | {-1: -f * far_left, 2: -f * far_right}
+
+    def _divergence(self, axis: int) -> sp.csr_array:
+        """Minus the divergence of ``f p - T p'`` along an axis, acting on densities p."""
+        h = self.spacing[axis]
+        number = np.moveaxis(np.arange(self.rates.single.size).reshape(self.shape), axis, 0)
+        weights = self._drift_weights(axis)
         noise = self.temperature / h
-        weights = (
-            (0, f * (left + far_left) + noise),
-            (1, f * (1.0 - left + far_right) - noise),
-            (-1, -f * far_left),
-            (2, -f * far_right),
-        )
+        weights[0], weights[1] = weights[0] + noise, weights[1] - noise
         rows, columns, values = [], [], []
-        faces = np.arange(len(f))
-        for step, weight in weights:
+        faces = np.arange(len(number) - 1)
+        for step, weight in weights.items():
             kept = (faces + step >= 0) & (faces + step < len(number))
             from_ = number[faces[kept] + step].ravel()
             value = weight[kept].ravel() / h

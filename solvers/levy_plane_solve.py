@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -13,6 +14,9 @@ from scipy.sparse.linalg import LinearOperator, SuperLU, gmres, splu
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.levy_plane_generator import PlaneLevyGenerator
+
+if TYPE_CHECKING:
+    from fokkerplanck.solvers.levy_plane_sweeps import Sweeps
 
 __all__ = ["DENSE", "PlaneLevySystem", "Transfer"]
 
@@ -29,6 +33,14 @@ CONTRACTED = 0.3
 STALLS = 2
 #: Residual left by a single space that is as good as asked.
 ENOUGH = 3e-8
+#: Residual left by a space around sweeps above which elimination takes their place.
+SWEPT = 1e-4
+#: Least and largest reduction of a residual that is asked of one space.
+FINEST, COARSEST = 1e-11, 1e-2
+#: Spaces that a residual is reduced by, one after another.
+SPACES = 3
+#: Rate of distant jumps over the shift up to which coarser grids are not needed.
+ALONE = 1.0
 TINY = 1e-300
 
 
@@ -86,13 +98,16 @@ class PlaneLevySystem:
     Notes
     -----
     GMRES is preconditioned from coarse to fine: elimination on the fewest cells, then on each
-    finer grid of the sparse part of the matrix, with jumps over more than one cell as killing.
+    finer grid sweeps over the sparse part of the matrix, with jumps over more than one cell as
+    killing. Where one Krylov space is not enough with sweeps (very unequal amplitudes along the
+    axes), the sparse parts are eliminated.
     """
 
     levels: tuple[PlaneLevyGenerator, ...]
     transposed: bool = False
     shift: float = 0.0
     restart: float = 0.0
+    _eliminating: bool = field(default=False, init=False, repr=False)
 
     @property
     def generator(self) -> PlaneLevyGenerator:
@@ -120,6 +135,10 @@ class PlaneLevySystem:
         for _ in range(CORRECTIONS):
             left = right - self.product(u)
             step, shrunk = self._solved(left)
+            if shrunk > SWEPT and not self._eliminating:
+                object.__setattr__(self, "_eliminating", True)
+                self.__dict__.pop("_smoothers", None)
+                step, shrunk = self._solved(left)
             now = _largest(step) / max(_largest(u + step), TINY)
             if not now < 0.5 * change and rest < CONTRACTED:
                 break
@@ -136,6 +155,31 @@ class PlaneLevySystem:
             raise NumericalError(msg)
         return u, change
 
+    def solve_to(self, right: Array, weight: Array, wanted: float) -> tuple[Array, float]:
+        """Return about the solution and the norm of its residual over `weight`.
+
+        Parameters
+        ----------
+        right, weight : ndarray, shape (nx, ny)
+        wanted : float
+            What that norm may be; it is up to twice that, or what rounding lets it be.
+        """
+        size = float(np.linalg.norm(right / weight))
+        if size == 0.0:
+            return np.zeros_like(right), 0.0
+        u, left, rest = np.zeros_like(right), right, size
+        for _ in range(SPACES):
+            reduction = min(max(wanted / rest, FINEST), COARSEST)
+            step = u + self._iterated(left, weight, reduction)
+            left = right - self.product(step)
+            now = float(np.linalg.norm(left / weight))
+            if not now < CONTRACTED * rest:
+                break
+            u, rest = step, now
+            if rest <= 2.0 * wanted:
+                break
+        return u, rest
+
     def product(self, u: Array, level: int = 0) -> Array:
         """Multiply the matrix and u."""
         g = self.levels[level]
@@ -150,18 +194,27 @@ class PlaneLevySystem:
             return np.zeros_like(right), 0.0
         if len(self.levels) == 1:
             return self._improve(right, 0), 0.0
+        step = self._iterated(right, np.ones_like(right), REDUCTION)
+        return step, float(np.linalg.norm(right - self.product(step))) / size
+
+    def _iterated(self, right: Array, weight: Array, reduction: float) -> Array:
+        """Solution from one Krylov space, in the norm of what is divided by `weight`."""
+        if len(self.levels) == 1:
+            return self._improve(right, 0)
         shape, n = right.shape, right.size
 
         def matvec(z: Array) -> Array:
-            return self.product(self._improve(z.reshape(shape), 0)).ravel()
+            return (self.product(self._improve(weight * z.reshape(shape), 0)) / weight).ravel()
 
-        matrix = LinearOperator((n, n), matvec=matvec)
-        z, _ = gmres(matrix, right.ravel() / size, rtol=REDUCTION, restart=SPACE, maxiter=1)
-        step = size * self._improve(z.reshape(shape), 0)
-        return step, float(np.linalg.norm(right - self.product(step))) / size
+        matrix, first = LinearOperator((n, n), matvec=matvec), (right / weight).ravel()
+        size = float(np.linalg.norm(first))
+        z, _ = gmres(matrix, first / size, rtol=reduction, restart=SPACE, maxiter=1)
+        return self._improve(size * weight * z.reshape(shape), 0)
 
     def _improve(self, r: Array, level: int) -> Array:
         """Approximate solution of the system: coarser cells first, then what is sparse."""
+        if level < len(self.levels) - 1 and self._distant[level] < ALONE * self.shift:
+            return np.asarray(self._smoothers[level].solve(r.ravel()).reshape(r.shape))
         if level == len(self.levels) - 1:
             return np.asarray(lu_solve(self._eliminated, r.ravel()).reshape(r.shape))
         transfer = self._transfers[level]
@@ -169,7 +222,14 @@ class PlaneLevySystem:
         live = self.levels[level].live
         z = z if live is None else np.where(live, z, 0.0)
         rest = r - self.product(z, level)
-        return np.asarray(z + self._factors[level].solve(rest.ravel()).reshape(r.shape))
+        return np.asarray(z + self._smoothers[level].solve(rest.ravel()).reshape(r.shape))
+
+    @cached_property
+    def _distant(self) -> list[float]:
+        """Rates of all jumps to cells that do not touch, on each grid."""
+        tables = [g.rates for g in self.levels]
+        touching = [2.0 * (w[1, 0] + w[0, 1]) + 4.0 * w[1, 1] for w in (r.single for r in tables)]
+        return [float(r.total - near) for r, near in zip(tables, touching, strict=True)]
 
     @cached_property
     def _transfers(self) -> list[Transfer]:
@@ -177,15 +237,19 @@ class PlaneLevySystem:
         return [Transfer(fine.shape, coarse.shape) for fine, coarse in pairs]
 
     @cached_property
-    def _factors(self) -> list[SuperLU]:
-        return [self._factorised(g) for g in self.levels[:-1]]
+    def _smoothers(self) -> list[Sweeps | SuperLU]:
+        return [self._smoother(g) for g in self.levels[:-1]]
 
-    def _factorised(self, generator: PlaneLevyGenerator) -> SuperLU:
+    def _smoother(self, generator: PlaneLevyGenerator) -> Sweeps | SuperLU:
         q = generator.near()
         diagonal = np.full(q.shape[0], self.shift)
         if generator.live is not None:
             diagonal += ~generator.live.ravel()
         matrix = sp.csc_array(sp.diags_array(diagonal) - (q.T if self.transposed else q))
+        if not self._eliminating:
+            from fokkerplanck.solvers.levy_plane_sweeps import Sweeps
+
+            return Sweeps(sp.csr_array(matrix), generator.shape)
         options = {"SymmetricMode": True}
         return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
 

@@ -97,6 +97,11 @@ class LevySystem:
             raise NumericalError(msg)
         return u, change
 
+    def solve_to(self, right: Array, weight: Array, wanted: float) -> tuple[Array, float, float]:
+        """As `fokkerplanck.solvers.levy_chain.ShiftedSystem`: as accurate as can be."""
+        u, change = self.solve(right)
+        return u, 0.0, change
+
     def product(self, u: Array) -> Array:
         """Multiply the matrix and u."""
         if self.transposed:

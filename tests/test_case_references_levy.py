@@ -16,6 +16,7 @@ from scipy.linalg import eigh, expm, null_space
 from scipy.special import eval_jacobi, gamma, roots_jacobi
 
 from fokkerplanck.case import load_case
+from fokkerplanck.sets import HalfPlane
 from fokkerplanck.theory.levy_predictions import HEAVY_TAILED
 
 CASES = Path(__file__).parents[1] / "cases" / "heavy_tails"
@@ -59,13 +60,14 @@ def getoor(alpha: float = 1.5, start: float = 0.5, count: int = 100) -> Values:
 
 
 @cache
-def waves(count: int = 420, end: float = 180.0, degree: int = 7) -> tuple[float, float, float]:
+def waves(
+    s: float = 0.25, width: float = 0.1, count: int = 420, end: float = 180.0, degree: int = 7
+) -> tuple[float, float, float]:
     r"""Mass left of the top at t = 1, slowest rate, and stationary density there.
 
     For :math:`\phi = E e^{i k x}`, k > 0, :math:`\dot\phi = k (\phi''' + \phi' - s \phi)`, with
     phi = 1, its slope imaginary and its curvature real at 0: collocation by splines.
     """
-    s = 0.25
     inner = np.linspace(0, end, count - degree + 1)
     knots = np.concatenate([[0] * degree, inner, [end] * degree])
     spline = BSpline(knots, np.eye(count), degree)
@@ -81,7 +83,7 @@ def waves(count: int = 420, end: float = 180.0, degree: int = 7) -> tuple[float,
         free = null_space(ends)
         rate = np.linalg.solve(values @ free, operator @ free)
         steady = -np.linalg.solve(rate, np.linalg.solve(values @ free, operator @ fixed))
-        begin = np.exp(-0.005 * k**2) * (np.cos(k) if even else -np.sin(k))
+        begin = np.exp(-0.5 * width**2 * k**2) * (np.cos(k) if even else -np.sin(k))
         first = np.linalg.solve(values @ free, begin - values @ fixed)
         late = fixed + free @ (steady + expm(rate) @ (first - steady))
         parts.append((late, fixed + free @ steady))
@@ -145,11 +147,35 @@ def _by_cells(n: int, alpha: float = 1.5, height: float = 20.0, reach: float = 4
     return np.stack((means[:, 0], means[:, 1] - means[:, 0] ** 2), axis=1).ravel()
 
 
-EXACT = (getoor, height_and_width, levy_double_well)
+def levy_plane() -> Values:
+    """Each coordinate alone, on a line: both have Cauchy noise of the same scale."""
+    import fokkerplanck as fp
+
+    def wave(b: float) -> float:
+        """E cos x of ``x^4 / 4 + b x^2 / 2``, from the poles of its density."""
+        pole = next(r for r in np.roots([1.0, 0.0, -b, -0.5]) if r.imag > 0.0)
+        p, q = -pole.real, pole.imag
+        return float(np.exp(-p) * (np.cos(q) + p / q * np.sin(q)))
+
+    loss = fp.landscapes.make("expression", 1, {"loss": "x**4/4 - x**2/2"})
+    line = fp.Levy(fp.Grid.line(-10.0, 10.0, 2048), loss, 1.0, 0.5)
+    across = fp.levy_first_passage(line, -1.0, HalfPlane([1.0], 0.5))
+    left, rate, _ = waves(0.5, 0.3, end=90.0)
+    return {
+        "stationary.characteristic.real.0": wave(-1.0),
+        "stationary.characteristic.real.1": wave(0.0),
+        "evolve.basin_masses.2.0": left,
+        "passage.across.mean": across.mean,
+        "spectrum.0": rate,
+    }
+
+
+EXACT = (getoor, height_and_width, levy_double_well, levy_plane)
 PARAMETERS = [
     pytest.param(height_and_width, 1e-4, marks=pytest.mark.slow),
     pytest.param(getoor, 1e-8),
     pytest.param(levy_double_well, 1e-5, marks=pytest.mark.slow),
+    pytest.param(levy_plane, 1e-4, marks=pytest.mark.slow),
 ]
 
 

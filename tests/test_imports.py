@@ -37,6 +37,7 @@ ROWS = [
     {"link_weight", "interpolate", "line_nodes", "killed_chain", "plane_chain", "line_chain"}
     | {"levy_sets", "levy_line"},
     {"density", "currents", "steady_state", "observe", "regrid", "distances", "quantiles"}
+    | {"probes"}
     | {"passage", "transitions", "survival", "relaxation", "metastability", "well_rates"}
     | {"refinement"}
     | {"phase_space", "kinetic_density", "kinetic_currents", "kinetic_steady"}
@@ -51,11 +52,20 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"levy_passage", "levy_density", "levy_tail", "levy_state", "levy_flux", "levy_cells"}
+    | {
+        "levy_passage",
+        "levy_density",
+        "levy_tail",
+        "levy_state",
+        "levy_steps",
+        "levy_flux",
+        "levy_cells",
+    }
     | {"levy_relaxation", "levy_metastability", "levy_well_rates"}
     | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"}
     | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"}
-    | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"},
+    | {"levy_plane_killed", "levy_plane_tail", "levy_plane_density", "levy_plane_passage"}
+    | {"levy_plane_flux", "levy_plane_relaxation"},
     {"theory"},
     {"barrier_sweep", "annealing", "occupation", "selection", "regression"}
     | {"in_plane_chain", "confrontation", "tail_network_line"},
@@ -73,6 +83,7 @@ ROWS = [
         "plot",
     }
     | {"sgd_record", "surface_record", "kinetic_record", "kinetic_checkpoint", "levy_record"}
+    | {"levy_plane_record"}
     | {"network_run", "network_comparison", "network_modes", "network_distances"}
     | {"network_circulation", "network_equipartition"}
     | {"tail_network_file", "tail_network_collect", "tail_network_summary"}
@@ -85,6 +96,9 @@ ROWS = [
         "kinetic_escape",
         "levy_job",
         "levy_escape",
+        "levy_ensemble_run",
+        "levy_plane_job",
+        "levy_plane_escape",
         "ensemble_run",
         "sampled_record",
         "confrontation_report",

@@ -278,12 +278,12 @@ def refused(old: str, new: str, key: str, *words: str, text: str = WELL) -> Any:
         refused("scale = 1.0", 'scale = 1.0\nschedule = "exp(-t)"', "noise.schedule", "leave out"),
         refused("cells = 256", "cells = 31", "grid.x.cells", ">= 32", "31"),
         refused("cells = 256", 'cells = 256, walls = "periodic"', "grid.x.walls", "ring"),
-        refused(
-            "[landscape]", "y = { min = 0, max = 1, cells = 9 }\n[landscape]", "grid.y", "line"
-        ),
         refused("[initial]", '[dynamics]\nkind = "underdamped"\n[initial]', "dynamics.kind"),
         refused("[initial]", '[dynamics]\ndrift = { force = ["1"] }\n[initial]', "dynamics.drift"),
-        refused("1e-6\n", '1e-6\nmethod = "ensemble"\n', "evolve.method", "[[passage]]"),
+        refused("1e-6\n", '1e-6\nmethod = "krylov"\n', "evolve.method", '"ensemble"'),
+        refused("scale = 1.0", "scale = [1.0, 2.0]", "noise.scale", "line"),
+        refused("scale = 1.0", 'scale = 1\ncomponents = "isotropic"', "noise.components", "plane"),
+        refused("[0.0, 0.5]", "[[0.0, 0.5]]", "stationary.points.0", "a number"),
         refused("[0.0, 0.5]", "[99.0]", "stationary.points.0", "outside the grid"),
         refused("0.0] }", "0.0] }\nreactive = true", "passage.0.reactive", "no path"),
         refused(
@@ -309,10 +309,27 @@ def test_targets_that_jumps_lead_over_are_refused_before_anything_is_solved() ->
     assert error.value.key == "passage.0.to"
 
 
-def test_points_of_other_cases_are_in_the_file() -> None:
-    text = WELL.split("[noise]")[0] + '[noise]\nkind = "white"\ntemperature = 1.0\n'
-    with pytest.raises(CaseError, match="belong to heavy-tailed noise"):
-        parse_case(text + "[stationary]\npoints = [0.0]\n")
+def test_points_and_frequencies_of_gaussian_noise() -> None:
+    """At the end of a sweep over the index they are there, too."""
+    text = WELL.split("[initial]")[0].replace("16.0", "8.0")
+    text += "[stationary]\npoints = [0.0, 1.0]\nfrequencies = [1.0]\n"
+    found = run_case(parse_case(text.replace("alpha = 1.5", "alpha = 2.0"))).json()["stationary"]
+    gauss = np.exp([0.0, -0.5]) / np.sqrt(2.0 * np.pi)
+    assert found["density_at"] == pytest.approx(gauss, rel=1e-3)
+    assert found["characteristic"]["real"][0] == pytest.approx(np.exp(-0.5), rel=1e-3)
+
+
+def test_walkers_evolve_a_density(result: Path) -> None:
+    """Its median within four standard errors of what is solved for."""
+    text = WELL.split("[stationary]")[0].replace("tolerance = 1e-6", 'method = "ensemble"')
+    found = run_case(parse_case(text + "[ensemble]\nwalkers = 4000\n")).json()["evolve"]
+    solved = summary(result)["evolve"]
+    assert found["method"] == "ensemble"
+    assert found["covariance"] == [[[None]]] * 4
+    assert found["ensemble"]["covariance"] is None
+    for k in range(4):
+        width = solved["interquartile_range"][k]
+        assert found["median"][k] == pytest.approx(solved["median"][k], abs=0.06 * width)
 
 
 def test_walkers_leave_after_getoor() -> None:

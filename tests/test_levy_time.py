@@ -12,6 +12,7 @@ import fokkerplanck as fp
 from fokkerplanck import theory
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.levy_density import LevyStep, levy_evolve_steps
+from fokkerplanck.solvers.levy_chain import LineLevyChain
 from fokkerplanck.solvers.levy_evolve import Flow
 
 FLAT = fp.landscapes.from_expression("0 * x", dim=1)
@@ -184,7 +185,7 @@ def test_a_flow_that_loses_mass_says_what_is_left():
     """Masses that are not of sum 1 are evolved as they are."""
     problem = line(-1, 1, 64, FLAT, 1.5, 1.0, walls="absorbing")
     nodes = problem.at(64)
-    flow = Flow(nodes.generator, nodes.generator)
+    flow = Flow(LineLevyChain(nodes.generator, nodes.generator))
     mass = np.exp(-(nodes.x**2))
     one = flow.advance(mass, 0.3, 1e-9)
     two = flow.advance(2.0 * mass, 0.3, 2e-9)

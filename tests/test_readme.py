@@ -93,7 +93,7 @@ from = { centre = [-1.0] }
 to = { basin = [1.0] }
 method = "ensemble"
 """
-    case = parse_case(rest + block("ini", 0, 2))
+    case = parse_case(rest + block("ini", 0, 3))
     assert case.sgd is not None
     assert case.selection is not None
 
@@ -107,9 +107,21 @@ kind = "white"
 temperature = 0.05
 [spectrum]
 """
-    case = parse_case(rest + block("ini", 1, 2))
+    case = parse_case(rest + block("ini", 1, 3))
     assert case.grid.v is not None
     assert case.dynamics.kind == "underdamped"
+
+
+def test_tables_of_heavy_tails_are_valid():
+    rest = """
+[grid]
+x = { min = -4.0, max = 4.0, cells = 64 }
+[landscape]
+kind = "quartic"
+[stationary]
+"""
+    case = parse_case(rest + block("ini", 2, 3))
+    assert case.heavy_tailed
 
 
 @pytest.mark.parametrize("line", COMMANDS)

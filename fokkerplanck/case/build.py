@@ -201,7 +201,11 @@ def _noise(case: Case, sgd: SGD | None) -> Noise:
     if isinstance(table, LevyNoise):  # at alpha = 2, else see `build_levy`: jumps are Gaussian
         from fokkerplanck.case.build_levy import strength
 
-        return noise.white(table.temperature + strength(case) ** 2, **common)
+        scale = strength(case)
+        if not isinstance(scale, tuple):
+            return noise.white(table.temperature + scale**2, **common)
+        x, y = (table.temperature + s**2 for s in scale)
+        return noise.tensor(((x, 0.0), (0.0, y)), **common)
     if table.kind == "tensor":
         return noise.tensor(table.D, parameters=table.parameters, **common)
     if table.kind == "loss" and table.c is not None:

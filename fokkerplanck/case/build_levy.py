@@ -14,15 +14,18 @@ from fokkerplanck.case.noise_tables import LevyNoise
 from fokkerplanck.case.sgd_tables import settings
 
 if TYPE_CHECKING:
+    from fokkerplanck.grid import Axis, Grid
+    from fokkerplanck.landscapes import Landscape
     from fokkerplanck.levy import Levy
+    from fokkerplanck.levy_plane import PlaneLevy
 
 __all__ = ["levy", "levy_start", "strength"]
 
 Array = NDArray[np.float64]
 
 
-def levy(case: Case) -> Levy:
-    """Make the problem of a case of heavy-tailed noise.
+def levy(case: Case) -> Levy | PlaneLevy:
+    """Make the problem of a case of heavy-tailed noise, on a line or in the plane.
 
     Raises
     ------
@@ -32,29 +35,48 @@ def levy(case: Case) -> Levy:
         If a file of the case cannot be read.
     """
     from fokkerplanck.landscapes.decay import decayed
-    from fokkerplanck.levy import Levy
 
-    noise = case.noise
-    assert isinstance(noise, LevyNoise)
     space = build.grid(case)
     with located(case, "landscape"):
         loss = build.landscape(case)
     with located(case, ""):
         decay = 0.0 if case.sgd is None else case.sgd.weight_decay
-        made = Levy(
-            space,
-            decayed(loss, decay) if decay else loss,
-            noise.alpha,
-            strength(case),
-            noise.temperature,
-            noise.outside,
-        )
-        made.at(space.shape[0])  # fails here, before any output is touched
+        loss = decayed(loss, decay) if decay else loss
+        # fails here, before any output is touched
+        return _on_line(case, space, loss) if space.dim == 1 else _in_plane(case, space, loss)
+
+
+def _on_line(case: Case, space: Grid, loss: Landscape) -> Levy:
+    from fokkerplanck.levy import Levy
+
+    noise, scale = case.noise, strength(case)
+    assert isinstance(noise, LevyNoise)
+    assert isinstance(scale, float)
+    made = Levy(space, loss, noise.alpha, scale, noise.temperature, noise.outside)
+    made.at(space.shape[0])
     return made
 
 
-def strength(case: Case) -> float:
-    r"""Scale of the jumps: as given, or that of SGD.
+def _in_plane(case: Case, space: Grid, loss: Landscape) -> PlaneLevy:
+    from fokkerplanck.levy_plane import PlaneLevy
+
+    noise = case.noise
+    assert isinstance(noise, LevyNoise)
+    made = PlaneLevy(
+        space,
+        loss,
+        noise.alpha,
+        strength(case),
+        noise.temperature,
+        noise.components or "isotropic",
+        noise.outside,
+    )
+    made.generator()
+    return made
+
+
+def strength(case: Case) -> float | tuple[float, float]:
+    r"""Scale of the jumps, or a pair of independent ones: as given, or that of SGD.
 
     A step ``w -= eta (grad f + sigma S)`` with S of a stable law is one of :math:`dw = -\nabla f
     dt + \eta^{(\alpha - 1) / \alpha} \sigma dL` in the time eta.
@@ -65,6 +87,9 @@ def strength(case: Case) -> float:
     """
     noise, sgd = case.noise, settings(case)
     assert isinstance(noise, LevyNoise)
+    if isinstance(noise.scale, tuple):
+        x, y = noise.scale
+        return x, y
     if noise.scale is not None:
         return noise.scale
     assert sgd is not None
@@ -72,20 +97,30 @@ def strength(case: Case) -> float:
     return float(noise.sigma * sgd.learning_rate ** ((noise.alpha - 1.0) / noise.alpha))
 
 
-def levy_start(case: Case, problem: Levy) -> Array:
-    """Make the initial density on the cells, shape (n,), of mass 1; see `build.initial`.
+def levy_start(case: Case, problem: Levy | PlaneLevy) -> Array:
+    """Make the initial density on the cells, shape (*shape,), of mass 1; see `build.initial`.
 
-    A point is shared by its two neighbours, so that the mean is where it should be.
+    A point is shared by its neighbours, so that the mean is where it should be.
     """
     if case.initial is not None and case.initial.kind == "delta":
-        axis = problem.grid.axes[0]
-        x, h = axis.centres, axis.spacing
-        at = np.clip(case.initial.mean[0], x[0], x[-1])
-        return np.asarray(np.maximum(0.0, 1.0 - np.abs(x - at) / h) / h)
+        parts = [
+            _shared(axis, c) for axis, c in zip(problem.grid.axes, case.initial.mean, strict=True)
+        ]
+        return parts[0] if len(parts) == 1 else np.multiply.outer(*parts)
     if case.initial is not None and case.initial.kind == "stationary":
-        from fokkerplanck.levy_density import levy_stationary
-
         with located(case, "initial"):
-            found = levy_stationary(problem).density
-            return np.asarray(found / problem.grid.integrate(found))
+            return _stationary(problem)
     return build.initial(case, problem)
+
+
+def _shared(axis: Axis, place: float) -> Array:
+    x, h = axis.centres, axis.spacing
+    at = np.clip(place, x[0], x[-1])
+    return np.asarray(np.maximum(0.0, 1.0 - np.abs(x - at) / h) / h)
+
+
+def _stationary(problem: Levy | PlaneLevy) -> Array:
+    from fokkerplanck.levy_density import levy_stationary
+
+    found = np.maximum(levy_stationary(problem).density, 0.0)
+    return np.asarray(found / problem.grid.integrate(found))

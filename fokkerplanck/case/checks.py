@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fokkerplanck.case.ensemble_tables import ensemble_mistakes
-from fokkerplanck.case.levy_checks import levy_mistakes
+from fokkerplanck.case.levy_checks import components_mistakes, levy_mistakes
 from fokkerplanck.case.messages import Mistake, nearest, show
 from fokkerplanck.case.models import Case, DeltaStart, GaussianStart, StationaryStart, TimesTable
 from fokkerplanck.case.passage_checks import passage_mistakes
@@ -51,8 +51,6 @@ ONLY_LINE = ("tridiagonal",)
 
 def mistakes_in(case: Case) -> list[Mistake]:
     """All that is wrong with a case whose tables are right one by one."""
-    if case.heavy_tailed and case.dim > 1:
-        return list(levy_mistakes(case))  # that and nothing else is to be told
     rules = {"heavy-tailed": HEAVY_TAILED, "underdamped": UNDERDAMPED}.get(case.motion, RULES)
     return [mistake for rule in rules for mistake in rule(case)]
 
@@ -173,9 +171,27 @@ def _moments(case: Case) -> Iterator[Mistake]:
         if case.stationary is not None and getattr(case.stationary, key) is not None:
             yield (
                 f"stationary.{key}",
-                'belong to heavy-tailed noise, [noise] of kind "levy": leave them out, the '
-                "density is in the file",
+                "belong to overdamped motion: leave them out, the density is in the file",
             )
+
+
+def _places(case: Case) -> Iterator[Mistake]:
+    """Points and frequencies: of the right number of coordinates, and on the grid."""
+    for key in ("points", "frequencies"):
+        given = case.stationary and getattr(case.stationary, key)
+        for k, place in enumerate(given or ()):
+            where = (place,) if isinstance(place, float) else place
+            if len(where) != case.dim:
+                words = "a number" if case.dim == 1 else "a pair of numbers, for x and y"
+                yield f"stationary.{key}.{k}", f"needs {words}, got {show(place)}"
+            elif key == "points":
+                yield from _on_grid(case, where, f"stationary.points.{k}")
+
+
+def _on_grid(case: Case, point: Sequence[float], key: str) -> Iterator[Mistake]:
+    for name, axis, c in zip("xy", case.grid.axes, point, strict=False):
+        if not axis.min <= c <= axis.max:
+            yield key, f"lies outside the grid, {name} from {axis.min:g} to {axis.max:g}, got {c:g}"
 
 
 def _stationary(case: Case) -> Iterator[Mistake]:
@@ -239,9 +255,10 @@ RULES: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _velocities,
     _landscape,
     _noise,
+    components_mistakes,
     sgd_mistakes,
     _start,
-    _moments,
+    _places,
     _stationary,
     passage_mistakes,
     ensemble_mistakes,
@@ -266,6 +283,7 @@ HEAVY_TAILED: tuple[Callable[[Case], Iterator[Mistake]], ...] = (
     _landscape,
     sgd_mistakes,
     _start,
+    _places,
     _stationary,
     passage_mistakes,
     ensemble_mistakes,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 from fokkerplanck.case.messages import Mistake, show
 from fokkerplanck.case.models import Case
 from fokkerplanck.case.noise_tables import LevyNoise
 from fokkerplanck.case.passage_tables import PassageTable
 
-__all__ = ["levy_mistakes"]
+__all__ = ["components_mistakes", "levy_mistakes"]
 
-#: fewest cells, a copy of the bound in `fokkerplanck.levy`, which is heavier; most that were tried
-FEWEST, MOST = 32, 65_536
+#: fewest cells on a line and along an axis of a plane, copies of the bounds in `fokkerplanck.levy`
+#: and `levy_plane`, which are heavier; most that were tried, in the plane of all
+FEWEST, MOST = (32, 16), (65_536, 2**20)
+#: what is not solved for in the plane
+ONLY_LINE = ("rates", "quasi_stationary")
 #: link weights are those of Gaussian noise: only the default is let pass
 WEIGHTS = {"evolve": "fitted", "stationary": "midpoint", "spectrum": "midpoint"}
 
@@ -20,28 +24,51 @@ WEIGHTS = {"evolve": "fitted", "stationary": "midpoint", "spectrum": "midpoint"}
 def levy_mistakes(case: Case) -> Iterator[Mistake]:
     """All that a case of heavy-tailed noise asks for and cannot have."""
     yield from _axes(case)
+    yield from components_mistakes(case)
     yield from _motion(case)
     yield from _strength(case)
     yield from _methods(case)
-    yield from _places(case)
     for k, table in enumerate(case.passage):
-        yield from _passage(table, f"passage.{k}")
+        yield from _passage(table, f"passage.{k}", case.dim)
+
+
+def components_mistakes(case: Case) -> Iterator[Mistake]:
+    """Find components and scales that do not fit the grid or each other; also at alpha = 2."""
+    noise = case.noise
+    if not isinstance(noise, LevyNoise):
+        return
+    if case.dim == 1 and noise.components is not None:
+        yield "noise.components", "belong to the plane: leave them out, or give grid.y"
+    if isinstance(noise.scale, tuple):
+        if case.dim == 1:
+            yield "noise.scale", f"expects a number on a line, got {show(noise.scale)}"
+        elif noise.components != "independent":
+            yield (
+                "noise.scale",
+                'a pair belongs to components = "independent"; isotropic noise has one number, got '
+                f"{show(noise.scale)}",
+            )
 
 
 def _axes(case: Case) -> Iterator[Mistake]:
-    axis = case.grid.x
-    if case.grid.y is not None:
-        yield "grid.y", "heavy-tailed noise is solved for on a line in cases: leave out y"
-    if "periodic" in axis.walls:
-        yield (
-            "grid.x.walls",
-            "walls reflect or absorb under heavy-tailed noise, got periodic ones: a jump goes "
-            "round a ring any number of times",
-        )
-    if axis.cells < FEWEST:
-        yield "grid.x.cells", f"must be >= {FEWEST} under heavy-tailed noise, got {axis.cells}"
-    elif axis.cells > MOST:
-        yield "grid.x.cells", f"must be <= {MOST} under heavy-tailed noise, got {axis.cells}"
+    fewest, most = FEWEST[case.dim - 1], MOST[case.dim - 1]
+    cells = [axis.cells for axis in case.grid.axes]
+    for name, axis in zip("xy", case.grid.axes, strict=False):
+        if "periodic" in axis.walls:
+            yield (
+                f"grid.{name}.walls",
+                "walls reflect or absorb under heavy-tailed noise, got periodic ones: a jump goes "
+                "round a ring any number of times",
+            )
+        if axis.cells < fewest:
+            yield (
+                f"grid.{name}.cells",
+                f"must be >= {fewest} under heavy-tailed noise, got {axis.cells}",
+            )
+    if prod(cells) > most:
+        key = "grid.x.cells" if case.dim == 1 else "grid"
+        words = "must be" if case.dim == 1 else "cells in all must be"
+        yield key, f"{words} <= {most} under heavy-tailed noise, got {prod(cells)}"
 
 
 def _motion(case: Case) -> Iterator[Mistake]:
@@ -77,17 +104,15 @@ def _strength(case: Case) -> Iterator[Mistake]:
 
 
 def _methods(case: Case) -> Iterator[Mistake]:
-    if case.evolve is not None and case.evolve.method == "ensemble":
+    if case.evolve is not None and case.evolve.method not in ("auto", "ensemble"):
         yield (
             "evolve.method",
-            "walkers under heavy-tailed noise are followed in a [[passage]] only: leave it out, "
-            "the density is solved for",
+            'heavy-tailed noise is solved for or sampled: expects "auto" or "ensemble", got '
+            f"{show(case.evolve.method)}",
         )
-    elif case.evolve is not None and case.evolve.method != "auto":
-        yield (
-            "evolve.method",
-            f'heavy-tailed noise has one method: expects "auto", got {show(case.evolve.method)}',
-        )
+    for name in ONLY_LINE if case.dim == 2 else ():
+        if getattr(case, name):
+            yield name, "not solved for in the plane under heavy-tailed noise: leave it out"
     if case.ensemble is not None and case.ensemble.dynamics != "sde":
         yield (
             "ensemble.dynamics",
@@ -109,17 +134,7 @@ def _weightless(weight: str) -> str:
     return f"heavy-tailed noise has no link weights: leave out {show(weight)}"
 
 
-def _places(case: Case) -> Iterator[Mistake]:
-    axis = case.grid.x
-    for k, x in enumerate((case.stationary and case.stationary.points) or ()):
-        if not axis.min <= x <= axis.max:
-            yield (
-                f"stationary.points.{k}",
-                f"lies outside the grid, x from {axis.min:g} to {axis.max:g}, got {x:g}",
-            )
-
-
-def _passage(table: PassageTable, key: str) -> Iterator[Mistake]:
+def _passage(table: PassageTable, key: str, dim: int) -> Iterator[Mistake]:
     if table.reactive:
         yield (
             f"{key}.reactive",
@@ -128,3 +143,9 @@ def _passage(table: PassageTable, key: str) -> Iterator[Mistake]:
         )
     if table.weight != "midpoint":
         yield f"{key}.weight", _weightless(table.weight)
+    if dim == 2 and table.survival and table.method != "ensemble":
+        yield (
+            f"{key}.survival",
+            "the distribution of the time is not solved for in the plane under heavy-tailed noise: "
+            'leave it out, or take method = "ensemble"',
+        )

@@ -36,6 +36,7 @@ from fokkerplanck.case.values import (
     FilePath,
     Matrix,
     Number,
+    Pair,
     Parameters,
     Positive,
     PositiveVector,
@@ -223,16 +224,28 @@ class EvolveTable(Table):
     weight: Weight = "fitted"
 
 
+def _sort_of_places(value: object) -> str:
+    pairs = isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple)) for v in value)
+    return tag("pairs") if pairs else tag("numbers")
+
+
+#: places on a line, or pairs of numbers in the plane
+Places = Annotated[
+    Annotated[Vector, Tag(tag("numbers"))] | Annotated[tuple[Pair, ...], Tag(tag("pairs"))],
+    Discriminator(_sort_of_places),
+]
+
+
 class StationaryTable(Table):
     """Find the stationary density, its current and entropy production.
 
-    Of heavy-tailed noise also the density at given points, and ``E cos(k x)`` and ``E sin(k x)``
-    at given frequencies k, which exist where moments do not.
+    Also the density at given points, and ``E cos(k x)`` and ``E sin(k x)`` at given frequencies k,
+    which exist where moments do not; in the plane points and frequencies are pairs of numbers.
     """
 
     weight: Weight = "midpoint"
-    points: Vector | None = Field(None, description="a list of places between the walls")
-    frequencies: Vector | None = Field(None, description="a list of numbers k, for E exp(i k x)")
+    points: Places | None = Field(None, description="a list of places between the walls")
+    frequencies: Places | None = Field(None, description="a list of numbers k, for E exp(i k x)")
 
 
 class ExpectTable(Table):

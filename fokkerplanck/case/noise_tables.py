@@ -15,6 +15,7 @@ from fokkerplanck.case.values import (
     Number,
     Parameters,
     Positive,
+    PositivePair,
     Table,
     refuse,
     tag,
@@ -153,19 +154,32 @@ class LossNoise(_GradientNoise):
     offset: Number = Field(0.0, description="a number")
 
 
+Strength = Annotated[
+    Annotated[Positive, Tag(tag("number"))] | Annotated[PositivePair, Tag(tag("pair"))],
+    Discriminator(lambda v: tag("pair") if isinstance(v, (list, tuple)) else tag("number")),
+]
+
+
 class LevyNoise(_Noise):
     """Long jumps: ``scale dL`` of an alpha-stable motion, perhaps with Gaussian noise beside it.
 
-    ``E exp(i w L_t) = exp(-t |w|^alpha)``. With [sgd] the scale may be had from `sigma`, that of
-    the noise of one gradient: ``eta^((alpha - 1) / alpha) sigma``.
+    ``E exp(i w L_t) = exp(-t |w|^alpha)``; in the plane with the length of the vector w, or, of
+    independent components, along each axis by itself, where `scale` may be a pair. With [sgd] the
+    scale may be had from `sigma`, that of the noise of one gradient: ``eta^((alpha - 1) / alpha)
+    sigma``.
     """
 
     kind: Literal["levy"]
     alpha: Positive = Field(le=2, description="a number > 0 and <= 2, the index of the tails")
-    scale: Positive | None = Field(None, description="a number > 0")
+    scale: Strength | None = Field(
+        None, description="a number > 0, or a pair of them with independent components"
+    )
     sigma: Positive | None = Field(None, description="a number > 0, with a table [sgd]")
     temperature: Number = Field(0.0, ge=0, description="a number >= 0")
     outside: Literal["stopped", "suppressed"] = "stopped"
+    components: Literal["isotropic", "independent"] | None = Field(
+        None, description='"isotropic" or "independent", in the plane'
+    )
 
     @model_validator(mode="after")
     def _one_strength(self) -> LevyNoise:

@@ -15,8 +15,10 @@ __all__ = [
     "FilePath",
     "Matrix",
     "Number",
+    "Pair",
     "Parameters",
     "Positive",
+    "PositivePair",
     "PositiveVector",
     "Table",
     "Vector",
@@ -108,6 +110,17 @@ FilePath = Annotated[str, AfterValidator(_no_nul)]
 #: one number per coordinate; a lone number stands for a list of one
 Vector = Annotated[tuple[Number, ...], BeforeValidator(_lone_number), Field(min_length=1)]
 PositiveVector = Annotated[tuple[Positive, ...], BeforeValidator(_lone_number), Field(min_length=1)]
+
+
+def _two(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(values) != 2:
+        refuse("expects a pair of numbers")
+    return values
+
+
+#: two numbers
+Pair = Annotated[tuple[Number, ...], AfterValidator(_two)]
+PositivePair = Annotated[tuple[Positive, ...], AfterValidator(_two)]
 #: square matrix of numbers
 Matrix = Annotated[
     tuple[tuple[Number, ...], ...], BeforeValidator(_lone_entry), AfterValidator(_square)

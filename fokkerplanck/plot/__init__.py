@@ -131,13 +131,13 @@ def figure_of(
         shown = gather(result, count=PANELS, at=at, what=what)
         with styled():
             return phase_figure(shown, result.loss, phase_moments(result), log=log)
-    if result.heavy_tailed and what != "current":
+    line = result.grid.dim == 1
+    if line and result.heavy_tailed and what != "current":
         from fokkerplanck.plot.levy_figure import levy_figure, tails_of
 
         shown = gather(result, count=CURVES, at=at, what=what)
         with styled():
             return levy_figure(shown, tails_of(result), result.density, log=log)
-    line = result.grid.dim == 1
     subject = gather(result, count=CURVES if line else PANELS, at=at, what=what)
     with styled():
         if line:

@@ -83,4 +83,5 @@ def _part(axis: Axis, part: slice) -> Axis:
 def cut(state: Shot, slices: tuple[slice, ...]) -> Shot:
     """Return the part of a state that slices of the axes leave."""
     current = None if state.current is None else state.current[slices]
-    return replace(state, density=state.density[slices], current=current)
+    error = None if state.error is None else state.error[slices]
+    return replace(state, density=state.density[slices], current=current, error=error)

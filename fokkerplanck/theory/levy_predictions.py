@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 from fokkerplanck.tail_index_stable import StableLaw
 from fokkerplanck.theory.levy import levy_ou_scale
 from fokkerplanck.theory.levy_escape_predictions import LEVY_ESCAPES
+from fokkerplanck.theory.levy_plane_predictions import plane_levy_ou
 from fokkerplanck.theory.linear import initial_moments, snapshot_times
 from fokkerplanck.theory.prediction import Prediction, entry, invalid, is_index, pick, unknown
 
@@ -189,9 +190,28 @@ def _seen(problem: Levy, centre: float, curvature: float, value: float) -> Predi
     return Prediction(value)
 
 
+def _on_line(formula: Callable[[Any, Any, str], Prediction]) -> Callable[..., Prediction]:
+    """Say of a plane that a law is of a line."""
+
+    def known(subject: Subject, case: Any, quantity: str) -> Prediction:
+        if subject[0].grid.dim == 2:
+            return invalid("is a law of a line")
+        return formula(subject, case, quantity)
+
+    return known
+
+
+def _parabolic(subject: Subject, case: Any, quantity: str) -> Prediction:
+    """Laws in a parabola, on a line or in the plane."""
+    problem: Any = subject[0]
+    if problem.grid.dim == 2:
+        return plane_levy_ou(problem, case, quantity)
+    return _levy_ou(subject, case, quantity)
+
+
 #: Name in a case file -> closed form, called with ((problem, sgd), case, quantity).
 HEAVY_TAILED: dict[str, Callable[[Any, Any, str], Prediction]] = {
-    "cauchy-quartic": _cauchy_quartic,
-    "levy-ou": _levy_ou,
-    **LEVY_ESCAPES,
+    "cauchy-quartic": _on_line(_cauchy_quartic),
+    "levy-ou": _parabolic,
+    **{name: _on_line(formula) for name, formula in LEVY_ESCAPES.items()},
 }
