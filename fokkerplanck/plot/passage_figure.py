@@ -165,7 +165,8 @@ def survival_figure(found: Material) -> Figure:
 def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> None:
     """Draw one passage in the plane: committor or current, with streamlines and sets."""
     alone = len(found.passages) == 1
-    if p.committor is None or p.current is None:
+    # long jumps have a committor and no current
+    if p.committor is None or (p.current is None and what == "reactive"):
         _draw_times(ax, p, found)
         return
     grid = found.grid
@@ -177,7 +178,7 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
         label = "committor $q$"
     dark = what == "reactive"
     loss_contours(found.loss, grid, ax, colour="0.7" if dark else "0.35")
-    if what != "committor":
+    if what != "committor" and p.current is not None:
         colour = "white" if dark else INK
         count, width = (STREAMS, 0.7) if alone else (STREAMS // 2, 0.5)
         reactive_streams(p, grid, ax, count=count, colour=colour, width=width)
@@ -186,7 +187,7 @@ def _draw_way(ax: Axes, p: StoredPassage, found: Material, what: str | None) -> 
         critical_marks(found.wells, ax)
     ax.set_title(plain(shortened(p.name, LONG if alone else SHORT)))
     # all committors have one scale: a bar beside the last is enough
-    if dark or p is [q for q in found.passages if q.current is not None][-1]:
+    if dark or p is [q for q in found.passages if q.committor is not None][-1]:
         side_bar(filled, ax, label)
 
 
