@@ -26,8 +26,8 @@ agreed that all had decayed at once, and were wrong.
 In the plane linear systems are solved to what the step allows: residuals R of the vectors count as
 integrals of :math:`R H^{-1} y / \gamma`, so that late vectors are cheap. The same test, on 354
 steps of random products of two lines on some 40 x 40 cells and 34 of isotropic jumps, found errors
-of at most 0.52 of the estimate, mostly below a hundredth. Five decades of time at 1e-5 took 170 solves
-and 6 s of one core on 128 x 128 cells, 200 and 28 s on 256 x 256.
+of at most 0.52 of the estimate, mostly below a hundredth. Five decades of time at 1e-5 took 170
+solves and 6 s of one core on 128 x 128 cells, 200 and 28 s on 256 x 256.
 
 References
 ----------
