@@ -30,7 +30,7 @@ class Sweeps:
     -----
     Drift that is taken from upwind is followed to the end in one of the sweeps, whatever its
     strength, and short jumps are smoothed as in multigrid. On 256 x 256 cells a fifth of the time
-    of elimination, which took twenty times longer to prepare, for the same number of products in
+    of elimination, which took fifteen times longer to prepare, for the same number of products in
     the Krylov spaces around it.
     """
 
