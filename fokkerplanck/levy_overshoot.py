@@ -13,6 +13,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_beyond import Beyond
 from fokkerplanck.levy_line import KilledLine, killed_line
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_sets import Interval, checked_start, checked_target
 from fokkerplanck.sets import PointSet
 
@@ -28,8 +29,6 @@ PLACES, FIRST, LAST = 61, 1e-4, 100.0
 LOST = 0.05
 #: Sides that fewer than these walkers end on have no quantiles.
 RARE = 1e-12
-#: Fewest nodes of the coarsest grid; slowest fall of the error that is believed.
-FEWEST, SLOW = 64, 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,11 +133,22 @@ def levy_landing(
     """
     pieces, words = checked_target(problem.grid, target)
     begin = checked_start(problem.grid, start, pieces, words)
-    cells = problem.grid.shape[0]
-    counts = [n for n in (cells, cells // 2, cells // 4) if n >= FEWEST or n >= cells // 2]
-    levels = [_found(problem, n, pieces, begin) for n in counts]
-    fine = levels[0]
-    sides = [_side(found, words) for found in zip(*levels, strict=True)]
+    cells, known = problem.grid.shape[0], dict[int, list[_Found]]()
+
+    def on(count: int) -> list[_Found]:
+        if count not in known:
+            found = _found(problem, count, pieces, begin)
+            if [f.beyond.edge for f in found] != [f.beyond.edge for f in fine]:
+                msg = f"{count} nodes do not see all edges of {words}: more cells are needed"
+                raise NumericalError(msg)
+            known[count] = found
+        return known[count]
+
+    fine = _found(problem, cells, pieces, begin)
+    known[cells] = fine
+    away = changes(cells, lambda n: _parts(on(n)), _parts(fine), inner=bool(pieces))
+    pairs = zip(fine, on(cells // 2), away.reshape(2, -1).T, strict=True)
+    sides = [_side(found, rough, off, words) for found, rough, off in pairs]
     error = max(max(side.error, side.split_error) for side in sides)
     if not error < LOST:
         msg = f"where walkers end, or whether they jump there, is uncertain by {error:.2g} on "
@@ -166,6 +176,11 @@ class _Found:
         """Probability to jump there."""
         whole = self.probability
         return min(self.beyond.jumped(0.0), whole) if self.creeps else whole
+
+    @property
+    def excess(self) -> float:
+        """What it came out above all that ends there: a layer at the edge was not seen."""
+        return max(self.beyond.jumped(0.0) - self.probability, 0.0) if self.creeps else 0.0
 
 
 def _found(problem: Levy, count: int, pieces: Sequence[Interval], begin: PointSet) -> list[_Found]:
@@ -210,9 +225,13 @@ def _places(grid: Grid, width: float) -> Array:
     return np.asarray(np.geomspace(FIRST * min(width, length), last, PLACES))
 
 
-def _side(levels: Sequence[_Found], words: str) -> LandingSide:
-    """Make a side of what was found on the nodes, on half as many, and on a quarter."""
-    fine, rough = levels[:2]
+def _parts(sides: Sequence[_Found]) -> list[float]:
+    """Probabilities to end there, and to jump there."""
+    return [side.probability for side in sides] + [side.jump for side in sides]
+
+
+def _side(fine: _Found, rough: _Found, off: Array, words: str) -> LandingSide:
+    """Make a side of what was found on the nodes, and on half as many, with its errors."""
     density, coarse = (f.beyond.density(fine.points) for f in (fine, rough))
     shares, away = np.array(LEVELS), 0.0
     overshoot = np.full(len(LEVELS), np.nan)
@@ -234,24 +253,10 @@ def _side(levels: Sequence[_Found], words: str) -> LandingSide:
         density=density,
         levels=shares,
         overshoot=overshoot,
-        error=3.0 * abs(fine.probability - rough.probability) + fine.rounding,
-        split_error=_limit_error([f.jump for f in levels]) + fine.rounding,
+        error=float(off[0]) + fine.rounding,
+        split_error=float(off[1]) + fine.excess + fine.rounding,
         density_error=away + fine.rounding,
     )
-
-
-def _limit_error(values: Sequence[float]) -> float:
-    """Distance of the first value, on most nodes, from the limit, at the order that is seen.
-
-    A layer at the edge that is thinner than the cells makes it low.
-    """
-    last = abs(values[0] - values[1])
-    if len(values) < 3:
-        return 3.0 * last
-    before = abs(values[1] - values[2])
-    # a last step that is small by chance is that of second order at best
-    last = max(last, before / 4.0)
-    return last / (max(before / last, SLOW) - 1.0) if last > 0.0 else 0.0
 
 
 def _name(found: _Found, words: str) -> str:

@@ -12,7 +12,7 @@ from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_line import KilledLine, killed_line
-from fokkerplanck.levy_passage import changes
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_sets import Interval, checked_target
 from fokkerplanck.sets import PointSet, as_set
 
@@ -93,10 +93,8 @@ def levy_committor(problem: Levy, source: Place, target: Place) -> LevyCommittor
         return [found[0].at(found[1], as_set(x), values) for x in some]
 
     smooth = line.smooth(q, values)
-    here = read((line, q, rounding))
-    # relative to 1, since q is at most that
-    change = changes(problem, lambda n: [1.0 + r for r in read(on(n))], [1.0 + r for r in here])
-    error = float((change * (1.0 + np.array(here))).max()) + rounding + _at_edges(line, q, smooth)
+    change = changes(problem.grid.shape[0], lambda n: read(on(n)), read((line, q, rounding)))
+    error = float(change.max()) + rounding + _at_edges(line, q, smooth)
     if not error < LOST:
         msg = f"the probability to reach {to_words} before {from_words} changes by {error:.2g} on "
         msg += "fewer nodes: more cells are needed"

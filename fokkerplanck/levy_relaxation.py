@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.levy import Levy
+from fokkerplanck.levy_refinement import UNKNOWN, left_over
 from fokkerplanck.relaxation import MOST, Spectrum
 from fokkerplanck.solvers.levy_modes import LevyModes, levy_modes
 
@@ -37,8 +38,8 @@ def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
     Returns
     -------
     Spectrum
-        Vectors are real parts at the nodes of the problem; `errors` are relative changes from half
-        as many nodes, and rounding.
+        Vectors are real parts at the nodes of the problem; `errors` are relative, from
+        half and a quarter as many nodes, and rounding.
 
     Raises
     ------
@@ -61,8 +62,14 @@ def levy_spectrum(problem: Levy, count: int = 4) -> Spectrum:
         msg = f"count is an integer from 1 to {most} here, got {count}"
         raise CaseError(msg, key="spectrum.count")
     fine, coarse = _modes(problem, cells, count), _modes(problem, cells // 2, count + 2)
-    away = np.abs(fine.values[:, None] - coarse.values[None, :]).min(axis=1)
-    errors = away / np.abs(fine.values) + fine.errors
+    away, near = _nearest(fine.values, coarse.values)
+    try:
+        rough = _modes(problem, cells // 4, count + 2)
+    except NumericalError:  # too few nodes for these modes
+        off = UNKNOWN * away
+    else:
+        off = left_over(away, _nearest(coarse.values[near], rough.values)[0])
+    errors = off / np.abs(fine.values) + fine.errors
     if not errors[0] < LARGEST_ERROR or not fine.values.real[0] > 0.0:
         msg = (
             f"the slowest rate, {fine.values[0].real:.3g}, is uncertain by {errors[0]:.1e} on "
@@ -90,6 +97,14 @@ def _modes(problem: Levy, cells: int, count: int) -> LevyModes:
     size = 0.5 * nodes.generator.spacing * cells
     rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
     return levy_modes(nodes.generator, problem.coarse(nodes).generator, count, rate)
+
+
+def _nearest(
+    values: NDArray[np.complex128], others: NDArray[np.complex128]
+) -> tuple[Array, NDArray[np.int64]]:
+    """Distances of values to the nearest of others, and which these are."""
+    away = np.abs(values[:, None] - others[None, :])
+    return np.asarray(away.min(axis=1)), np.asarray(away.argmin(axis=1))
 
 
 def _scaled(vector: NDArray[np.complex128]) -> Array:
