@@ -154,6 +154,8 @@ def levy_stationary(problem: Levy) -> LevyStationary:
     rough, _ = steady(problem, half)
     error = l1_distance(fine, nodes, rough, half) + rounding
     outside = _outside(problem, fine)  # from all of the mass
+    if problem.outside == "stopped":
+        error += abs(mass_outside(problem, rough, half.x) - outside)
     if not error < LOST:
         msg = f"half as many nodes as {count} change the density by {error:.2g}: take more cells"
         raise NumericalError(msg)

@@ -29,6 +29,7 @@ PLACES, FIRST, LAST = 61, 1e-4, 100.0
 LOST = 0.05
 #: Sides that fewer than these walkers end on have no quantiles.
 RARE = 1e-12
+TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,22 +134,22 @@ def levy_landing(
     """
     pieces, words = checked_target(problem.grid, target)
     begin = checked_start(problem.grid, start, pieces, words)
-    cells, known = problem.grid.shape[0], dict[int, list[_Found]]()
-
-    def on(count: int) -> list[_Found]:
-        if count not in known:
-            found = _found(problem, count, pieces, begin)
-            if [f.beyond.edge for f in found] != [f.beyond.edge for f in fine]:
-                msg = f"{count} nodes do not see all edges of {words}: more cells are needed"
-                raise NumericalError(msg)
-            known[count] = found
-        return known[count]
-
+    cells = problem.grid.shape[0]
     fine = _found(problem, cells, pieces, begin)
-    known[cells] = fine
-    away = changes(cells, lambda n: _parts(on(n)), _parts(fine), inner=bool(pieces))
-    pairs = zip(fine, on(cells // 2), away.reshape(2, -1).T, strict=True)
-    sides = [_side(found, rough, off, words) for found, rough, off in pairs]
+
+    def numbers(found: list[_Found]) -> Array:
+        if [f.beyond.edge for f in found] != [f.beyond.edge for f in fine]:
+            msg = f"fewer nodes do not see all edges of {words}: more cells than {cells} are needed"
+            raise NumericalError(msg)
+        return np.concatenate([s.numbers(f.points) for s, f in zip(found, fine, strict=True)])
+
+    here = numbers(fine)
+    off = changes(
+        cells, lambda n: numbers(_found(problem, n, pieces, begin)), here, inner=bool(pieces)
+    )
+    shape = len(fine), -1
+    parts = zip(fine, here.reshape(shape), off.reshape(shape), strict=True)
+    sides = [_side(found, its, away, words) for found, its, away in parts]
     error = max(max(side.error, side.split_error) for side in sides)
     if not error < LOST:
         msg = f"where walkers end, or whether they jump there, is uncertain by {error:.2g} on "
@@ -176,6 +177,18 @@ class _Found:
         """Probability to jump there."""
         whole = self.probability
         return min(self.beyond.jumped(0.0), whole) if self.creeps else whole
+
+    def numbers(self, points: Array) -> Array:
+        """Probability to end there and to jump there, logarithms of the overshoot and density.
+
+        The logarithms are 0 where nobody jumps.
+        """
+        logs = np.zeros(len(LEVELS) + len(points))
+        if self.jump > RARE:
+            overshoot = self.beyond.quantiles(np.array(LEVELS))
+            seen = np.concatenate([overshoot, self.beyond.density(points)])
+            logs = np.log(np.maximum(seen, TINY))
+        return np.concatenate([[self.probability, self.jump], logs])
 
     @property
     def excess(self) -> float:
@@ -225,24 +238,13 @@ def _places(grid: Grid, width: float) -> Array:
     return np.asarray(np.geomspace(FIRST * min(width, length), last, PLACES))
 
 
-def _parts(sides: Sequence[_Found]) -> list[float]:
-    """Probabilities to end there, and to jump there."""
-    return [side.probability for side in sides] + [side.jump for side in sides]
-
-
-def _side(fine: _Found, rough: _Found, off: Array, words: str) -> LandingSide:
-    """Make a side of what was found on the nodes, and on half as many, with its errors."""
-    density, coarse = (f.beyond.density(fine.points) for f in (fine, rough))
-    shares, away = np.array(LEVELS), 0.0
-    overshoot = np.full(len(LEVELS), np.nan)
-    if fine.jump > RARE:
-        overshoot = fine.beyond.quantiles(shares)
-        seen = np.maximum(overshoot, 1e-300)
-        away = float(np.abs(rough.beyond.quantiles(shares) / seen - 1.0)[overshoot > 0.0].max())
-        away = max(away, float(np.abs(coarse / density - 1.0).max()))
-        if not fine.creeps:
-            # what counting jumps over the edge, and walkers, differ by
-            away = max(away, abs(fine.beyond.jumped(0.0) / fine.jump - 1.0))
+def _side(fine: _Found, numbers: Array, off: Array, words: str) -> LandingSide:
+    """Make a side of its numbers, see `_Found.numbers`, and their errors."""
+    jumps = fine.jump > RARE
+    away = float(np.expm1(min(float(off[2:].max()), 100.0)))
+    if jumps and not fine.creeps:
+        # what counting jumps over the edge, and walkers, differ by
+        away = max(away, abs(fine.beyond.jumped(0.0) / fine.jump - 1.0))
     return LandingSide(
         name=_name(fine, words),
         edge=fine.beyond.edge,
@@ -250,9 +252,9 @@ def _side(fine: _Found, rough: _Found, off: Array, words: str) -> LandingSide:
         creep=fine.probability - fine.jump,
         jump=fine.jump,
         points=fine.points,
-        density=density,
-        levels=shares,
-        overshoot=overshoot,
+        density=fine.beyond.density(fine.points),
+        levels=np.array(LEVELS),
+        overshoot=np.exp(numbers[2 : 2 + len(LEVELS)]) * (1.0 if jumps else np.nan),
         error=float(off[0]) + fine.rounding,
         split_error=float(off[1]) + fine.excess + fine.rounding,
         density_error=away + fine.rounding,

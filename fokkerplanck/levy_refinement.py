@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,8 +24,8 @@ TINY = 1e-300
 
 def changes(
     cells: int,
-    numbers: Callable[[int], Sequence[float]],
-    found: Sequence[float],
+    numbers: Callable[[int], ArrayLike],
+    found: ArrayLike,
     *,
     inner: bool = True,
 ) -> Array:

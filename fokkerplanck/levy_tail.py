@@ -47,12 +47,16 @@ class Tail:
     exponent: float
 
 
-def mass_outside(problem: Levy, density: Array | None = None) -> float:
+def mass_outside(
+    problem: Levy, density: Array | None = None, nodes: Array | None = None
+) -> float:
     """Stationary mass beyond both walls; see `tails`."""
-    return sum(tail.mass for tail in tails(problem, density))
+    return sum(tail.mass for tail in tails(problem, density, nodes))
 
 
-def tails(problem: Levy, density: Array | None = None) -> tuple[Tail, Tail]:
+def tails(
+    problem: Levy, density: Array | None = None, nodes: Array | None = None
+) -> tuple[Tail, Tail]:
     r"""Stationary tails beyond the low and the high wall, where single jumps lead from the wells.
 
     What jumps beyond x comes back by drift, :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} \int
@@ -66,13 +70,15 @@ def tails(problem: Levy, density: Array | None = None) -> tuple[Tail, Tail]:
     problem : Levy
     density : ndarray, shape (n,), optional
         At the nodes; without it all mass is at the lowest node.
+    nodes : ndarray, shape (n,), optional
+        Those of the problem unless given.
 
     Raises
     ------
     CaseError
         Where the loss does not rise beyond the walls: nothing would bring walkers back.
     """
-    axis, x = problem.grid.axes[0], problem.nodes
+    axis, x = problem.grid.axes[0], problem.nodes if nodes is None else nodes
     lowest = int(np.argmin(problem.landscape.loss(x[:, None])))
     if density is None:
         places, masses = x[[lowest]], np.ones(1)
@@ -83,10 +89,16 @@ def tails(problem: Levy, density: Array | None = None) -> tuple[Tail, Tail]:
     if density is None:
         return low, high
     rate = masses / (x[1] - x[0])
-    near = float(rate[APART]), float(rate[-1 - APART])
+    near = _at_wall(rate), _at_wall(rate[::-1])
     return _carried(problem, low, ends[0], float(x[lowest]), near[0]), _carried(
         problem, high, ends[1], float(x[lowest]), near[1]
     )
+
+
+def _at_wall(density: Array) -> float:
+    """Density at the low wall, on a straight line through nodes some way from it."""
+    first, second = density[APART : APART + 2]
+    return float(np.clip(first + (APART + 0.5) * (first - second), 0.0, 2.0 * first))
 
 
 def _carried(problem: Levy, tail: Tail, wall: float, well: float, density: float) -> Tail:
