@@ -131,7 +131,14 @@ def _beyond(problem: Levy, well: float, wall: float, places: Array, masses: Arra
     distance = np.abs(wall - well) * np.exp(log)
     x = well + side * distance
     with np.errstate(over="ignore"):
-        slope = side * problem.landscape.gradient(x[:, None])[:, 0]
+        try:
+            slope = side * problem.landscape.gradient(x[:, None])[:, 0]
+        except CaseError as error:
+            msg = (
+                "the loss is not known beyond the walls, where walkers are stopped, and so is not "
+                f'how many are there: take outside="suppressed" for a box ({error})'
+            )
+            raise CaseError(msg, key="noise.outside") from None
     if not (slope > 0.0).all():
         at = float(x[~(slope > 0.0)][0])
         msg = (
