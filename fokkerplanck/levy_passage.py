@@ -76,7 +76,9 @@ def levy_first_passage(
         return to_target(killed_line(problem, count, pieces), begin, words)
 
     found = on(problem.grid.shape[0])
-    away = changes(problem.grid.shape[0], lambda n: on(n).numbers, found.numbers, inner=bool(pieces))
+    away = changes(
+        problem.grid.shape[0], lambda n: on(n).numbers, found.numbers, inner=bool(pieces)
+    )
     away /= np.maximum(np.abs(found.numbers), TINY)
     # the second moment is what is solved for
     worse = 1.0 + found.mean**2 / found.variance
@@ -102,8 +104,8 @@ def levy_first_passage(
         rate=1.0 / found.mean,
         log10_rate=-float(np.log10(found.mean)),
         probability=found.probability,
-        error=error,
-        variance_error=variance_error,
+        error=float(error),
+        variance_error=float(variance_error),
         jumps=float(found.times.max() * -found.line.generator.jumps.first[0]),
         anchors=0,
         log10_times=found.log10_times,

@@ -47,9 +47,7 @@ class Tail:
     exponent: float
 
 
-def mass_outside(
-    problem: Levy, density: Array | None = None, nodes: Array | None = None
-) -> float:
+def mass_outside(problem: Levy, density: Array | None = None, nodes: Array | None = None) -> float:
     """Stationary mass beyond both walls; see `tails`."""
     return sum(tail.mass for tail in tails(problem, density, nodes))
 
@@ -60,8 +58,8 @@ def tails(
     r"""Stationary tails beyond the low and the high wall, where single jumps lead from the wells.
 
     What jumps beyond x comes back by drift, :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} \int
-    |x - y|^{-\alpha} p(y) dy / \alpha`, and the tail is the integral of p. Gaussian noise, and jumps
-    shorter than r, half the way from the well to the wall, spread over it with :math:`D = T +
+    |x - y|^{-\alpha} p(y) dy / \alpha`, and the tail is the integral of p. Gaussian noise, and
+    jumps shorter than r, half the way from the well to the wall, spread over it with :math:`D = T +
     s^\alpha C_{1, \alpha} r^{2 - \alpha} / (2 - \alpha)` and carry :math:`p e^{-(L - L_w) / D}`
     beyond, in proportion to the density at the wall.
 

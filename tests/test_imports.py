@@ -51,7 +51,15 @@ ROWS = [
     | {"tail_index", "tail_index_stable", "tail_index_regression", "tail_index_fit"}
     | {"tail_index_scan", "tail_index_controls", "tail_index_study", "tail_index_verdict"}
     | {"tail_index_file"}
-    | {"levy_passage", "levy_density", "levy_tail", "levy_state", "levy_refinement", "levy_flux", "levy_cells"}
+    | {
+        "levy_passage",
+        "levy_density",
+        "levy_tail",
+        "levy_state",
+        "levy_refinement",
+        "levy_flux",
+        "levy_cells",
+    }
     | {"levy_relaxation", "levy_metastability", "levy_well_rates"}
     | {"levy_reach", "levy_beyond", "levy_overshoot", "levy_survival"}
     | {"levy_walk_plan", "levy_walk_target", "levy_sampled_passage", "levy_sampled_density"}
