@@ -51,7 +51,7 @@ class LandingSide:
         is `jump`.
     levels, overshoot : ndarray, shape (5,)
         Shares of those who jump, and distances from the edge within which so many land; nan where
-        nobody jumps.
+        nobody jumps, or `density_error` is above 1.
     error, split_error : float
         Absolute errors to be expected of the probability, and of its two parts.
     density_error : float
@@ -254,7 +254,7 @@ def _side(fine: _Found, numbers: Array, off: Array, words: str) -> LandingSide:
         points=fine.points,
         density=fine.beyond.density(fine.points),
         levels=np.array(LEVELS),
-        overshoot=np.exp(numbers[2 : 2 + len(LEVELS)]) * (1.0 if jumps else np.nan),
+        overshoot=np.exp(numbers[2 : 2 + len(LEVELS)]) * (1.0 if jumps and away < 1.0 else np.nan),
         error=float(off[0]) + fine.rounding,
         split_error=float(off[1]) + fine.excess + fine.rounding,
         density_error=away + fine.rounding,

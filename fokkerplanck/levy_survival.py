@@ -106,8 +106,14 @@ def _law(
     survival, density = np.empty(len(times)), np.empty(len(times))
     now = 0.0
     for k, time in enumerate(times.tolist()):
-        mass, now = steps.over(time - now)[:-1, :-1].T @ mass, time
-        survival[k] = np.clip(float(mass @ found.reach) / whole, 0.0, 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mass, now = steps.over(time - now)[:-1, :-1].T @ mass, time
+            left = float(mass @ found.reach) / whole
+        if not abs(left) < 1.0 + LOST:
+            msg = f"the mass that is left grows on {count} nodes, which are too few for the drift "
+            msg += f"from {begin.text} to {words}: take more cells"
+            raise NumericalError(msg)
+        survival[k] = np.clip(left, 0.0, 1.0)
         density[k] = max(float(mass @ found.into), 0.0) / whole
     return survival, density, steps.error * len(times) / whole, found.mean
 
