@@ -30,6 +30,8 @@ LOST = 0.05
 #: Sides that fewer than these walkers end on have no quantiles.
 RARE = 1e-12
 TINY = 1e-300
+#: Error of the logarithm of an overshoot from which on it is not given.
+UNKNOWN = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class LandingSide:
         is `jump`.
     levels, overshoot : ndarray, shape (5,)
         Shares of those who jump, and distances from the edge within which so many land; nan where
-        nobody jumps, or `density_error` is above 1.
+        nobody jumps, or it is uncertain by a factor of two.
     error, split_error : float
         Absolute errors to be expected of the probability, and of its two parts.
     density_error : float
@@ -240,7 +242,7 @@ def _places(grid: Grid, width: float) -> Array:
 
 def _side(fine: _Found, numbers: Array, off: Array, words: str) -> LandingSide:
     """Make a side of its numbers, see `_Found.numbers`, and their errors."""
-    jumps = fine.jump > RARE
+    jumps, here = fine.jump > RARE, slice(2, 2 + len(LEVELS))
     away = float(np.expm1(min(float(off[2:].max()), 100.0)))
     if jumps and not fine.creeps:
         # what counting jumps over the edge, and walkers, differ by
@@ -254,7 +256,7 @@ def _side(fine: _Found, numbers: Array, off: Array, words: str) -> LandingSide:
         points=fine.points,
         density=fine.beyond.density(fine.points),
         levels=np.array(LEVELS),
-        overshoot=np.exp(numbers[2 : 2 + len(LEVELS)]) * (1.0 if jumps and away < 1.0 else np.nan),
+        overshoot=np.where(jumps & (off[here] < UNKNOWN), np.exp(numbers[here]), np.nan),
         error=float(off[0]) + fine.rounding,
         split_error=float(off[1]) + fine.excess + fine.rounding,
         density_error=away + fine.rounding,

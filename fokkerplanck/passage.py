@@ -93,7 +93,7 @@ class Passage:
     start: str
     target: str
     weight: str
-    probability_error: float | None = None
+    probability_error: float | None = field(default=None, kw_only=True)
 
     def _repr_html_(self) -> str:
         return (
