@@ -57,6 +57,8 @@ def _passages(passages: Mapping[str, Mapping[str, Any]]) -> Table:
             way += "\n  too coarse a grid: use more cells"
         for side, landed in ((p.get("landing") or {}).get("sides") or {}).items():
             way += f"\n[dim]  {_landed(side, landed)}[/dim]"
+        if p.get("no_committor"):
+            way += f"\n[dim]  no committor: {escape(p['no_committor'])}[/dim]"
         row = [way, large(p["mean"], p["log10_mean"], _digits(p["error"])), _spread(p)]
         if reactive:
             flux = p["reactive"] or {"flux": None, "log10_flux": None}

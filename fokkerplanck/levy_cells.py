@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from fokkerplanck.levy import Levy
+from fokkerplanck.levy_state import between
 
 __all__ = ["cell_density", "cell_values", "node_density"]
 
@@ -39,7 +39,7 @@ def cell_values(problem: Levy, values: Array) -> Array:
     x, centres = problem.nodes, problem.grid.axes[0].centres
     if np.abs(x - centres).max() < SAME * problem.grid.spacing[0]:
         return values
-    return np.asarray(PchipInterpolator(x, values)(np.clip(centres, x[0], x[-1])))
+    return between(centres, x, values)
 
 
 def _spacing(problem: Levy) -> float:
@@ -57,5 +57,5 @@ def _moved(density: Array, spacing: float, old: Array, new: Array) -> Array:
     if np.abs(old - new).max() < SAME * spacing:
         return density
     below = np.concatenate(([0.0], np.cumsum(density * spacing)))
-    moved = np.diff(PchipInterpolator(old, below)(new)) / np.diff(new)
+    moved = np.diff(between(new, old, below)) / np.diff(new)
     return np.asarray(np.maximum(moved, 0.0))

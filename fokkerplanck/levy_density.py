@@ -133,23 +133,30 @@ def levy_stationary(problem: Levy | PlaneLevy) -> LevyStationary | PlaneStationa
         msg = "nothing is stationary where walls absorb: take reflecting ones"
         raise CaseError(msg, key="grid.x.walls")
     count = problem.grid.shape[0]
-    outside = mass_outside(problem) if problem.outside == "stopped" else 0.0
-    if not outside < MOST_OUTSIDE:
-        axis = problem.grid.axes[0]
-        msg = f"about {outside:.2g} of the mass lies beyond [{axis.min:.6g}, {axis.max:.6g}]: "
-        msg += "take a longer grid"
-        raise NumericalError(msg)
+    outside = _outside(problem)
     nodes, half = problem.at(count), problem.at(count // 2)
     fine, rounding = steady(problem, nodes)
     rough, _ = steady(problem, half)
     error = l1_distance(fine, nodes, rough, half) + rounding
+    outside = _outside(problem, fine)  # from all of the mass
     if problem.outside == "stopped":
-        outside = mass_outside(problem, fine)  # by jumps from all of the mass
+        error += abs(mass_outside(problem, rough, half.x) - outside)
     if not error < LOST:
         msg = f"half as many nodes as {count} change the density by {error:.2g}: take more cells"
         raise NumericalError(msg)
     density = (1.0 - outside) * fine / nodes.generator.spacing
     return LevyStationary(problem.grid, nodes.x, density, outside, error, rounding)
+
+
+def _outside(problem: Levy, density: Array | None = None) -> float:
+    """Mass beyond the grid, where it stands for the whole line; refused where it is much."""
+    outside = mass_outside(problem, density) if problem.outside == "stopped" else 0.0
+    if not outside < MOST_OUTSIDE:
+        axis = problem.grid.axes[0]
+        msg = f"about {outside:.2g} of the mass lies beyond [{axis.min:.6g}, {axis.max:.6g}]: "
+        msg += "take a longer grid"
+        raise NumericalError(msg)
+    return outside
 
 
 @overload

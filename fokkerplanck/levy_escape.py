@@ -47,10 +47,13 @@ class LevyWay(Way):
     landing : LevyLanding or None
     committor : LevyCommittor or None
         Where the start has some extent, and there is room between it and the target.
+    no_committor : str
+        Why it could not be had, though it was not asked for; empty otherwise.
     """
 
     landing: LevyLanding | None = None
     committor: LevyCommittor | None = None
+    no_committor: str = ""
 
     def find(  # type: ignore[override]
         self, problem: Levy, tell: Tell, *, refine: bool = False
@@ -79,8 +82,10 @@ class LevyWay(Way):
             try:
                 self.committor = levy_committor(problem, *ends)
             except NumericalError as error:
-                msg = f"{error}; reactive = false leaves it out"
-                raise NumericalError(msg) from None
+                if self.table.reactive:
+                    raise
+                # nobody asked for it: the rest of the passage stands
+                self.no_committor = str(error)
         if unless(self.table.survival, default=found.log10_mean < LONGEST):
             tell(f"{steps}: distribution of the time")
             self.survival = levy_passage_distribution(problem, *ends)
@@ -94,6 +99,8 @@ class LevyWay(Way):
         return super().json() | {
             "landing": landed,
             "committor": None if q is None else {"error": q.error},
+            "no_committor": self.no_committor or None,
+            "probability_error": getattr(self.passage, "probability_error", None),
         }
 
     def group(self, index: int, problem: Levy) -> Group:  # type: ignore[override]

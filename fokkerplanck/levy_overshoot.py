@@ -13,6 +13,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_beyond import Beyond
 from fokkerplanck.levy_line import KilledLine, killed_line
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_sets import Interval, checked_start, checked_target
 from fokkerplanck.sets import PointSet
 
@@ -28,8 +29,9 @@ PLACES, FIRST, LAST = 61, 1e-4, 100.0
 LOST = 0.05
 #: Sides that fewer than these walkers end on have no quantiles.
 RARE = 1e-12
-#: Fewest nodes of the coarsest grid; slowest fall of the error that is believed.
-FEWEST, SLOW = 64, 1.2
+TINY = 1e-300
+#: Error of the logarithm of an overshoot from which on it is not given.
+UNKNOWN = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ class LandingSide:
         is `jump`.
     levels, overshoot : ndarray, shape (5,)
         Shares of those who jump, and distances from the edge within which so many land; nan where
-        nobody jumps.
+        nobody jumps, or it is uncertain by a factor of two.
     error, split_error : float
         Absolute errors to be expected of the probability, and of its two parts.
     density_error : float
@@ -135,10 +137,21 @@ def levy_landing(
     pieces, words = checked_target(problem.grid, target)
     begin = checked_start(problem.grid, start, pieces, words)
     cells = problem.grid.shape[0]
-    counts = [n for n in (cells, cells // 2, cells // 4) if n >= FEWEST or n >= cells // 2]
-    levels = [_found(problem, n, pieces, begin) for n in counts]
-    fine = levels[0]
-    sides = [_side(found, words) for found in zip(*levels, strict=True)]
+    fine = _found(problem, cells, pieces, begin)
+
+    def numbers(found: list[_Found]) -> Array:
+        if [f.beyond.edge for f in found] != [f.beyond.edge for f in fine]:
+            msg = f"fewer nodes do not see all edges of {words}: more cells than {cells} are needed"
+            raise NumericalError(msg)
+        return np.concatenate([s.numbers(f.points) for s, f in zip(found, fine, strict=True)])
+
+    here = numbers(fine)
+    off = changes(
+        cells, lambda n: numbers(_found(problem, n, pieces, begin)), here, inner=bool(pieces)
+    )
+    shape = len(fine), -1
+    parts = zip(fine, here.reshape(shape), off.reshape(shape), strict=True)
+    sides = [_side(found, its, away, words) for found, its, away in parts]
     error = max(max(side.error, side.split_error) for side in sides)
     if not error < LOST:
         msg = f"where walkers end, or whether they jump there, is uncertain by {error:.2g} on "
@@ -166,6 +179,23 @@ class _Found:
         """Probability to jump there."""
         whole = self.probability
         return min(self.beyond.jumped(0.0), whole) if self.creeps else whole
+
+    def numbers(self, points: Array) -> Array:
+        """Probability to end there and to jump there, logarithms of the overshoot and density.
+
+        The logarithms are 0 where nobody jumps.
+        """
+        logs = np.zeros(len(LEVELS) + len(points))
+        if self.jump > RARE:
+            overshoot = self.beyond.quantiles(np.array(LEVELS))
+            seen = np.concatenate([overshoot, self.beyond.density(points)])
+            logs = np.log(np.maximum(seen, TINY))
+        return np.concatenate([[self.probability, self.jump], logs])
+
+    @property
+    def excess(self) -> float:
+        """What it came out above all that ends there: a layer at the edge was not seen."""
+        return max(self.beyond.jumped(0.0) - self.probability, 0.0) if self.creeps else 0.0
 
 
 def _found(problem: Levy, count: int, pieces: Sequence[Interval], begin: PointSet) -> list[_Found]:
@@ -210,20 +240,13 @@ def _places(grid: Grid, width: float) -> Array:
     return np.asarray(np.geomspace(FIRST * min(width, length), last, PLACES))
 
 
-def _side(levels: Sequence[_Found], words: str) -> LandingSide:
-    """Make a side of what was found on the nodes, on half as many, and on a quarter."""
-    fine, rough = levels[:2]
-    density, coarse = (f.beyond.density(fine.points) for f in (fine, rough))
-    shares, away = np.array(LEVELS), 0.0
-    overshoot = np.full(len(LEVELS), np.nan)
-    if fine.jump > RARE:
-        overshoot = fine.beyond.quantiles(shares)
-        seen = np.maximum(overshoot, 1e-300)
-        away = float(np.abs(rough.beyond.quantiles(shares) / seen - 1.0)[overshoot > 0.0].max())
-        away = max(away, float(np.abs(coarse / density - 1.0).max()))
-        if not fine.creeps:
-            # what counting jumps over the edge, and walkers, differ by
-            away = max(away, abs(fine.beyond.jumped(0.0) / fine.jump - 1.0))
+def _side(fine: _Found, numbers: Array, off: Array, words: str) -> LandingSide:
+    """Make a side of its numbers, see `_Found.numbers`, and their errors."""
+    jumps, here = fine.jump > RARE, slice(2, 2 + len(LEVELS))
+    away = float(np.expm1(min(float(off[2:].max()), 100.0)))
+    if jumps and not fine.creeps:
+        # what counting jumps over the edge, and walkers, differ by
+        away = max(away, abs(fine.beyond.jumped(0.0) / fine.jump - 1.0))
     return LandingSide(
         name=_name(fine, words),
         edge=fine.beyond.edge,
@@ -231,27 +254,13 @@ def _side(levels: Sequence[_Found], words: str) -> LandingSide:
         creep=fine.probability - fine.jump,
         jump=fine.jump,
         points=fine.points,
-        density=density,
-        levels=shares,
-        overshoot=overshoot,
-        error=3.0 * abs(fine.probability - rough.probability) + fine.rounding,
-        split_error=_limit_error([f.jump for f in levels]) + fine.rounding,
+        density=fine.beyond.density(fine.points),
+        levels=np.array(LEVELS),
+        overshoot=np.where(jumps & (off[here] < UNKNOWN), np.exp(numbers[here]), np.nan),
+        error=float(off[0]) + fine.rounding,
+        split_error=float(off[1]) + fine.excess + fine.rounding,
         density_error=away + fine.rounding,
     )
-
-
-def _limit_error(values: Sequence[float]) -> float:
-    """Distance of the first value, on most nodes, from the limit, at the order that is seen.
-
-    A layer at the edge that is thinner than the cells makes it low.
-    """
-    last = abs(values[0] - values[1])
-    if len(values) < 3:
-        return 3.0 * last
-    before = abs(values[1] - values[2])
-    # a last step that is small by chance is that of second order at best
-    last = max(last, before / 4.0)
-    return last / (max(before / last, SLOW) - 1.0) if last > 0.0 else 0.0
 
 
 def _name(found: _Found, words: str) -> str:

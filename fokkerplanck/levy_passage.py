@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_line import KilledLine, killed_line
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_sets import checked_start, checked_target
 from fokkerplanck.passage import Passage
 from fokkerplanck.sets import PointSet
@@ -20,14 +21,11 @@ from fokkerplanck.sets import PointSet
 if TYPE_CHECKING:
     from fokkerplanck.levy_plane import PlaneLevy
 
-__all__ = ["ToTarget", "changes", "levy_exit", "levy_first_passage", "to_target"]
+__all__ = ["ToTarget", "levy_exit", "levy_first_passage", "to_target"]
 
 Array = NDArray[np.float64]
 #: Error from which on no time is given.
 LOST = 0.1
-#: Coarser grids that tell of the discretisation, and cells up to which the second is solved.
-#: Where edges lie between nodes is different on each.
-COARSER, SMALL = (0.5, 0.6), 16384
 TINY = 1e-300
 
 
@@ -67,8 +65,8 @@ def levy_first_passage(
         If the start lies in the target, or the target is a point, narrower than four cells, all of
         the grid, or walls of which none absorbs.
     NumericalError
-        When the equations could not be solved to 1e-5, or coarser grids change the time by more
-        than a tenth.
+        When the equations could not be solved to 1e-5, or coarser grids change the time, or the
+        probability, by more than a tenth.
 
     References
     ----------
@@ -86,17 +84,25 @@ def levy_first_passage(
         return to_target(killed_line(problem, count, pieces), begin, words)
 
     found = on(problem.grid.shape[0])
-    away = changes(problem, lambda n: on(n).numbers, found.numbers, inner=bool(pieces))
+    away = changes(
+        problem.grid.shape[0], lambda n: on(n).numbers, found.numbers, inner=bool(pieces)
+    )
+    away /= np.maximum(np.abs(found.numbers), TINY)
     # the second moment is what is solved for
     worse = 1.0 + found.mean**2 / found.variance
     error, variance_error = away[0] + found.rounding, away[1] + 2.0 * worse * found.rounding
-    if not error < LOST:
-        msg = (
-            f"the mean time from {begin.text} to {words} came out as {found.mean:.4g} on "
-            f"{problem.grid.shape[0]} nodes, and other by {away[0]:.2g} of that on fewer, with "
-            f"{found.rounding:.1g} of rounding: more cells are needed, or a shorter grid"
-        )
-        raise NumericalError(msg)
+    probability_error = away[2] + found.rounding * (found.probability < 1.0)
+    for name, value, doubt in (
+        ("mean time", found.mean, away[0]),
+        ("probability to come", found.probability, away[2]),
+    ):
+        if not doubt + found.rounding < LOST:
+            msg = (
+                f"the {name} from {begin.text} to {words} came out as {value:.4g} on "
+                f"{problem.grid.shape[0]} nodes, and other by {doubt:.2g} of that on fewer, with "
+                f"{found.rounding:.1g} of rounding: more cells are needed, or a shorter grid"
+            )
+            raise NumericalError(msg)
     return Passage(
         grid=problem.grid,
         mean=found.mean,
@@ -106,14 +112,15 @@ def levy_first_passage(
         rate=1.0 / found.mean,
         log10_rate=-float(np.log10(found.mean)),
         probability=found.probability,
-        error=error,
-        variance_error=variance_error,
+        error=float(error),
+        variance_error=float(variance_error),
         jumps=float(found.times.max() * -found.line.generator.jumps.first[0]),
         anchors=0,
         log10_times=found.log10_times,
         start=begin.text,
         target=words,
         weight="jumps",
+        probability_error=float(probability_error * found.probability),
     )
 
 
@@ -195,28 +202,6 @@ class ToTarget:
         reach, times = self.line.smooth(self.reach, self.values), self.line.smooth(self.times)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(reach > 0.0, np.log10(times / reach), -np.inf))
-
-
-def changes(
-    problem: Levy,
-    numbers: Callable[[int], Sequence[float]],
-    found: Sequence[float],
-    *,
-    inner: bool = True,
-) -> Array:
-    """Relative changes of numbers on half as many nodes.
-
-    Where edges lie between nodes (`inner`), one difference may be small by chance, and 3/5 of the
-    nodes are asked too; their difference counts as that of half as many.
-    """
-    cells = problem.grid.shape[0]
-    largest = np.zeros(len(found))
-    for part in COARSER if inner and cells <= SMALL else COARSER[:1]:
-        fewer = np.asarray(numbers(int(part * cells)))
-        known = np.asarray(found)
-        away = np.abs(fewer - known) / np.maximum(np.abs(known), TINY)
-        largest = np.maximum(largest, away * 3.0 / (part**-2 - 1.0))
-    return np.asarray(largest)
 
 
 def to_target(line: KilledLine, begin: PointSet, words: str) -> ToTarget:

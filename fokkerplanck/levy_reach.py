@@ -13,7 +13,7 @@ from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_line import KilledLine, killed_line
-from fokkerplanck.levy_passage import changes
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_sets import Interval, checked_target
 from fokkerplanck.sets import PointSet, as_set
 
@@ -31,6 +31,9 @@ LOST = 0.05
 COMPARED = 60
 #: At edges the nodes next to them are not; for those see `_at_edges`.
 APART = 4
+#: Part of the step of q over the first cell that may be wrong where drift outdoes noise in it:
+#: measured, see `_in_layers`.
+IN_LAYER = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,15 +111,14 @@ def levy_committor(
         return [found[0].at(found[1], as_set(x), values) for x in some]
 
     smooth = line.smooth(q, values)
-    here = read((line, q, rounding))
-    # relative to 1, since q is at most that
-    change = changes(problem, lambda n: [1.0 + r for r in read(on(n))], [1.0 + r for r in here])
-    error = float((change * (1.0 + np.array(here))).max()) + rounding + _at_edges(line, q, smooth)
+    change = changes(problem.grid.shape[0], lambda n: read(on(n)), read((line, q, rounding)))
+    error = float(change.max()) + rounding + _at_edges(line, q, smooth)
     if not error < LOST:
         msg = f"the probability to reach {to_words} before {from_words} changes by {error:.2g} on "
         msg += "fewer nodes: more cells are needed"
         raise NumericalError(msg)
     whole = np.clip(smooth, 0.0, 1.0)
+    error = max(error, _in_layers(line, smooth, values))
     return LevyCommittor(problem.grid, line.x, whole, error, from_words, to_words)
 
 
@@ -138,3 +140,17 @@ def _overlap(one: Sequence[Interval], other: Sequence[Interval]) -> bool:
 def _at_edges(line: KilledLine, raw: Array, smooth: Array) -> float:
     """Error in the nodes next to edges: a tenth of what the lattice was taken to make of them."""
     return 0.1 * float(np.abs(smooth - raw)[line.generator.live].max())
+
+
+def _in_layers(line: KilledLine, smooth: Array, values: Sequence[float]) -> float:
+    """Error in the nodes next to edges where drift makes a layer that cells do not resolve."""
+    problem, h = line.problem, line.generator.spacing
+    spread = (problem.scale / h) ** problem.alpha + problem.temperature / h**2
+    largest = 0.0
+    for span in line.spans:
+        for side, node in ((0, span.first), (1, span.last)):
+            if span.sinks[side] >= 0:
+                drift = abs(float(line.generator.drift[node + side])) / h
+                step = abs(float(smooth[node]) - values[span.sinks[side]])
+                largest = max(largest, IN_LAYER * min(drift / spread, 1.0) * step)
+    return largest

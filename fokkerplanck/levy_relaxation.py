@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.levy import Levy
+from fokkerplanck.levy_refinement import UNKNOWN, left_over
 from fokkerplanck.relaxation import MOST, Spectrum
 from fokkerplanck.solvers.levy_chain import LineLevyChain
 from fokkerplanck.solvers.levy_modes import LevyModes, levy_modes
@@ -44,8 +45,8 @@ def levy_spectrum(problem: Levy | PlaneLevy, count: int = 4) -> Spectrum:
     Returns
     -------
     Spectrum
-        Vectors are real parts at the nodes of the problem; `errors` are relative changes from half
-        as many nodes along each axis, and rounding.
+        Vectors are real parts at the nodes of the problem; `errors` are relative, from half and a
+        quarter as many nodes along each axis, and rounding.
 
     Raises
     ------
@@ -73,8 +74,14 @@ def levy_spectrum(problem: Levy | PlaneLevy, count: int = 4) -> Spectrum:
         msg = f"count is an integer from 1 to {most} here, got {count}"
         raise CaseError(msg, key="spectrum.count")
     fine, coarse = found(1, count), found(2, count + 2)
-    away = np.abs(fine.values[:, None] - coarse.values[None, :]).min(axis=1)
-    errors = away / np.abs(fine.values) + fine.errors
+    away, near = _nearest(fine.values, coarse.values)
+    try:
+        rough = found(4, count + 2)
+    except NumericalError:  # too few nodes for these modes
+        off = UNKNOWN * away
+    else:
+        off = left_over(away, _nearest(coarse.values[near], rough.values)[0])
+    errors = off / np.abs(fine.values) + fine.errors
     if not errors[0] < LARGEST_ERROR or not fine.values.real[0] > 0.0:
         cells = " x ".join(map(str, problem.grid.shape))
         msg = (
@@ -106,6 +113,14 @@ def _modes(problem: Levy, part: int, count: int) -> LevyModes:
     rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
     chain = LineLevyChain(nodes.generator, problem.coarse(nodes).generator)
     return levy_modes(chain, count, rate)
+
+
+def _nearest(
+    values: NDArray[np.complex128], others: NDArray[np.complex128]
+) -> tuple[Array, NDArray[np.int64]]:
+    """Distances of values to the nearest of others, and which these are."""
+    away = np.abs(values[:, None] - others[None, :])
+    return np.asarray(away.min(axis=1)), np.asarray(away.argmin(axis=1))
 
 
 def _scaled(vector: NDArray[np.complex128]) -> Array:

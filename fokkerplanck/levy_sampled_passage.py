@@ -77,6 +77,18 @@ class LevyArrivals(SampledPassage):
     unresolved: int
     scheme: str
 
+    def _repr_html_(self) -> str:
+        depths = zip(self.levels, self.depth_quantiles, self.depth_intervals, strict=True)
+        rows = "".join(
+            f"<tr><td>{level:.0%}</td><td>{depth:.4g}</td><td>{low:.4g} to {high:.4g}</td></tr>"
+            for level, depth, (low, high) in depths
+        )
+        creeps = f"<p>{self.creeps:.3g} of the arrivals creep over the edge</p>"
+        return (
+            f"{super()._repr_html_()}{creeps}<table><tr><th>share</th><th>lands within</th>"
+            f"<th>{100 * self.confidence:g} % interval</th></tr>{rows}</table>"
+        )
+
 
 def sample_levy_passage(
     problem: Jumping,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Axis, Grid
 from fokkerplanck.sets import PointSet, as_set
 
 __all__ = ["Interval", "checked_start", "checked_target", "covered", "intervals"]
@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 Interval = tuple[float, float]
 #: Fewest cells of an interval that kills: half as many nodes, for the error, have to see it.
 FEWEST = 4.0
+#: Part of a cell below which a gap is rounding.
+SAME = 1e-9
 
 
 def intervals(part: PointSet, grid: Grid) -> list[Interval]:
@@ -47,7 +49,8 @@ def checked_target(
     Raises
     ------
     CaseError
-        If no wall absorbs, or the set is a point, off the grid, or narrower than four cells.
+        If no wall absorbs, or the set is a point, off the grid, or narrower than four cells, or a
+        gap beside it is.
     """
     if isinstance(target, str):
         if target != "walls":
@@ -70,10 +73,22 @@ def checked_target(
         msg = f"{part.text} is {width:.3g} wide, less than {FEWEST:g} cells of {h:.3g}: take more "
         msg += "cells"
         raise CaseError(msg, key=key)
+    _check_gaps(found, axis, part.text, key)
     if sum(widths) > (1.0 - 1e-12) * (axis.max - axis.min):
         msg = f"{part.text} covers the grid [{axis.min:g}, {axis.max:g}]: nothing is left of it"
         raise CaseError(msg, key=key)
     return found, part.text
+
+
+def _check_gaps(found: Sequence[Interval], axis: Axis, words: str, key: str) -> None:
+    """Refuse gaps between intervals, and to walls, that cells do not see."""
+    ends = np.clip(np.ravel([*found]), axis.min, axis.max)
+    gaps = np.diff(np.concatenate([[axis.min], ends, [axis.max]]))[::2]
+    narrow = gaps[(gaps > SAME * axis.spacing) & (gaps < FEWEST * axis.spacing)]
+    if narrow.size:
+        msg = f"{words} leaves a gap of {narrow[0]:.3g} beside it, less than {FEWEST:g} cells of "
+        msg += f"{axis.spacing:.3g}: let it reach the wall, or take more cells"
+        raise CaseError(msg, key=key)
 
 
 def checked_start(

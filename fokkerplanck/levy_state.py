@@ -25,6 +25,7 @@ def steady(problem: Levy, nodes: Nodes) -> tuple[Array, float]:
     size = 0.5 * nodes.generator.spacing * count
     rate = (problem.scale / size) ** problem.alpha + problem.temperature / size**2
     p, rounding = problem.system(nodes, transposed=True, restart=rate).solve(np.full(count, rate))
+    p = np.maximum(p, 0.0)  # of rounding
     return p / p.sum(), rounding
 
 
@@ -71,4 +72,6 @@ def l1_distance(p: Array, nodes: Nodes, q: Array, half: Nodes) -> float:
 
 def between(x: Array, nodes: Array, p: Array) -> Array:
     """Interpolation that stays within its neighbours, constant beyond the outermost nodes."""
-    return np.asarray(PchipInterpolator(nodes, p)(np.clip(x, nodes[0], nodes[-1])))
+    with np.errstate(over="ignore", divide="ignore"):  # means of slopes that are almost 0 are 0
+        found = PchipInterpolator(nodes, p)
+    return np.asarray(found(np.clip(x, nodes[0], nodes[-1])))

@@ -12,6 +12,7 @@ from fokkerplanck.errors import NumericalError
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_line import killed_line
 from fokkerplanck.levy_passage import ToTarget, levy_first_passage, to_target
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_sets import Interval, checked_start, checked_target
 from fokkerplanck.sets import PointSet
 from fokkerplanck.survival import Survival, passage_times
@@ -27,6 +28,8 @@ FIRST, DOUBLING, COUNT = 1e-4, 3, 56
 SAME, KEPT = 1e-9, 8
 #: Error of the survival from which on none is given.
 LOST = 0.05
+#: Most that the logarithm of the time scale is multiplied by in the survival, about.
+SHIFTED = 0.5
 
 
 def levy_passage_distribution(
@@ -51,15 +54,15 @@ def levy_passage_distribution(
     Returns
     -------
     Survival
-        Its `error` is that of the survival: what rounding took, and the largest change
-        from half as many nodes. The mean is that of `levy_first_passage`, on all cells.
+        Its `error` is that of the survival: what rounding took, and the largest that fewer nodes,
+        and the error of the mean, tell of. The mean is that of `levy_first_passage`, on all cells.
 
     Raises
     ------
     CaseError
         As `levy_first_passage`, and when times do not increase.
     NumericalError
-        As `levy_first_passage`, and when half as many nodes change the survival by 0.05.
+        As `levy_first_passage`, and when the survival is uncertain by 0.05.
     """
     mean = levy_first_passage(problem, start, target)
     if times is None:
@@ -68,11 +71,18 @@ def levy_passage_distribution(
     pieces, words = checked_target(problem.grid, target)
     begin = checked_start(problem.grid, start, pieces, words)
     count = min(problem.grid.shape[0], MOST)
-    survival, density, spent = _law(problem, count, pieces, begin, words, moments)
-    rough, _, _ = _law(problem, count // 2, pieces, begin, words, moments)
-    error = spent + float(np.abs(rough - survival).max())
+    survival, density, spent, own = _law(problem, count, pieces, begin, words, moments)
+
+    def on(fewer: int) -> Array:
+        return _law(problem, fewer, pieces, begin, words, moments)[0]
+
+    # a time scale that is off by e changes survival by e t |dS / dt|, at most e / exp(1) where it
+    # is exponential
+    scale = mean.error + abs(own / mean.mean - 1.0)
+    away = float(changes(count, on, survival, inner=False).max())
+    error = spent + max(away, SHIFTED * scale)
     if not error < LOST:
-        msg = f"half as many nodes as {count} change the survival by {error:.2g}: take more cells"
+        msg = f"fewer nodes than {count} change the survival by {error:.2g}: take more cells"
         raise NumericalError(msg)
     with np.errstate(divide="ignore"):
         log10 = np.log10(survival)
@@ -86,8 +96,8 @@ def _law(
     begin: PointSet,
     words: str,
     times: Array,
-) -> tuple[Array, Array, float]:
-    """Survival, density of the time, and the error of the integration."""
+) -> tuple[Array, Array, float, float]:
+    """Survival, density of the time, the error of the integration, and the mean."""
     line = killed_line(problem, count, pieces)
     found: ToTarget = to_target(line, begin, words)
     mass = line.start_mass(begin)
@@ -96,10 +106,16 @@ def _law(
     survival, density = np.empty(len(times)), np.empty(len(times))
     now = 0.0
     for k, time in enumerate(times.tolist()):
-        mass, now = steps.over(time - now)[:-1, :-1].T @ mass, time
-        survival[k] = np.clip(float(mass @ found.reach) / whole, 0.0, 1.0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mass, now = steps.over(time - now)[:-1, :-1].T @ mass, time
+            left = float(mass @ found.reach) / whole
+        if not abs(left) < 1.0 + LOST:
+            msg = f"the mass that is left grows on {count} nodes, which are too few for the drift "
+            msg += f"from {begin.text} to {words}: take more cells"
+            raise NumericalError(msg)
+        survival[k] = np.clip(left, 0.0, 1.0)
         density[k] = max(float(mass @ found.into), 0.0) / whole
-    return survival, density, steps.error * len(times) / whole
+    return survival, density, steps.error * len(times) / whole, found.mean
 
 
 class _Steps:

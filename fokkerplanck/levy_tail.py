@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.polynomial.laguerre import laggauss
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
@@ -19,8 +20,10 @@ Array = NDArray[np.float64]
 PANELS, POINTS = 40, 8
 #: ``e^-DECADES`` of the tail is left out.
 DECADES = 28.0
-
-
+#: Jumps shorter than this part of the way from the well to a wall spread like Gaussian noise there;
+#: points of the integral over what they carry beyond; and how many nodes from the wall the density
+#: is taken, where those that were stopped do not show.
+SHORT, CARRIED, APART = 0.5, 16, 2
 #: Where the power of a tail is read off, in lengths of the grid.
 FAR = (1e4, 1e6)
 
@@ -44,29 +47,36 @@ class Tail:
     exponent: float
 
 
-def mass_outside(problem: Levy, density: Array | None = None) -> float:
+def mass_outside(problem: Levy, density: Array | None = None, nodes: Array | None = None) -> float:
     """Stationary mass beyond both walls; see `tails`."""
-    return sum(tail.mass for tail in tails(problem, density))
+    return sum(tail.mass for tail in tails(problem, density, nodes))
 
 
-def tails(problem: Levy, density: Array | None = None) -> tuple[Tail, Tail]:
+def tails(
+    problem: Levy, density: Array | None = None, nodes: Array | None = None
+) -> tuple[Tail, Tail]:
     r"""Stationary tails beyond the low and the high wall, where single jumps lead from the wells.
 
     What jumps beyond x comes back by drift, :math:`|L'(x)|\,p(x) = s^\alpha C_{1, \alpha} \int
-    |x - y|^{-\alpha} p(y) dy / \alpha`, and the tail is the integral of p.
+    |x - y|^{-\alpha} p(y) dy / \alpha`, and the tail is the integral of p. Gaussian noise, and
+    jumps shorter than r, half the way from the well to the wall, spread over it with :math:`D = T +
+    s^\alpha C_{1, \alpha} r^{2 - \alpha} / (2 - \alpha)` and carry :math:`p e^{-(L - L_w) / D}`
+    beyond, in proportion to the density at the wall.
 
     Parameters
     ----------
     problem : Levy
     density : ndarray, shape (n,), optional
         At the nodes; without it all mass is at the lowest node.
+    nodes : ndarray, shape (n,), optional
+        Those of the problem unless given.
 
     Raises
     ------
     CaseError
         Where the loss does not rise beyond the walls: nothing would bring walkers back.
     """
-    axis, x = problem.grid.axes[0], problem.nodes
+    axis, x = problem.grid.axes[0], problem.nodes if nodes is None else nodes
     lowest = int(np.argmin(problem.landscape.loss(x[:, None])))
     if density is None:
         places, masses = x[[lowest]], np.ones(1)
@@ -74,7 +84,40 @@ def tails(problem: Levy, density: Array | None = None) -> tuple[Tail, Tail]:
         places, masses = x, density / density.sum()
     ends = axis.min, axis.max
     low, high = (_beyond(problem, float(x[lowest]), wall, places, masses) for wall in ends)
-    return low, high
+    if density is None:
+        return low, high
+    rate = masses / (x[1] - x[0])
+    near = _at_wall(rate), _at_wall(rate[::-1])
+    return _carried(problem, low, ends[0], float(x[lowest]), near[0]), _carried(
+        problem, high, ends[1], float(x[lowest]), near[1]
+    )
+
+
+def _at_wall(density: Array) -> float:
+    """Density at the low wall, on a straight line through nodes some way from it."""
+    first, second = density[APART : APART + 2]
+    return float(np.clip(first + (APART + 0.5) * (first - second), 0.0, 2.0 * first))
+
+
+def _carried(problem: Levy, tail: Tail, wall: float, well: float, density: float) -> Tail:
+    """Add what short jumps and Gaussian noise carry beyond a wall."""
+    alpha, side = problem.alpha, float(np.sign(wall - well))
+    short = SHORT * abs(wall - well)
+    spread = 1.0 if alpha == 2.0 else jump_constant(alpha) / (2.0 - alpha) * short ** (2.0 - alpha)
+    d = problem.temperature + problem.scale**alpha * spread
+    length = d / (side * float(problem.landscape.gradient(np.array([[wall]]))[0, 0]))
+    u, weight = laggauss(CARRIED)
+    x = np.append(wall, wall + side * length * u)
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = problem.landscape.loss(x[:, None])
+        part = np.exp(np.minimum(u - (loss[1:] - loss[0]) / d, 0.0))
+    masses = density * length * weight * np.where(np.isfinite(part), part, 0.0)
+    return replace(
+        tail,
+        mass=tail.mass + float(masses.sum()),
+        first=tail.first + float(masses @ x[1:]),
+        second=tail.second + float(masses @ x[1:] ** 2),
+    )
 
 
 def _beyond(problem: Levy, well: float, wall: float, places: Array, masses: Array) -> Tail:
@@ -86,7 +129,14 @@ def _beyond(problem: Levy, well: float, wall: float, places: Array, masses: Arra
     distance = np.abs(wall - well) * np.exp(log)
     x = well + side * distance
     with np.errstate(over="ignore"):
-        slope = side * problem.landscape.gradient(x[:, None])[:, 0]
+        try:
+            slope = side * problem.landscape.gradient(x[:, None])[:, 0]
+        except CaseError as error:
+            msg = (
+                "the loss is not known beyond the walls, where walkers are stopped, and so is not "
+                f'how many are there: take outside="suppressed" for a box ({error})'
+            )
+            raise CaseError(msg, key="noise.outside") from None
     if not (slope > 0.0).all():
         at = float(x[~(slope > 0.0)][0])
         msg = (
@@ -94,7 +144,8 @@ def _beyond(problem: Levy, well: float, wall: float, places: Array, masses: Arra
             'stopped; take a grid that reaches so far, or outside="suppressed" for a box'
         )
         raise CaseError(msg, key="grid.x")
-    reach = np.abs(x[:, None] - places) ** -alpha @ masses
+    # single jumps; those from next to the wall are short, see `_carried`
+    reach = np.maximum(np.abs(x[:, None] - places), SHORT * np.abs(wall - well)) ** -alpha @ masses
     p = problem.scale**alpha * jump_constant(alpha) / alpha * reach / slope
     inside, b = weights * distance * p, _exponent(problem, well, side)
     last = (distance * p)[-1]  # a power of the distance from here on

@@ -10,9 +10,10 @@ from fokkerplanck.landscapes.base import finite_number
 from fokkerplanck.landscapes.critical import CriticalPoint
 from fokkerplanck.levy import Levy, Nodes
 from fokkerplanck.levy_metastability import wells_on_line
+from fokkerplanck.levy_refinement import changes
 from fokkerplanck.levy_state import steady
 from fokkerplanck.sets import Ball
-from fokkerplanck.solvers.levy_masked import MaskedGenerator
+from fokkerplanck.solvers.levy_killed import KilledLevy, kill
 from fokkerplanck.solvers.levy_solve import LevySystem
 from fokkerplanck.well_rates import MOST_WELLS, RateMatrix
 
@@ -24,8 +25,6 @@ EPS = float(np.finfo(np.float64).eps)
 CORE = 0.5
 #: Nodes that a core has at least.
 LEAST = 4
-#: Part of a cell that counts as rounding of the place of a node.
-EDGE = 1e-6
 #: Relative error from which on no rates are given.
 LOST = 0.1
 
@@ -53,7 +52,7 @@ def levy_rates(problem: Levy, radius: float | None = None) -> RateMatrix:
     Returns
     -------
     RateMatrix
-        `error` is the largest relative change of a rate from half as many nodes, and rounding.
+        `error` is the largest relative one of a rate, from fewer nodes, and rounding.
 
     Raises
     ------
@@ -70,7 +69,8 @@ def levy_rates(problem: Levy, radius: float | None = None) -> RateMatrix:
     `fokkerplanck.rate_matrix`. Rates out of exits from basins, with the probability to settle in
     another, were not taken: they count walkers that return from beyond the edge at once. As the
     noise gets weak both tend to :math:`s^\alpha C_{1, \alpha} / \alpha\,\bigl||s_{j - 1} -
-    m_i|^{-\alpha} - |s_j - m_i|^{-\alpha}\bigr|`, with s the maxima and m the minima.
+    m_i|^{-\alpha} - |s_j - m_i|^{-\alpha}\bigr|`, with s the maxima and m the minima. Edges of
+    cores lie between nodes, by killing beside them (`kill`).
 
     References
     ----------
@@ -89,9 +89,12 @@ def levy_rates(problem: Levy, radius: float | None = None) -> RateMatrix:
     cores = [_core(problem, well, tops, radius) for well in minima]
     count = problem.grid.shape[0]
     rates, populations, rounding = _solved(problem, problem.at(count), cores)
-    rough, _, _ = _solved(problem, problem.at(count // 2), cores)
     apart = ~np.eye(len(cores), dtype=np.bool_)
-    error = float(np.abs(rough[apart] / rates[apart] - 1.0).max()) + rounding
+
+    def on(fewer: int) -> Array:
+        return _solved(problem, problem.at(fewer), cores)[0][apart]
+
+    error = float((changes(count, on, rates[apart]) / np.abs(rates[apart])).max()) + rounding
     if not error < LOST or not (rates[apart] > 0.0).all():
         msg = (
             f"rates between wells are uncertain by {error:.1e} on {count} nodes (rounding "
@@ -121,23 +124,24 @@ def _core(problem: Levy, well: CriticalPoint, tops: list[float], radius: float |
 
 def _solved(problem: Levy, nodes: Nodes, cores: list[Ball]) -> tuple[Array, Array, float]:
     """Rates, populations, and relative rounding."""
-    inside = [_within(nodes, core) for core in cores]
     pi, rounding = steady(problem, nodes)
-    coarse = problem.coarse(nodes)
-    system = LevySystem(_masked(nodes, cores), _masked(coarse, cores), transposed=True)
+    killed, coarse = _killed(nodes, cores), problem.coarse(nodes)
+    system = LevySystem(killed, _killed(coarse, cores), transposed=True)
     whole, n = nodes.generator, len(cores)
     rates, populations = np.zeros((n, n)), np.zeros(n)
     noise = EPS * abs(float(whole.jumps.first[0]))
-    for i, core in enumerate(inside):
-        held = np.where(core, pi, 0.0)
-        free = ~np.any(inside, axis=0)
-        source = np.where(free, whole.apply_transposed(held), 0.0)
+    into = [np.sum(killed.rates_into(k), axis=0) for k in range(n)]
+    for i in range(n):
+        held = np.where(killed.owner == i, pi, 0.0)
+        outflow = whole.apply_transposed(held)
+        # edges between nodes: who is beside one counts, at a rate, as having been in the core
+        source = np.where(killed.live, outflow + killed.beside(i) * pi, 0.0)
         found, doubt = system.solve(source)
-        came = held + np.where(free, found, 0.0)
-        populations[i] = came.sum()
-        inflow = whole.apply_transposed(came)
-        rates[i] = [inflow[other].sum() / populations[i] for other in inside]
-        rates[i, i] = 0.0
+        wanders = np.where(killed.live, found, 0.0)
+        populations[i] = held.sum() + wanders.sum()
+        for j in range(n):
+            arrived = float(outflow[killed.owner == j].sum() + wanders @ into[j])
+            rates[i, j] = arrived / populations[i] if j != i else 0.0
         least = np.delete(rates[i], i).min()
         rounding = max(rounding, doubt, noise / max(abs(float(least)), 1e-300))
     # all who wander come last from some core: what is missing is what the solves are off by
@@ -145,12 +149,7 @@ def _solved(problem: Levy, nodes: Nodes, cores: list[Ball]) -> tuple[Array, Arra
     return rates, populations / populations.sum(), rounding
 
 
-def _within(nodes: Nodes, core: Ball) -> NDArray[np.bool_]:
-    # nodes on the very edge are in, on both sides
-    edge = core.radius + EDGE * nodes.generator.spacing
-    return np.asarray(np.abs(nodes.x - core.centre[0]) <= edge)
-
-
-def _masked(nodes: Nodes, cores: list[Ball]) -> MaskedGenerator:
-    live = ~np.any([_within(nodes, core) for core in cores], axis=0)
-    return MaskedGenerator.of(nodes.generator, live)
+def _killed(nodes: Nodes, cores: list[Ball]) -> KilledLevy:
+    """Kill in the cores."""
+    ends = [(float(c.centre[0]) - c.radius, float(c.centre[0]) + c.radius) for c in cores]
+    return kill(nodes.generator, nodes.x, ends)

@@ -73,6 +73,8 @@ class Passage:
         What they are, in words.
     weight : str
         Link weight; ``"quadrature"`` on a line.
+    probability_error : float, optional
+        Absolute error to be expected of `probability`, where one is known: under long jumps.
     """
 
     grid: Grid = field(repr=False)
@@ -91,6 +93,7 @@ class Passage:
     start: str
     target: str
     weight: str
+    probability_error: float | None = field(default=None, kw_only=True)
 
     def _repr_html_(self) -> str:
         return (

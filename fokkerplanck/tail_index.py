@@ -139,7 +139,7 @@ def checked_values(values: ArrayLike) -> Array:
     if np.ndim(values) not in (1, 2):
         msg = f"values have shape {x.shape}; needed is (samples,) or (samples, coordinates)"
         raise CaseError(msg)
-    x = x.reshape(len(x), -1)
+    x = x.reshape(len(x), -1 if x.size else int(x.ndim == 1))
     if len(x) < FEWEST or not x.shape[1]:
         msg = f"{len(x)} samples of {x.shape[1]} coordinates: at least {FEWEST} samples are needed"
         raise CaseError(msg)

@@ -7,6 +7,8 @@ from math import gamma, isfinite, pi
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
+from scipy.special import expit
 
 from fokkerplanck.errors import CaseError
 
@@ -14,8 +16,10 @@ __all__ = ["StableLaw", "log_variance"]
 
 Array = NDArray[np.float64]
 EULER = 0.57721566490153286
-#: Closer to 1 than this, the exponents of Zolotarev's integral overflow: the Cauchy law is meant.
-NEAR_CAUCHY = 1e-3
+#: Closer to 1 than this, Zolotarev's integrand changes over a small part of the angles: the mean
+#: is taken over E instead. Logarithms of E, their distance, and that of the logits of U there.
+NEAR_CAUCHY = 0.05
+LOG_E, STEP_E, STEP_U = (-36.0, 4.5), 0.25, 0.02
 #: Of the quadrature of a tail: logits, their distance, and that over the width of a change; most
 #: points x times nodes held at once.
 REACH, COARSE, FINE, CHUNK = 34.0, 0.1, 0.25, 4_000_000
@@ -91,13 +95,16 @@ class StableLaw:
         """``P(|X| > x)``, by Zolotarev's integral over the angle of the sampler.
 
         For alpha > 1, ``X > x`` is ``E > (x / S(U))^(a/(a-1))``, so that the chance is the mean of
-        an exponential over U; below 1 the other way round. Within 1e-3 of alpha = 1 the law is
-        taken as Cauchy's.
+        an exponential over U; below 1 the other way round. Near alpha = 1 it is the mean over E of
+        the chance that ``S(U) > x E^((1 - a)/a)``.
         """
         x = np.abs(np.asarray(x, dtype=np.float64)) / self.scale
-        if abs(self.alpha - 1) < NEAR_CAUCHY:
+        if self.alpha == 1:
             return np.asarray(1 - 2 / pi * np.arctan(x))
-        flat, power = np.ravel(x), self.alpha / (self.alpha - 1)
+        flat = np.ravel(x)
+        if abs(self.alpha - 1) < NEAR_CAUCHY:
+            return _tail_near_one(flat, self.alpha).reshape(x.shape)
+        power = self.alpha / (self.alpha - 1)
         angles = _angles(self.alpha)
         size = max(1, CHUNK // len(angles[0]))
         parts = [_tail(flat[k : k + size], power, *angles) for k in range(0, len(flat), size)]
@@ -132,3 +139,19 @@ def _angles(a: float) -> tuple[Array, Array]:
     u, rest = pi / 2 / (1 + np.exp(-s)), pi / 2 / (1 + np.exp(s))
     weights = step * u * rest / (pi / 2)
     return 1 / _angular(u, a, np.sin(rest)), weights / weights.sum()
+
+
+def _tail_near_one(x: Array, a: float) -> Array:
+    """Mean over E of the share of angles with S(U) above ``x E^((1 - a)/a)``."""
+    logit = np.arange(-REACH, REACH + STEP_U, STEP_U)
+    u, rest = pi / 2 / (1 + np.exp(-logit)), pi / 2 / (1 + np.exp(logit))
+    size = np.log(_angular(u, a, np.sin(rest)))  # grows with U
+    angle = CubicSpline(size, logit)
+    t = np.arange(*LOG_E, STEP_E)
+    weights = STEP_E * np.exp(t - np.exp(t))
+    with np.errstate(divide="ignore"):
+        log = np.log(x)
+    out = np.zeros(len(x))
+    for shift, weight in zip((1 - a) / a * t, weights / weights.sum(), strict=True):
+        out += weight * expit(-angle(np.clip(log + shift, size[0], size[-1])))
+    return out

@@ -23,6 +23,12 @@ random problems of 64 to 200 nodes (three losses, all walls, tolerances of 1e-8 
 above the error against exponentials each time. Spaces of five vectors were not: in one of 40 they
 agreed that all had decayed at once, and were wrong.
 
+In the plane linear systems are solved to what the step allows: residuals R of the vectors count as
+integrals of :math:`R H^{-1} y / \gamma`, so that late vectors are cheap. The same test, on 354
+steps of random products of two lines on some 40 x 40 cells and 34 of isotropic jumps, found errors
+of at most 0.52 of the estimate, mostly below a hundredth. Five decades of time at 1e-5 took 170
+solves and 6 s of one core on 128 x 128 cells, 200 and 28 s on 256 x 256.
+
 References
 ----------
 J. van den Eshof and M. Hochbruck, SIAM J. Sci. Comput. 27 (2006) 1438; I. Moret and P. Novati,
@@ -193,7 +199,7 @@ class _Space:
         self.basis[0] = first / self.norm
         self.h = np.zeros((MOST + 1, MOST))
         self.size, self.doubt, self.complete = 0, 0.0, False
-        #: Norms of residuals, what they are too large by, and how much the last of them counts.
+        # norms of residuals, what they are too large by, and how much the next of them will count
         self.rests, self.unmet, self.share = np.zeros(MOST), np.zeros(MOST), dt / gamma
         # products by FFT round with all jumps from everywhere, those of the rest with what is there
         here = flow.chain.local_rates * np.abs(start)

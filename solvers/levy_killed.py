@@ -116,6 +116,14 @@ class KilledLevy(LevyGenerator):
                 local[edge.node] += drift + gauss
         return np.where(self.live, jumps, 0.0), np.where(self.live, local, 0.0)
 
+    def beside(self, piece: int) -> Array:
+        """Rates into an interval that put its edges where they are, shape (n,); may be negative."""
+        rates = np.zeros(self.nodes)
+        for edge in self.edges:
+            if edge.piece == piece:
+                rates[edge.node] += self._beside(edge).sum()
+        return rates
+
     def rates_beyond(self, side: int) -> tuple[Array, Array]:
         """Rates from living nodes through an absorbing wall, as in `rates_into`; 0 of others."""
         drift, gauss, jumps = self.wall_rates(side)

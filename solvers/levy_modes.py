@@ -109,7 +109,8 @@ def _doubts(chain: LevyChain, values: Complex, right: Complex, left: Complex) ->
         moved = abs(np.sum(p * residual))
         size = np.linalg.norm(p) * np.linalg.norm(u)
         rounding = EPS * (jumps * size + float(np.sum(local * np.abs(p) * np.abs(u))))
-        errors.append((moved + rounding) / (overlap * abs(value)))
+        scale = overlap * abs(value)
+        errors.append((moved + rounding) / scale if scale > 0.0 else np.inf)
     return np.array(errors)
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import lu_factor, lu_solve
-from scipy.linalg.lapack import dgbtrf, dgbtrs
+from scipy.linalg import lu_solve
+from scipy.linalg.lapack import dgbtrf, dgbtrs, dgetrf
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from fokkerplanck.solvers.errors import NumericalError
@@ -141,7 +141,11 @@ class LevySystem:
         matrix[np.diag_indices_from(matrix)] += self.shift
         if self.transposed:
             matrix += self.restart / generator.nodes
-        lu, pivots = lu_factor(matrix, overwrite_a=True)
+        lu, pivots, info = dgetrf(matrix, overwrite_a=True)
+        if info != 0:
+            msg = f"elimination fails at node {info} of {generator.nodes}: noise so weak that the "
+            msg += "rates differ by more than rounding holds"
+            raise NumericalError(msg)
         return lu, pivots
 
     @cached_property

@@ -58,6 +58,7 @@ ROWS = [
         "levy_tail",
         "levy_state",
         "levy_steps",
+        "levy_refinement",
         "levy_flux",
         "levy_cells",
     }

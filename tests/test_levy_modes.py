@@ -12,7 +12,7 @@ from fokkerplanck.levy_flux import levy_current
 from fokkerplanck.levy_metastability import levy_quasi_stationary
 from fokkerplanck.levy_relaxation import levy_spectrum
 from fokkerplanck.levy_well_rates import levy_rates
-from fokkerplanck.solvers.levy_masked import MaskedGenerator
+from fokkerplanck.solvers.levy_killed import kill
 from fokkerplanck.theory.levy import jump_constant
 
 FLAT = fp.landscapes.from_expression("0 * x", dim=1)
@@ -207,20 +207,34 @@ def test_rates_do_not_depend_on_cores_of_deep_wells():
     assert 1 < 1 / (small.rates[0, 1] * time) < 1.08
 
 
-def test_masked_generators_agree_in_all_forms():
-    g = line(-1, 1, 40, PARABOLA, 1.3, 0.8, 0.1, outside="suppressed").at(40).generator
-    live = np.arange(40) % 7 > 1
-    masked = MaskedGenerator.of(g, live)
-    dense = masked.dense()
+def test_killed_generators_agree_in_all_forms():
+    nodes = line(-1, 1, 40, PARABOLA, 1.3, 0.8, 0.1, outside="suppressed").at(40)
+    g = nodes.generator
+    killed = kill(g, nodes.x, [(-0.61, -0.3), (0.22, 0.5)])
+    dense, live = killed.dense(), killed.live
     u = np.cos(np.arange(40.0))
-    assert masked.apply(u) == pytest.approx(dense @ u, abs=1e-9)
-    assert masked.apply_transposed(u) == pytest.approx(dense.T @ u, abs=1e-9)
-    assert dense[np.ix_(live, live)] == pytest.approx(g.dense()[np.ix_(live, live)])
+    assert killed.apply(u) == pytest.approx(dense @ u, abs=1e-9)
+    assert killed.apply_transposed(u) == pytest.approx(dense.T @ u, abs=1e-9)
+    extra = killed.beside(0) + killed.beside(1)
+    inner = g.dense()[np.ix_(live, live)] - np.diag(extra[live])
+    assert dense[np.ix_(live, live)] == pytest.approx(inner)
     assert not dense[np.ix_(live, ~live)].any()
-    band = masked.near(5)
+    lost = sum(np.sum(killed.rates_into(k), axis=0) for k in (0, 1))
+    assert dense.sum(axis=1)[live] == pytest.approx(-lost[live], abs=1e-9)
+    band = killed.near(5)
     for k in range(-5, 6):
         row = band[5 + k, max(-k, 0) : 40 - max(k, 0)]
         assert row == pytest.approx(np.diagonal(dense, -k), abs=1e-9)
+
+
+def test_edges_of_cores_lie_between_nodes():
+    """Second order: without killing beside edges 400 cells were off by 3e-3."""
+    rates = [levy_rates(line(-4, 4, n, QUARTIC, 1.5, 0.3)) for n in (200, 400)]
+    exact = 0.048064  # 1600 cells
+    off = [abs(r.rates[0, 1] / exact - 1.0) for r in rates]
+    assert off[0] < 1.5e-3
+    assert off[1] < 3e-4
+    assert all(o < r.error for o, r in zip(off, rates, strict=True))
 
 
 def test_wells_that_cannot_be_are_refused():

@@ -59,6 +59,20 @@ def test_tails_are_those_of_an_independent_program(alpha):
     assert StableLaw(alpha, 2.0).tail(2 * x) == pytest.approx(due, abs=1e-9)
 
 
+def test_tails_next_to_the_cauchy_law():
+    """The mean over E, and that over U, are the same; and go over into the arctangent."""
+    x = np.array([0.0, 1e-3, 0.1, 1.0, 5.0, 50.0, 1e6])
+    near = [StableLaw(a).tail(x) for a in (0.951, 0.949)]
+    between = np.sqrt(StableLaw(0.953).tail(x) * near[1])
+    assert near[0] == pytest.approx(between, rel=1e-4)
+    low, one, high = (StableLaw(a).tail(x) for a in (0.999, 1.0, 1.001))
+    assert np.sqrt(low * high) == pytest.approx(one, rel=1e-4)
+    assert (np.abs(low - one) > 1e-9)[1:].all()
+    assert StableLaw(0.9999).tail(1e9) == pytest.approx(
+        StableLaw(0.9999).tail_constant * 1e9**-0.9999
+    )
+
+
 def test_tails_of_cauchy_and_normal_laws_and_far_away():
     from scipy.special import erfc
 
@@ -287,6 +301,8 @@ def test_unequal_scales_do_not_spoil_the_fit():
     [
         (np.ones((4, 4, 4)), None, r"shape \(4, 4, 4\)"),
         (np.arange(1.0, 11.0), None, "at least 64 samples"),
+        (np.zeros(0), None, "0 samples of 1 coordinates"),
+        (np.zeros((0, 3)), None, "0 samples"),
         (np.r_[np.nan, np.arange(1.0, 100.0)], None, "1 of 100 values are not finite, the first"),
         (np.r_[np.arange(100.0)], None, "exactly 0, the first at sample 0"),
         (np.arange(1.0, 101.0), 1, "block length 1: allowed are 2 to 12 for 100"),

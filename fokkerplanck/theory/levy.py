@@ -25,6 +25,7 @@ __all__ = [
     "levy_exit_side",
     "levy_exit_time",
     "levy_landing_density",
+    "levy_landing_quantile",
     "levy_ou_characteristic",
     "levy_ou_scale",
     "levy_transition_time",
@@ -35,6 +36,8 @@ Array = NDArray[np.float64]
 #: Largest width of the law in a well, over the distance to its edge, at which the laws of small
 #: noise are within two percent (measured on parabolas and quartics, alpha from 0.8 to 1.5).
 NARROW = 0.03
+#: ``e^-LOGS`` of the landing density is left out at either end.
+LOGS = 36.0
 
 
 def getoor_time(
@@ -110,8 +113,42 @@ def levy_exit_side(x: ArrayLike, alpha: float, *, radius: float = 1.0) -> Array:
     from scipy.special import betainc
 
     _check(alpha, 1.0)
+    if not radius > 0.0:
+        msg = f"needs a positive radius, got {radius}"
+        raise CaseError(msg)
     share = np.clip(0.5 * (1.0 + np.asarray(x, dtype=np.float64) / radius), 0.0, 1.0)
     return np.asarray(betainc(0.5 * alpha, 0.5 * alpha, share))
+
+
+def levy_landing_quantile(
+    share: float, alpha: float, *, start: float = 0.0, radius: float = 1.0
+) -> float:
+    """Overshoot of the right end that a share of the jumps beyond it stay below.
+
+    From `levy_landing_density` and `levy_exit_side`; to about 1e-8.
+    """
+    from scipy.integrate import quad
+    from scipy.optimize import brentq
+
+    _check(alpha, 1.0, below_two=True)
+    if not 0.0 < share < 1.0:
+        msg = f"a share lies between 0 and 1, got {share}"
+        raise CaseError(msg)
+    x = start / radius
+    whole = float(levy_exit_side(x, alpha))
+    front = np.sin(0.5 * pi * alpha) / pi * (1.0 - x**2) ** (0.5 * alpha)
+    first = -LOGS / (1.0 - 0.5 * alpha)
+
+    def density(log: float) -> float:
+        # by the overshoot, next to the edge too
+        away = np.exp(log)
+        return float(front * (away * (2.0 + away)) ** (-0.5 * alpha) / (1.0 + away - x) * away)
+
+    def missing(log: float) -> float:
+        below = sum(quad(density, *ends, limit=200)[0] for ends in ((first, 0.0), (0.0, log)))
+        return float(below) - share * whole
+
+    return radius * float(np.exp(brentq(missing, first + 1.0, LOGS / alpha)))
 
 
 def levy_exit_time(

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, log10, pi
+from math import inf, log10
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import quad
-from scipy.optimize import brentq
-from scipy.special import betainc
 
 from fokkerplanck.theory.case_line import line_way
 from fokkerplanck.theory.levy import (
     NARROW,
     getoor_time,
+    levy_exit_side,
     levy_exit_time,
+    levy_landing_quantile,
     levy_ou_scale,
     levy_well_rates,
 )
@@ -50,8 +49,6 @@ EXPONENTIAL: dict[str, Callable[[float], float]] = {
 LANDING = {"probability": 1.0, "jump": 1.0} | {
     f"overshoot.{k}": share for k, share in enumerate((0.05, 0.25, 0.5, 0.75, 0.95))
 }
-#: ``e^-LOGS`` of the landing density is left out at either end.
-LOGS = 36.0
 CHAIN = (
     *(f"passage.NAME.{key}" for key in EXPONENTIAL),
     *("rates.rates.i.j", "rates.log10_rates.i.j", "spectrum.k"),
@@ -125,30 +122,10 @@ def _getoor(subject: Subject, case: Any, quantity: str) -> Prediction:
 
 
 def _beyond_wall(alpha: float, x: float, radius: float, key: str) -> float:
-    r"""Jumps from x in (-1, 1) that land beyond 1: their share, or a quantile of the overshoot.
-
-    .. math:: P = I_{(1 + x) / 2}(\alpha / 2, \alpha / 2), \quad h(y) = \frac{\sin(\pi \alpha / 2)}
-        {\pi} \Bigl(\frac{1 - x^2}{y^2 - 1}\Bigr)^{\alpha / 2} \frac{1}{y - x}
-
-    References
-    ----------
-    R. M. Blumenthal, R. K. Getoor and D. B. Ray, Trans. Amer. Math. Soc. 99 (1961) 540.
-    """
-    whole = float(betainc(0.5 * alpha, 0.5 * alpha, 0.5 * (1.0 + x)))
+    """Jumps from x in (-1, 1) that land beyond 1: their share, or a quantile of the overshoot."""
     if key in ("probability", "jump"):
-        return whole
-    front = np.sin(0.5 * pi * alpha) / pi * (1.0 - x**2) ** (0.5 * alpha)
-    start = -LOGS / (1.0 - 0.5 * alpha)
-
-    def density(log: float) -> float:
-        away = np.exp(log)
-        return float(front * (away * (2.0 + away)) ** (-0.5 * alpha) / (1.0 + away - x) * away)
-
-    def missing(log: float) -> float:
-        share = sum(quad(density, *ends, limit=200)[0] for ends in ((start, 0.0), (0.0, log)))
-        return float(share) - LANDING[key] * whole
-
-    return radius * float(np.exp(brentq(missing, start + 1.0, LOGS / alpha)))
+        return float(levy_exit_side(x, alpha))
+    return levy_landing_quantile(LANDING[key], alpha, start=x * radius, radius=radius)
 
 
 def _exit(subject: Subject, case: Any, quantity: str) -> Prediction:

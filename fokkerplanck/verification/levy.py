@@ -10,6 +10,7 @@ from fokkerplanck import landscapes
 from fokkerplanck.grid import Grid
 from fokkerplanck.levy import Levy
 from fokkerplanck.levy_density import levy_stationary
+from fokkerplanck.levy_overshoot import levy_landing
 from fokkerplanck.levy_passage import levy_exit
 from fokkerplanck.levy_relaxation import levy_spectrum
 from fokkerplanck.levy_well_rates import levy_rates
@@ -17,7 +18,10 @@ from fokkerplanck.theory.levy import (
     cauchy_double_well,
     cauchy_quartic,
     getoor_time,
+    levy_exit_side,
     levy_exit_time,
+    levy_landing_density,
+    levy_landing_quantile,
     levy_ou_characteristic,
     levy_transition_time,
 )
@@ -32,6 +36,9 @@ WEAK = ((1.5, 0.01, 0.9984), (1.5, 0.003, 0.9997), (1.2, 0.01, 0.9969), (0.8, 0.
 #: The same from the left well of the quartic to beyond its maximum.
 ACROSS = ((1.5, 0.01, 0.9850), (1.2, 0.01, 0.9839))
 NUMERICS = "independent numerics"
+#: Indices of exits whose landing is looked at.
+LANDING = (0.5, 1.0, 1.5, 1.8)
+SIDE, BEYOND = "Rogozin", "Blumenthal-Getoor-Ray"
 #: Slowest rate of a Cauchy flight in (-1, 1): T. Kulczycki, M. Kwasnicki, J. Malecki and A. Stos,
 #: Proc. London Math. Soc. 101 (2010) 589.
 SLOWEST = 1.1577738836977
@@ -44,6 +51,7 @@ def _getoor() -> Iterator[Row]:
         found = levy_exit(Levy(grid, flat, alpha, 1.0), start).mean
         text = f"exit time from (-1, 1), alpha = {alpha:g}, from x = {start:g}"
         yield Row(text, found, float(getoor_time(start, alpha)), 2e-7, "Getoor")
+    yield from _landing(Grid.line(-1.0, 1.0, 1024, walls="absorbing"))
     grid = Grid.line(-1.0, 1.0, 256, walls="absorbing")
     for alpha in (0.5, 1.0, 1.5):
         rates = levy_spectrum(Levy(grid, flat, alpha, 1.0), 5).rates
@@ -53,6 +61,20 @@ def _getoor() -> Iterator[Row]:
         if alpha == 1.0:
             text = "slowest rate of killing in (-1, 1), alpha = 1"
             yield Row(text, float(rates[0]), SLOWEST, 5e-5, "Kulczycki and others")
+
+
+def _landing(grid: Grid) -> Iterator[Row]:
+    flat, start = landscapes.from_expression("0 * x", dim=1), 0.3
+    for alpha in LANDING:
+        side = levy_landing(Levy(grid, flat, alpha, 1.0), start).sides[1]
+        where = f"of (-1, 1), alpha = {alpha:g}, from x = {start:g}"
+        due = float(levy_exit_side(start, alpha))
+        yield Row(f"probability to leave on the right {where}", side.probability, due, 1e-5, SIDE)
+        half = levy_landing_quantile(0.5, alpha, start=start)
+        yield Row(f"median overshoot {where}", float(side.overshoot[2]), half, 1e-3, BEYOND)
+        law = levy_landing_density(side.points, alpha, start=start)
+        gap = float(np.abs(side.density / law - 1.0).max())
+        yield deviation(f"largest relative error of the landing density {where}", gap, 3e-3, BEYOND)
 
 
 def _weak() -> Iterator[Row]:
