@@ -51,7 +51,7 @@ def test_ornstein_uhlenbeck_has_whole_numbers(alpha, cells):
 @pytest.mark.slow
 @pytest.mark.parametrize("alpha", [1.2, 1.5])
 def test_ornstein_uhlenbeck_on_a_long_line(alpha):
-    found = levy_spectrum(line(-400, 400, 16384, PARABOLA, alpha, 1.0), 3)
+    found = levy_spectrum(line(-200, 200, 16384, PARABOLA, alpha, 1.0), 3)  # h = 0.024
     assert found.rates == pytest.approx([1, 2, 3], rel=2e-3)
 
 

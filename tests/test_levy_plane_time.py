@@ -173,7 +173,7 @@ def test_rates_of_a_killed_square_are_sums():
 
 
 def test_iterated_modes_are_those_of_the_matrix():
-    p = square(3, 20, WELLS, 1.2, 0.5, 0.05)
+    p = square(3, 28, WELLS, 1.2, 0.5, 0.05)
     found = fp.levy_spectrum(p, 2)
     assert found.methods[0] == "arnoldi"
     exact = np.sort(-np.linalg.eigvals(p.generator().dense()).real)
