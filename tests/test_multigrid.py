@@ -72,14 +72,16 @@ def test_driven_chains_entry_by_entry(seed, trans):
 @pytest.mark.parametrize("seed", range(2, 14))
 @pytest.mark.parametrize("cells", [33, 64])
 def test_many_driven_chains(seed, cells):
-    """Of all but those where mass stays for long in wells without an anchor."""
+    """Right within the stated error; refused only where mass stays long in wells without anchor."""
     generator = driven(seed, cells, strength=3.0 + 2 * seed)
     fast, sure = both(generator, [seed, cells**2 // 2])
-    if sure.jumps().max() > 2e6:
-        return
     for trans in ("N", "T"):
         b = sources(generator.cells - 2, seed)
-        found, right = fast.solve(b, trans), sure.solve(b, trans)
+        try:
+            found, right = fast.solve(b, trans), sure.solve(b, trans)
+        except NumericalError:
+            assert sure.jumps().max() > 2e6
+            continue
         large = right > 1e-280
         assert np.abs(found[large] / right[large] - 1).max() < fast.error + 1e-9
 
