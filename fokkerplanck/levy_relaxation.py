@@ -81,7 +81,8 @@ def levy_spectrum(problem: Levy | PlaneLevy, count: int = 4) -> Spectrum:
         off = UNKNOWN * away
     else:
         off = left_over(away, _nearest(coarse.values[near], rough.values)[0])
-    errors = off / np.abs(fine.values) + fine.errors
+    size = np.abs(fine.values)  # 0 where all digits are lost
+    errors = np.divide(off, size, out=np.full_like(size, np.inf), where=size > 0.0) + fine.errors
     if not errors[0] < LARGEST_ERROR or not fine.values.real[0] > 0.0:
         cells = " x ".join(map(str, problem.grid.shape))
         msg = (
