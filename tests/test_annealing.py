@@ -48,6 +48,7 @@ def test_fast_annealing_keeps_the_well_of_the_start():
     assert found.occupation[:, 1] == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_stairs_are_extrapolated_to_the_smooth_schedule():
     problem = tilted(0.2)
     tau, cold = 20.0, 0.2

@@ -112,6 +112,7 @@ def test_a_mirrored_landscape_has_mirrored_basins():
     assert np.array_equal(np.rot90(inside), there)
 
 
+@pytest.mark.slow
 def test_a_rugged_sampled_landscape_is_divided_without_rest():
     rng = np.random.default_rng(3)
     x = np.linspace(-1.0, 1.0, 8)

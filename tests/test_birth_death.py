@@ -85,6 +85,7 @@ def test_long_lines(seed, n, spread):
     assert birth_death.solve(up, down, a, np.log(b), log=True) == pytest.approx(log, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_barrier_of_five_thousand():
     """The mean time is the double sum over Boltzmann factors, ln of it 1e4; 50 000 states."""
     n = 50_000

@@ -167,6 +167,7 @@ def test_steps_shrink_where_combined_rates_would_be_negative():
     assert step.error <= 1e-5
 
 
+@pytest.mark.slow
 def test_a_pulse_between_the_nodes_of_the_first_step_is_seen():
     x, h = centres(-2.0, 2.0, 30)
     start = np.full(30, 1 / 30)

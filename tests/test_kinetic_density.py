@@ -155,6 +155,7 @@ def test_mirrored_problem_has_mirrored_density():
     assert np.allclose(found[0], found[1][::-1, ::-1], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_hundred_million_times_and_the_slowest_rate():
     problem = quartic(1.0, 0.05, cells=128)
     begin = fp.phase_gaussian(problem, [-1.0, 0.0], [0.12, 0.2])

@@ -92,6 +92,7 @@ def linear(matrix, diffusion, cells, extent):
     )
 
 
+@pytest.mark.slow
 def test_linear_drift_without_detailed_balance():
     """Eigenvalues n_1 l_1 + n_2 l_2 of A: theory.md E1; complex ones in pairs."""
     a = [[2.0, -1.0], [1.5, 1.0]]
@@ -119,7 +120,10 @@ def test_modes_that_turn_fast_are_not_missed():
     assert (np.diff(modes.rates) >= -1e-9).all()
 
 
-@pytest.mark.parametrize("barrier", [30, 100, 500])
+@pytest.mark.parametrize(
+    "barrier",
+    [pytest.param(30, marks=pytest.mark.slow), 100, pytest.param(500, marks=pytest.mark.slow)],
+)
 def test_gaps_of_1e_minus_217(barrier):
     """lambda_1 = 2 / mean time between the wells, both to all digits of the same chain."""
     problem = coupled(128 if barrier < 400 else 192, barrier)

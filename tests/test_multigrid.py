@@ -19,6 +19,9 @@ from tests.escapes import COUPLED_MINIMUM, coupled
 from tests.fields import plane, plane_fields, tensor
 
 RIGHT = np.array(COUPLED_MINIMUM)
+#: from 300 000 cells on; its kernels take a while to compile
+pytestmark = pytest.mark.slow
+
 DISC = Ball(RIGHT, 0.25)
 
 

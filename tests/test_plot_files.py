@@ -56,7 +56,7 @@ def test_same_result_gives_the_same_file(wells: StoredResult, tmp_path: Path) ->
         assert files[0].read_bytes() == files[1].read_bytes()
 
 
-@pytest.mark.parametrize("options", [{}, {"log": True}])
+@pytest.mark.parametrize("options", [{}, pytest.param({"log": True}, marks=pytest.mark.slow)])
 def test_movie_has_a_frame_for_every_time(
     wells: StoredResult, plane: StoredResult, tmp_path: Path, options: dict[str, bool]
 ) -> None:

@@ -101,6 +101,7 @@ def test_the_rates_between_three_wells(diffusion):
     assert error[2, 1] < 0.01 * rates[2, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [-1.7, -3.0], ids=["tight", "steep corners"])
 def test_the_rates_give_back_the_passage_times_of_pairs(left):
     # barriers of 20 to 59 T, the shallow one 4.7 T; in the corners of the wide box rates underflow

@@ -56,7 +56,7 @@ def test_quartic_at_any_barrier(t, top, well, rate, known):
     assert escape_rate(process, left=0.0).rate == pytest.approx(rate, rel=1e-13)
 
 
-@pytest.mark.parametrize("barrier", [600, 5000])
+@pytest.mark.parametrize("barrier", [600, pytest.param(5000, marks=pytest.mark.slow)])
 def test_times_beyond_floating_point(barrier):
     t = 0.25 / barrier
     # T(-1 -> 1) = (Z / D) int_0^1 e^{V / D}, both factors without their exponentials

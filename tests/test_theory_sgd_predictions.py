@@ -95,6 +95,7 @@ def valley(text, eb, reading="ito"):
 LEFT, RIGHT = region(centre=(-1.0, 0.0), radius=0.1), region(centre=(1.0, 0.0), radius=0.25)
 
 
+@pytest.mark.slow
 def test_density_diffusion_in_the_plane():
     eb = 0.02
     flat = valley("3", eb)
