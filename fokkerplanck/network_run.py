@@ -21,8 +21,7 @@ window before the path):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,10 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.errors import CaseError, DataError
+from fokkerplanck.errors import DataError
 from fokkerplanck.network_statistics import BLOCKS, PathStatistics
 from fokkerplanck.provenance import versions
+from fokkerplanck.recorded_file import opened, plain_attribute
 
 __all__ = ["NetworkFile", "NetworkRun", "read_network", "write_network"]
 
@@ -173,7 +173,7 @@ def read_network(path: str | Path) -> NetworkFile:
         When it cannot be read, is something else, or lacks something.
     """
     source = Path(path)
-    with _opened(source) as file:
+    with opened(source) as file:
         if file.attrs.get("format") != FORMAT:
             msg = f"{source}: is not a file of paths of a network, made by momentum_network.py"
             raise DataError(msg)
@@ -183,7 +183,7 @@ def read_network(path: str | Path) -> NetworkFile:
                 f"this version reads up to {FORMAT_VERSION}"
             )
             raise DataError(msg)
-        about = {key: _plain(value) for key, value in file.attrs.items()}
+        about = {key: plain_attribute(value) for key, value in file.attrs.items()}
         groups = file.get("runs", {})
         if not len(groups):
             msg = f"{source}: has no runs"
@@ -228,7 +228,7 @@ def _read_run(group: h5py.Group, where: str) -> NetworkRun:
     ):
         msg = f"{where}: curvature, covariance and path differ in the number of directions"
         raise DataError(msg)
-    how = {key: _plain(value) for key, value in group.attrs.items()}
+    how = {key: plain_attribute(value) for key, value in group.attrs.items()}
     name, steps = str(how.pop("name")), int(how.pop("path_steps"))
     integers = {"lags", "phase"}
     parts: dict[str, Any] = {
@@ -248,29 +248,6 @@ def _read_run(group: h5py.Group, where: str) -> NetworkRun:
     )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError as error:
-        msg = f"{path}: no such file"
-        raise DataError(msg) from error
-    except OSError as error:
-        msg = f"{path}: cannot be read as HDF5 ({error})"
-        raise DataError(msg) from error
-    with file:
-        try:
-            yield file
-        except (KeyError, OSError, TypeError, ValueError, CaseError) as error:
-            msg = f"{path}: is damaged ({error})"
-            raise DataError(msg) from error
-
-
 def _mean(values: Array) -> float:
     found = values[np.isfinite(values)]
     return float(found.mean()) if found.size else float("nan")
-
-
-def _plain(value: Any) -> Any:
-    """Attribute as a plain number or text."""
-    return value.item() if isinstance(value, np.generic) else value

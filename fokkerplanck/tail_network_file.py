@@ -17,8 +17,7 @@ from. Each group ``/runs/K`` has hyper-parameters as attributes and as datasets,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.provenance import versions
+from fokkerplanck.recorded_file import opened, plain_attribute
 
 __all__ = ["COLUMNS", "LADDER", "ROWS", "NoiseFile", "NoiseHistory", "as_row", "read_noise_file"]
 __all__ += ["write_noise_file"]
@@ -156,14 +156,14 @@ def read_noise_file(path: str | Path) -> NoiseFile:
         When it cannot be read, is something else, or lacks something.
     """
     source = Path(path)
-    with _opened(source) as file:
+    with opened(source) as file:
         if file.attrs.get("format") != FORMAT:
             msg = f"{source}: is not a file of gradient noise, made by tail_network.py"
             raise DataError(msg)
         if int(file.attrs["format_version"]) > FORMAT_VERSION:
             msg = f"{source}: has format {file.attrs['format_version']}, this version reads up to "
             raise DataError(msg + str(FORMAT_VERSION))
-        about = {key: _plain(value) for key, value in file.attrs.items()}
+        about = {key: plain_attribute(value) for key, value in file.attrs.items()}
         groups = file.get("runs", {})
         runs = [_read_run(groups[str(k)], f"{source}: runs/{k}") for k in range(len(groups))]
         if not runs:
@@ -205,7 +205,7 @@ def _read_run(group: h5py.Group, where: str) -> NoiseHistory:
         if tuple(group[key].attrs["columns"]) != columns:
             msg = f"{where}/{key}: columns are {', '.join(columns)}"
             raise DataError(msg)
-    how = {key: _plain(value) for key, value in group.attrs.items()}
+    how = {key: plain_attribute(value) for key, value in group.attrs.items()}
     return NoiseHistory(
         str(how.pop("name")),
         how,
@@ -219,31 +219,6 @@ def _read_run(group: h5py.Group, where: str) -> NoiseHistory:
             if key.startswith("samples_")
         },
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError as error:
-        msg = f"{path}: no such file"
-        raise DataError(msg) from error
-    except OSError as error:
-        msg = f"{path}: cannot be read as HDF5 ({error})"
-        raise DataError(msg) from error
-    with file:
-        try:
-            yield file
-        except DataError:
-            raise
-        except (KeyError, OSError, TypeError, ValueError, CaseError) as error:
-            msg = f"{path}: is damaged ({error})"
-            raise DataError(msg) from error
-
-
-def _plain(value: Any) -> Any:
-    """Attribute as a plain number or text."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def as_row(values: Mapping[str, Any], columns: tuple[str, ...]) -> Array:

@@ -74,6 +74,7 @@ ROWS = [
     {"case"},
     {
         "provenance",
+        "recorded_file",
         "record",
         "writer",
         "resume",
