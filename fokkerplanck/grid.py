@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 
-__all__ = ["Axis", "Grid", "Wall"]
+__all__ = ["Axis", "Grid", "Wall", "lattice"]
 
 Array = NDArray[np.float64]
 Wall = Literal["reflecting", "absorbing", "periodic"]
@@ -151,7 +151,7 @@ class Grid:
 
     def points(self) -> Array:
         """Cell centres, shape (*shape, dim)."""
-        return _mesh([axis.centres for axis in self.axes])
+        return lattice([axis.centres for axis in self.axes])
 
     def half_points(self, rows: slice = slice(None)) -> Array:
         """Points of the half lattice, shape (*(2 n + 1), dim): centres where all indices are odd.
@@ -162,7 +162,7 @@ class Grid:
         walls.
         """
         first, *others = (axis.half_points for axis in self.axes)
-        return _mesh([first[rows], *others])
+        return lattice([first[rows], *others])
 
     def cell_of(self, point: Sequence[float]) -> tuple[int, ...]:
         """Index of the cell that holds `point`; raises `CaseError` when it lies outside."""
@@ -198,5 +198,6 @@ def _pair(walls: Wall | Sequence[Wall]) -> tuple[Wall, Wall]:
     return (low, high)
 
 
-def _mesh(axes: list[Array]) -> Array:
+def lattice(axes: Sequence[Array]) -> Array:
+    """Points of all combinations of coordinates, shape (n, 1) or (n, m, 2)."""
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.forces import Force
 from fokkerplanck.grid import Grid
+from fokkerplanck.half_lattice import HalfLattice
 from fokkerplanck.noise import Noise, check_spd
 from fokkerplanck.schedule import Schedule
 from fokkerplanck.solvers.fields import Fields
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Problem"]
 
 Array = NDArray[np.float64]
-#: Points of the half lattice that a landscape is evaluated on at a time.
-BLOCK = 1 << 20
+#: What slopes are called in errors.
+SLOPE = "gradient of the loss"
 #: Relative mismatch across a periodic wall below which a loss counts as periodic.
 PERIODIC_TOLERANCE = 1e-8
 #: Strengths of the noise that differ by less are equal.
@@ -39,9 +40,10 @@ SAME_SCALE = 1e-12
 class Problem:
     """Overdamped motion ``dx = (-grad L + F) dt + sqrt(2 D) dW`` on a grid.
 
-    Everything that does not depend on time is evaluated once, on first use, and kept: 5 numbers
-    per point of the half lattice without and 7 with a force in 2-D, and 4 per cell. At 512 x 512
-    cells that is 42 or 59 MiB, and 8 MiB; the links that generators are made on take 60 MiB more.
+    Everything that does not depend on time is evaluated once, on first use, and kept: in 2-D 3
+    numbers per point of the half lattice, 1 where D is diagonal, 2 more with a force, and 4 per
+    cell where D varies. At 512 x 512 cells that is 25 or 8 MiB, 17 MiB and 8 MiB; the links that
+    generators are made on take 60 MiB more.
 
     Parameters
     ----------
@@ -91,7 +93,7 @@ class Problem:
         if self.schedule is None:
             return self._static
         factor = self.schedule.factor(time)
-        return replace(self._static, diffusion=_frozen(factor * self._static.diffusion))
+        return self._static.scaled(factor)
 
     def generator(self, weight: str = "fitted", time: float = 0.0) -> Generator:
         """Assemble the Markov generator with the given link weight, at a time of the schedule.
@@ -137,32 +139,26 @@ class Problem:
 
         return find_links(self._static)
 
-    def _on_half_lattice(self, function: Callable[[Array], Array], what: str) -> Array:
-        """Values on the half lattice; on large ones row by row, to hold little besides them."""
-        rows = 2 * self.grid.shape[0] + 1
-        each = max(1, BLOCK * rows // int(np.prod([2 * n + 1 for n in self.grid.shape])))
-        found: Array | None = None
-        for first in range(0, rows, each):
-            part = slice(first, first + each)
-            points = self.grid.half_points(part)
-            values = _finite(function(points), points, what, self.grid)
-            if each >= rows:
-                return values
-            if found is None:
-                found = np.empty((rows, *values.shape[1:]))
-            found[part] = values
-        assert found is not None
-        return found
-
     @cached_property
     def _static(self) -> Fields:
-        loss = self._on_half_lattice(self.landscape.loss, "loss")
-        _check_periodic(loss, self.grid, decays=self.landscape.bare is not self.landscape)
-        gradient = self._on_half_lattice(self.landscape.gradient, "gradient of the loss")
-        given, force = self.force, None
+        lattice, landscape, given = HalfLattice(self.grid), self.landscape, self.force
+        loss = lattice.values(landscape.loss_on, "loss", elementwise=landscape.elementwise)
+        _check_periodic(loss, self.grid, decays=landscape.bare is not landscape)
+        gradient: Array | Callable[[], Array] = self._gradient
+        if landscape.elementwise and self.noise.diagonal and self.grid.dim > 1:
+            lattice.check(landscape.gradient_on, SLOPE)  # such links need values of the loss only
+        else:
+            gradient = self._gradient()
+        force = None
         if given is not None:
-            force = self._on_half_lattice(lambda x: given.values(x, self.grid.names), "force")
-        diffusion = self.noise.diffusion(self.landscape, self.grid)
+            names, size = self.grid.names, (self.grid.dim,)
+            force = lattice.values(
+                lambda axes: given.values_on(axes, names),
+                "force",
+                size,
+                elementwise=given.elementwise,
+            )
+        diffusion = self.noise.diffusion(landscape, self.grid)
         check_spd(diffusion, self.grid)
         return Fields(
             shape=self.grid.shape,
@@ -170,9 +166,20 @@ class Problem:
             walls=self.grid.walls,
             diffusion=_frozen(diffusion),
             potential=_frozen(loss),
-            gradient=_frozen(gradient),
+            gradient=gradient,  # type: ignore[arg-type]
             force=None if force is None else _frozen(force),
             kappa=self.noise.kappa,
+        )
+
+    def _gradient(self) -> Array:
+        """Gradient of the loss on the half lattice."""
+        return _frozen(
+            HalfLattice(self.grid).values(
+                self.landscape.gradient_on,
+                SLOPE,
+                (self.grid.dim,),
+                elementwise=self.landscape.elementwise,
+            )
         )
 
 
@@ -199,18 +206,6 @@ def _check_scale(noise: Noise, sgd: SGD) -> None:
         raise CaseError(msg, key="noise")
 
 
-def _finite(values: Array, points: Array, what: str, grid: Grid) -> Array:
-    values = np.asarray(values, dtype=np.float64)
-    bad = ~np.isfinite(values)
-    if bad.any():
-        index = np.unravel_index(int(bad.argmax()), bad.shape)
-        point = points[index[: grid.dim]]
-        where = ", ".join(f"{n} = {v:.6g}" for n, v in zip(grid.names, point, strict=True))
-        msg = f"the {what} is {values[index]} at {where}; it must be finite on the whole grid"
-        raise CaseError(msg, key="landscape")
-    return values
-
-
 def _check_periodic(loss: Array, grid: Grid, *, decays: bool) -> None:
     span = float(np.ptp(loss))
     for k, axis in enumerate(grid.axes):
@@ -233,6 +228,8 @@ def _check_periodic(loss: Array, grid: Grid, *, decays: bool) -> None:
 
 
 def _frozen(array: Array) -> Array:
-    array = np.ascontiguousarray(array)
+    """Make it read-only; one tensor that is spread over all cells stays one."""
+    spread = array.ndim > 2 and not any(array.strides[:-2])
+    array = array if spread else np.ascontiguousarray(array)
     array.flags.writeable = False
     return array

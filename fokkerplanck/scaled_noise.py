@@ -57,6 +57,11 @@ class ScaledNoise(Noise):
         """One sentence on what is assumed, for outputs."""
         return f"{self.factor_on_base:g} times: {self.base.assumption}"
 
+    @property
+    def diagonal(self) -> bool:
+        """That of the base."""
+        return self.base.diagonal
+
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
         return self.factor_on_base * self.base.diffusion(landscape, grid)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
+from fokkerplanck.solvers.pieces import all_finite
 
 __all__ = ["absolute", "check_spd"]
 
@@ -33,14 +34,16 @@ def check_spd(D: Array, grid: Grid, key: str = "noise.D") -> None:
     CaseError
         Naming the first offending cell, its position, the tensor and its eigenvalues.
     """
-    finite = np.isfinite(D)
-    if not finite.all():
-        broken: Mask = np.logical_not(finite).max(axis=(-2, -1))
+    some = D
+    if D.ndim > 2 and not any(D.strides[:-2]):  # one tensor, spread over all cells
+        some = D[(slice(0, 1),) * (D.ndim - 2)]
+    if not all_finite(some):
+        broken: Mask = np.logical_not(np.isfinite(some)).max(axis=(-2, -1))
         _refuse(broken, D, grid, key, "has entries that are not finite")
-    a, d = D[..., 0, 0], D[..., -1, -1]
+    a, d = some[..., 0, 0], some[..., -1, -1]
     bad: Mask = np.minimum(a, d) <= 0
     if grid.dim == 2:
-        upper, lower = D[..., 0, 1], D[..., 1, 0]
+        upper, lower = some[..., 0, 1], some[..., 1, 0]
         largest = np.maximum(np.abs(a), np.abs(d))
         asymmetric: Mask = np.abs(upper - lower) > ASYMMETRY * largest
         _refuse(asymmetric, D, grid, key, "is not symmetric")
@@ -87,6 +90,7 @@ def absolute(H: Array, floor: float) -> Array:
 def _refuse(bad: Mask, D: Array, grid: Grid, key: str, what: str) -> None:
     if not bad.any():
         return
+    bad = np.broadcast_to(bad, D.shape[:-2])
     cell = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
     point = zip(grid.names, grid.points()[cell], strict=True)
     matrix = D[cell]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,9 @@ class Fields:
         D at cell centres, symmetric positive definite.
     potential : ndarray, shape (*half_shape,)
         The loss L on the half lattice.
-    gradient : ndarray, shape (*half_shape, dim)
-        grad L on the half lattice.
+    gradient : ndarray, shape (*half_shape, dim), or callable
+        grad L on the half lattice, or what evaluates it when it is asked for: links along the
+        axes need values of the loss only. The attribute is the array.
     force : ndarray, shape (*half_shape, dim), or None
         Extra force F that is not a gradient.
     kappa : float
@@ -50,6 +52,21 @@ class Fields:
     force: Array | None = None
     kappa: float = 1.0
 
+    def __post_init__(self) -> None:
+        if callable(self.gradient):
+            object.__setattr__(self, "_late", self.gradient)
+            object.__delattr__(self, "gradient")
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            """Evaluate the gradient on first use."""
+            if name != "gradient" or "_late" not in self.__dict__:
+                msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(msg)
+            object.__setattr__(self, name, self._late())
+            return self.gradient
+
     def __repr__(self) -> str:
         return f"Fields(shape={self.shape}, walls={self.walls}, kappa={self.kappa})"
 
@@ -58,6 +75,22 @@ class Fields:
         """Number of axes."""
         return len(self.shape)
 
+    @property
+    def tensor(self) -> Array | None:
+        """D, shape (dim, dim), where one tensor is spread over all cells; else None."""
+        d = self.diffusion
+        return None if any(d.strides[: self.dim]) else d[(0,) * self.dim]
+
+    def scaled(self, factor: float) -> Fields:
+        """Fields with D multiplied by a number."""
+        known = self.__dict__.get("gradient", self.__dict__.get("_late"))
+        if self.tensor is None:
+            d = factor * self.diffusion
+        else:
+            d = np.broadcast_to(factor * self.tensor, self.diffusion.shape)
+        d.flags.writeable = False
+        return replace(self, diffusion=d, gradient=known)  # type: ignore[arg-type]
+
     def cell_potential(self) -> Array:
         """Evaluate L at cell centres, shape (*shape,)."""
         return self.potential[(slice(1, None, 2),) * self.dim]
@@ -65,3 +98,10 @@ class Fields:
     def drift(self) -> Array:
         """Drift ``-grad L + F`` on the half lattice, shape (*half_shape, dim)."""
         return -self.gradient if self.force is None else self.force - self.gradient
+
+    def drift_in(self, cells: NDArray[np.int32]) -> Array:
+        """Drift at the centres of some cells of a plane, shape (cells, dim)."""
+        ny = self.shape[1]
+        at = (2 * (cells // ny) + 1, 2 * (cells % ny) + 1)
+        slope = self.gradient[at] if cells.size else np.empty((0, 2))
+        return -slope if self.force is None else self.force[at] - slope

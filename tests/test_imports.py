@@ -17,6 +17,7 @@ ROWS = [
     {"_version"},
     {"errors"},
     {"grid"},
+    {"half_lattice"},
     {
         "landscapes",
         "noise",

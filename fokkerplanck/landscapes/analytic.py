@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -39,6 +40,7 @@ class Polynomial(Landscape):
     coupling: float = 0.0
     repeated: bool = False
     minima: tuple[float, ...] = ()
+    elementwise: ClassVar[bool] = True
 
     def loss(self, points: ArrayLike) -> Array:
         """See `Landscape.loss`."""

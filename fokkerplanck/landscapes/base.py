@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
+from fokkerplanck.grid import lattice
 
 if TYPE_CHECKING:
     from fokkerplanck.grid import Grid
@@ -35,6 +37,9 @@ class Landscape(ABC):
 
     dim: int
     name: str
+    #: Whether `loss` and `gradient` treat every point alike, whatever others are given, and may
+    #: be called by several threads at once.
+    elementwise: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, points: ArrayLike) -> Array:
@@ -47,6 +52,14 @@ class Landscape(ABC):
     @abstractmethod
     def hessian(self, points: ArrayLike) -> Array:
         """d2L/dx_i dx_j at `points`; shape (..., dim, dim), symmetric."""
+
+    def loss_on(self, axes: Sequence[Array]) -> Array:
+        """L at all combinations of coordinates, shape (n,) or (n, m) for axes of n and m."""
+        return self.loss(lattice(axes))
+
+    def gradient_on(self, axes: Sequence[Array]) -> Array:
+        """dL/dx_i at all combinations of coordinates, shape (n, dim) or (n, m, dim)."""
+        return self.gradient(lattice(axes))
 
     @property
     def bare(self) -> Landscape:

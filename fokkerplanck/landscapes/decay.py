@@ -31,6 +31,11 @@ class Decayed(Landscape):
         return self.original.name
 
     @property
+    def elementwise(self) -> bool:  # type: ignore[override]
+        """That of the original."""
+        return self.original.elementwise
+
+    @property
     def bare(self) -> Landscape:
         """The loss without weight decay."""
         return self.original.bare

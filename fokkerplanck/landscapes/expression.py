@@ -6,7 +6,7 @@ import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike
 from fokkerplanck.errors import CaseError
 from fokkerplanck.landscapes.base import Array, Landscape, as_points, finite_number
 from fokkerplanck.landscapes.syntax import CONSTANTS, FUNCTIONS, checked_tree
+from fokkerplanck.solvers.pieces import all_finite
 
 if TYPE_CHECKING:
-    from fokkerplanck.landscapes.jets import Jet
+    from fokkerplanck.landscapes.jets import Jet, Tape
 
 __all__ = ["ExpressionLandscape", "ScalarField", "from_expression", "parse"]
 
@@ -111,25 +112,31 @@ class ScalarField:
         CaseError
             A value that is not finite; the message names the first such point.
         """
-        columns, shape = self._columns(points, extra)
+        return self.value_at(self._columns(points, extra))
+
+    def value_at(self, columns: Sequence[Array]) -> Array:
+        """Values where each variable has its own array, of shapes that go together."""
         with np.errstate(all="ignore"):
-            return self._checked(self._function(*columns), columns, shape)
+            return self._checked(self._function(*columns), columns)
 
     def gradient(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """First derivatives with respect to `names`; shape (..., len(names))."""
-        columns, shape = self._columns(points, extra)
+        return self.gradient_at(self._columns(points, extra))
+
+    def gradient_at(self, columns: Sequence[Array]) -> Array:
+        """First derivatives where each variable has its own array; shape (..., len(names))."""
         first = self._jet(columns, 1).first
-        return np.stack([self._checked(v, columns, shape) for v in first], axis=-1)
+        return np.stack([self._checked(v, columns) for v in first], axis=-1)
 
     def hessian(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """Second derivatives; shape (..., len(names), len(names))."""
-        columns, shape = self._columns(points, extra)
+        columns = self._columns(points, extra)
         upper = iter(self._jet(columns, 2).second)
         n = len(self.names)
-        out = np.empty((*shape, n, n))
+        out = np.empty((*np.broadcast_shapes(*(c.shape for c in columns)), n, n))
         for i in range(n):
             for j in range(i, n):
-                out[..., i, j] = self._checked(next(upper), columns, shape)
+                out[..., i, j] = self._checked(next(upper), columns)
                 out[..., j, i] = out[..., i, j]
         return out
 
@@ -150,8 +157,13 @@ class ScalarField:
         """Orders of derivatives that are known to be functions."""
         return set()
 
-    def _jet(self, columns: list[Array], order: int) -> Jet:
-        from fokkerplanck.landscapes.jets import jet
+    @cached_property
+    def _tape(self) -> Tape:
+        from fokkerplanck.landscapes.jets import Tape
+
+        return Tape.of(self.expression, self._symbols)
+
+    def _jet(self, columns: Sequence[Array], order: int) -> Jet:
         from fokkerplanck.landscapes.symbolic import check_derivatives
 
         count = len(self.names)
@@ -159,33 +171,31 @@ class ScalarField:
             check_derivatives(self.expression, self._symbols[:count], order, self.key)
             self._smooth.add(order)
         with np.errstate(all="ignore"):
-            return jet(self.expression, self._symbols, columns, count, order)
+            return self._tape.jet(columns, count, order)
 
-    def _columns(
-        self, points: ArrayLike, extra: Mapping[str, ArrayLike]
-    ) -> tuple[list[Array], tuple[int, ...]]:
+    def _columns(self, points: ArrayLike, extra: Mapping[str, ArrayLike]) -> list[Array]:
         if set(extra) != set(self.extra):
             msg = f"needs values of {list(self.extra)}, got {list(extra)}"
             raise CaseError(msg, key=self.key)
         points = as_points(points, len(self.names))
         columns = [points[..., i] for i in range(len(self.names))]
         columns += [np.asarray(extra[name], dtype=np.float64) for name in self.extra]
-        return columns, np.broadcast_shapes(*(c.shape for c in columns))
+        return columns
 
-    def _checked(self, raw: ArrayLike, columns: list[Array], shape: tuple[int, ...]) -> Array:
+    def _checked(self, raw: ArrayLike, columns: Sequence[Array]) -> Array:
+        shape = np.broadcast_shapes(*(c.shape for c in columns))
         value = np.array(np.broadcast_to(raw, shape), dtype=np.float64)
-        self._check_finite(value, columns)
+        if not all_finite(value):
+            self._refuse(value, columns)
         return value
 
-    def _check_finite(self, value: Array, columns: list[Array]) -> None:
-        bad = ~np.isfinite(value)
-        if bad.any():
-            where = np.unravel_index(int(np.argmax(bad)), value.shape)
-            at = (np.broadcast_to(c, value.shape)[where] for c in columns)
-            names = (*self.names, *self.extra)
-            place = ", ".join(f"{n} = {v:.6g}" for n, v in zip(names, at, strict=True))
-            msg = f"{str(self.text)[:80]!r} or a derivative of it is not finite at {place}"
-            raise CaseError(msg, key=self.key)
+    def _refuse(self, value: Array, columns: Sequence[Array]) -> None:
+        where = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
+        at = (np.broadcast_to(c, value.shape)[where] for c in columns)
+        names = (*self.names, *self.extra)
+        place = ", ".join(f"{n} = {v:.6g}" for n, v in zip(names, at, strict=True))
+        msg = f"{str(self.text)[:80]!r} or a derivative of it is not finite at {place}"
+        raise CaseError(msg, key=self.key)
 
 
 @dataclass(frozen=True)
@@ -193,6 +203,7 @@ class ExpressionLandscape(Landscape):
     """A loss given as text."""
 
     field: ScalarField
+    elementwise: ClassVar[bool] = True
 
     @property
     def dim(self) -> int:  # type: ignore[override]
@@ -215,6 +226,14 @@ class ExpressionLandscape(Landscape):
     def hessian(self, points: ArrayLike) -> Array:
         """Exact second derivatives; see `Landscape.hessian`."""
         return self.field.hessian(points)
+
+    def loss_on(self, axes: Sequence[Array]) -> Array:
+        """See `Landscape.loss_on`: what depends on one coordinate is computed on its axis."""
+        return self.field.value_at(np.ix_(*axes))
+
+    def gradient_on(self, axes: Sequence[Array]) -> Array:
+        """See `Landscape.gradient_on`: what depends on one coordinate is computed on its axis."""
+        return self.field.gradient_at(np.ix_(*axes))
 
 
 def from_expression(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy import special
 
 from fokkerplanck.errors import CaseError
 
-__all__ = ["Jet", "jet"]
+__all__ = ["Jet", "Tape"]
 
 #: an array over the points, or a number that holds at all of them
 Values = NDArray[np.float64] | float
@@ -75,70 +76,101 @@ class Jet:
         return _pairs(len(self.first)) if self.second else []
 
 
-def jet(
-    expression: Expr,
-    symbols: Sequence[Expr],
-    columns: Sequence[Values],
-    count: int,
-    order: int = 2,
-) -> Jet:
-    """Jet of a sympy expression with respect to the first `count` symbols.
+Rule = Callable[..., Jet]
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A sympy expression as a list of steps, each with the places of its arguments among them.
 
     Parameters
     ----------
-    expression : sympy.Expr
-    symbols : sequence of sympy.Symbol
-    columns : sequence of array
-        Values of the symbols.
-    count : int
-    order : int
-        1 leaves out second derivatives.
-
-    Raises
-    ------
-    CaseError
-        A function of unknown derivative.
+    steps : tuple
+        A place of a symbol, a number, or a rule that makes a jet of those of its arguments.
     """
-    known: dict[Expr, Jet] = {}
-    second = (0.0,) * (len(_pairs(count)) if order > 1 else 0)
-    for k, (symbol, values) in enumerate(zip(symbols, columns, strict=True)):
-        first = tuple(float(i == k) for i in range(count))
-        known[symbol] = Jet(values, first, second)
-    return _visit(expression, known, Jet(0.0, (0.0,) * count, second))
+
+    steps: tuple[tuple[int | float | Rule, tuple[int, ...]], ...]
+
+    @classmethod
+    def of(cls, expression: Expr, symbols: Sequence[Expr]) -> Tape:
+        """Write an expression of the symbols down, parts that occur several times once.
+
+        Raises
+        ------
+        CaseError
+            A function of unknown derivative.
+        """
+        steps: list[tuple[int | float | Rule, tuple[int, ...]]] = []
+        _write(expression, {}, list(symbols), steps)
+        return cls(tuple(steps))
+
+    def jet(self, columns: Sequence[Values], count: int, order: int = 2) -> Jet:
+        """Jet with respect to the first `count` symbols.
+
+        Parameters
+        ----------
+        columns : sequence of array
+            Values of the symbols, of shapes that go together.
+        count : int
+        order : int
+            1 leaves out second derivatives.
+        """
+        second = (0.0,) * (len(_pairs(count)) if order > 1 else 0)
+        zero = (0.0,) * count
+        found: list[Jet] = []
+        for step, arguments in self.steps:
+            if isinstance(step, int):
+                first = tuple(float(i == step) for i in range(count))
+                found.append(Jet(columns[step], first, second))
+            elif isinstance(step, float):
+                found.append(Jet(step, zero, second))
+            else:
+                found.append(step(*(found[k] for k in arguments)))
+        return found[-1]
 
 
-def _visit(e: Expr, known: dict[Expr, Jet], zero: Jet) -> Jet:
+def _write(
+    e: Expr,
+    known: dict[Expr, int],
+    symbols: list[Expr],
+    steps: list[tuple[int | float | Rule, tuple[int, ...]]],
+) -> int:
+    """Append the steps of an expression that are not yet there; return the place of the last."""
     if e not in known:
-        if not e.args:
-            known[e] = Jet(float(e), zero.first, zero.second)
+        if e in symbols:
+            steps.append((symbols.index(e), ()))
+        elif not e.args:
+            steps.append((float(e), ()))
         else:
-            known[e] = _combined(e, [_visit(a, known, zero) for a in e.args])
+            arguments = tuple(_write(a, known, symbols, steps) for a in e.args)
+            steps.append((_rule(e), arguments))
+        known[e] = len(steps) - 1
     return known[e]
 
 
-def _combined(e: Expr, parts: list[Jet]) -> Jet:
+def _rule(e: Expr) -> Rule:
     name = e.func.__name__
-    if e.is_Add or e.is_Mul:
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part if e.is_Add else total * part
-        return total
+    if e.is_Add:
+        return lambda *parts: reduce(Jet.__add__, parts)
+    if e.is_Mul:
+        return lambda *parts: reduce(Jet.__mul__, parts)
+    if e.is_Pow and e.exp.is_number:
+        n = int(e.exp) if e.exp.is_Integer else float(e.exp)
+        return lambda base, _: base.chain(*_monomial(np.asarray(base.value), n))
     if e.is_Pow:
-        return _power(e, *parts)
+        return _power
     if name == "Branch":
-        return _branch(*parts)
+        return _branch
     if name == "atan2":
-        return _atan2(*parts)
+        return _atan2
     if name not in OF_ONE:
         msg = f"the derivative of {name} is not known"
         raise CaseError(msg)
-    return parts[0].chain(*OF_ONE[name](np.asarray(parts[0].value)))
+    function = OF_ONE[name]
+    return lambda part: part.chain(*function(np.asarray(part.value)))
 
 
-def _power(e: Expr, base: Jet, exponent: Jet) -> Jet:
-    if e.exp.is_number:
-        n = int(e.exp) if e.exp.is_Integer else float(e.exp)
-        return base.chain(*_monomial(np.asarray(base.value), n))
+def _power(base: Jet, exponent: Jet) -> Jet:
     u = np.asarray(base.value)
     log = base.chain(np.log(u), 1.0 / u, -1.0 / (u * u))
     product = exponent * log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -38,6 +39,7 @@ class MuellerBrown(Landscape):
     """
 
     scale: float = 1.0
+    elementwise: ClassVar[bool] = True
 
     @property
     def dim(self) -> int:  # type: ignore[override]

@@ -86,6 +86,11 @@ class Noise(ABC):
         return np.empty(0)
 
     @property
+    def diagonal(self) -> bool:
+        """Whether D is known to be diagonal everywhere, before it is evaluated."""
+        return False
+
+    @property
     def kappa(self) -> float:
         """Reading parameter: 1 Ito, 1/2 Stratonovich, 0 Hanggi-Klimontovich."""
         return KAPPA[self.reading]
@@ -96,8 +101,8 @@ class Noise(ABC):
 
 
 def spread(matrix: Array, shape: tuple[int, ...]) -> Array:
-    """Repeat a matrix at every point."""
-    return np.array(np.broadcast_to(matrix, (*shape, *matrix.shape)))
+    """Show a matrix at every point, without copies of it; read-only."""
+    return np.broadcast_to(matrix, (*shape, *matrix.shape))
 
 
 def line_breaks(noise: Noise, landscape: Landscape, grid: Grid) -> Array:

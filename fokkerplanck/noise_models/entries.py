@@ -9,7 +9,7 @@ import numpy as np
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
-from fokkerplanck.noise_models.base import Array
+from fokkerplanck.noise_models.base import Array, spread
 
 __all__ = ["Entries", "Entry", "TensorFunction", "rows_of"]
 
@@ -41,6 +41,21 @@ class Entries:
         return not callable(self.given) and not any(
             isinstance(entry, str) for row in self.given for entry in row
         )
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether entries off the diagonal are the number 0."""
+        return not callable(self.given) and all(
+            i == j or (not isinstance(entry, str) and entry == 0.0)
+            for i, row in enumerate(self.given)
+            for j, entry in enumerate(row)
+        )
+
+    def in_cells(self, grid: Grid) -> Array:
+        """Evaluate at the centres of cells, shape (*shape, dim, dim)."""
+        if self.constant:
+            return spread(self.at(grid, np.empty(grid.dim)), grid.shape)
+        return self.at(grid, grid.points())
 
     def at(self, grid: Grid, points: Array) -> Array:
         """Evaluate at points (..., dim), shape (..., dim, dim)."""

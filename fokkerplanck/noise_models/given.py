@@ -44,6 +44,11 @@ class WhiteNoise(Noise):
             "so every reading of the noise gives the same result."
         )
 
+    @property
+    def diagonal(self) -> bool:
+        """It is diagonal."""
+        return True
+
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
         return spread(self.temperature * np.eye(grid.dim), grid.shape)
@@ -70,6 +75,11 @@ class TensorNoise(Noise):
         return self.entries.constant
 
     @property
+    def diagonal(self) -> bool:
+        """Whether no entry off the diagonal is anything but the number 0."""
+        return self.entries.diagonal
+
+    @property
     def assumption(self) -> str:
         """One sentence on what is assumed, for outputs."""
         if self.constant:
@@ -78,7 +88,7 @@ class TensorNoise(Noise):
 
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
-        d = self.at(landscape, grid, grid.points())
+        d = self.entries.in_cells(grid)
         check_spd(d, grid)
         return d
 
