@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from fokkerplanck.solvers.topology import LatticeLinks
 
@@ -35,26 +34,21 @@ def join(
         Links of the Selling decomposition.
     shape, walls, spacing : tuple
         Of the grid.
-    diffusion : ndarray, shape (cells, 2, 2)
-        Tensor of each cell.
+    diffusion : ndarray, shape (cells, 2, 2) or (1, 2, 2)
+        Tensor of each cell, or of all of them.
 
     Returns
     -------
     LatticeLinks
         The same object where nothing was cut off.
     """
-    if np.abs(lattice.offset).max(initial=0) < 2:
-        return lattice
-    cells = diffusion.shape[0]
-    ends = (lattice.tail, lattice.head)
-    graph = coo_array((np.ones(lattice.tail.size, dtype=np.int8), ends), shape=(cells, cells))
-    count, label = connected_components(graph, directed=False)
-    if count == 1:
+    label = np.arange(np.prod(shape), dtype=np.int32)
+    if _clusters_kernel(lattice.tail, lattice.head, label) == 1:
         return lattice
     tail, head, offset = _neighbours(shape, walls)
     apart = label[tail] != label[head]
     tail, head, offset = tail[apart], head[apart], offset[apart]
-    smallest = np.linalg.eigvalsh(diffusion)[:, 0]
+    smallest = np.broadcast_to(np.linalg.eigvalsh(diffusion)[:, 0], label.shape)
     square = (offset * np.asarray(spacing) ** 2).sum(axis=1)  # h^2 of the link's own axis
     ones = np.ones(tail.size)
     return LatticeLinks(
@@ -90,3 +84,26 @@ def _neighbours(
         unit[axis] = 1
         offsets.append(np.broadcast_to(unit, (here.size, len(shape))))
     return np.concatenate(tails), np.concatenate(heads), np.concatenate(offsets)
+
+
+@njit(cache=True)
+def _clusters_kernel(tail, head, label):  # type: ignore[no-untyped-def]
+    """Number of clusters of cells that links join; `label`, at first 0, 1, ..., tells them apart.
+
+    Each cell points to one of smaller number in its cluster, the first one to itself.
+    """
+    count = label.size
+    for e in range(tail.size):
+        a, b = tail[e], head[e]
+        while label[a] != a:
+            label[a] = label[label[a]]
+            a = label[a]
+        while label[b] != b:
+            label[b] = label[label[b]]
+            b = label[b]
+        if a != b:
+            label[max(a, b)] = min(a, b)
+            count -= 1
+    for c in range(label.size):
+        label[c] = label[label[c]]
+    return count

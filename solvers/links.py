@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.joints import join
+from fokkerplanck.solvers.pieces import in_pieces
 from fokkerplanck.solvers.selling import selling_decomposition
 from fokkerplanck.solvers.topology import LatticeLinks, lattice_links
 
@@ -116,32 +117,29 @@ def plane_links(fields: Fields) -> Links:
     A link that leaves through a reflecting wall is dropped, and cells that this cuts off are joined
     again along the axes; a link that leaves through an absorbing wall keeps the part inside.
     """
-    ny = fields.shape[1]
-    d = fields.diffusion.reshape(-1, 2, 2)
-    inverse = _inverse(d, ny)
-    hx, hy = fields.spacing
-    offsets, rho = selling_decomposition(d, (hx, hy))
+    tensor = fields.tensor
+    d = fields.diffusion.reshape(-1, 2, 2) if tensor is None else tensor[None].copy()
+    inverse = _inverse(d, fields.shape[1])
+    offsets, rho = selling_decomposition(d, fields.spacing)  # type: ignore[arg-type]
     _check_reach(offsets, rho, fields.shape)
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
-    lattice = join(lattice, fields.shape, fields.walls, d, fields.spacing)
-    tail, head, offset = lattice.tail, lattice.head, lattice.offset
+    if np.abs(offsets[rho > 0.0]).max() > 1:
+        lattice = join(lattice, fields.shape, fields.walls, d, fields.spacing)
     first, second = _climbs(fields, inverse, lattice)
-    diagonal = d[:, 0, 1] == 0
-    wall_climb = _wall_climb(
-        fields, inverse, lattice.cut_cell, lattice.cut_offset * np.array([hx, hy])
-    )
-    same = np.array_equal(lattice.rho_tail, lattice.rho_head)
+    wall_climb = _wall_climb(fields, inverse, lattice.cut_cell, lattice.cut_offset)
+    shared = lattice.rho_tail is lattice.rho_head
+    same = shared or np.array_equal(lattice.rho_tail, lattice.rho_head)
     return Links(
-        tail,
-        head,
-        offset,
+        lattice.tail,
+        lattice.head,
+        lattice.offset,
         lattice.rho_tail,
         lattice.rho_tail if same else lattice.rho_head,
-        _lean(lattice.arm_tail),
-        _lean(lattice.arm_head),
+        lattice.arm_tail,
+        lattice.arm_head,
         first,
         second,
-        diagonal[tail] & diagonal[head],
+        _harmonic(d, lattice),
         lattice.cut_cell,
         lattice.cut_offset,
         lattice.theta,
@@ -150,19 +148,22 @@ def plane_links(fields: Fields) -> Links:
     )
 
 
-def _lean(factors: Array) -> Array:
-    """Factors that are all 1 take no memory."""
-    one = np.ones(1)
-    return np.broadcast_to(one, factors.shape) if (factors == 1.0).all() else factors
+def _harmonic(d: Array, lattice: LatticeLinks) -> NDArray[np.bool_]:
+    """Whether the tensors at both ends are diagonal."""
+    diagonal = d[:, 0, 1] == 0
+    if len(d) == 1:
+        return np.broadcast_to(diagonal, lattice.tail.shape)
+    return np.asarray(diagonal[lattice.tail] & diagonal[lattice.head])
 
 
 def _inverse(d: Array, ny: int) -> Array:
+    """Inverse of tensors, shape (cells, 2, 2), or (1, 2, 2) of one for all cells."""
     determinant = d[:, 0, 0] * d[:, 1, 1] - d[:, 0, 1] ** 2
     if not ((determinant > 0) & (d[:, 0, 0] > 0)).all():
         cell = int(np.argmin(np.where(d[:, 0, 0] > 0, determinant, -np.inf)))
         msg = f"the diffusion tensor of cell {divmod(cell, ny)} is not positive definite"
         raise ValueError(msg)
-    inverse = np.empty_like(d)
+    inverse = np.empty(d.shape)
     inverse[:, 0, 0], inverse[:, 1, 1] = d[:, 1, 1] / determinant, d[:, 0, 0] / determinant
     inverse[:, 0, 1] = inverse[:, 1, 0] = -d[:, 0, 1] / determinant
     return inverse
@@ -182,19 +183,29 @@ def _check_reach(offsets: Indices, rho: Array, shape: tuple[int, ...]) -> None:
 
 def _climbs(fields: Fields, inverse: Array, lattice: LatticeLinks) -> tuple[Array, Array]:
     """Climb of Phi over the first and the second half of each link."""
-    force = np.zeros((1, 1, 2)) if fields.force is None else fields.force
+    none = np.zeros((1, 1, 2))
+    # links of diagonal tensors lead along the axes, where slopes are not used
+    gradient = fields.gradient if inverse[:, 0, 1].any() else none
+    force = none if fields.force is None else fields.force
     periodic = np.array([low == "periodic" for low, _ in fields.walls])
     spacing = np.array(fields.spacing)
-    given = (fields.potential, fields.gradient, force, inverse, spacing, periodic)
-    first, second = _climbs_kernel(lattice.tail, lattice.head, lattice.offset, *given)
+    given = (fields.potential, gradient, force, inverse, spacing, periodic)
+    links = (lattice.tail, lattice.head, lattice.offset)
+    first, second = np.empty(lattice.tail.size), np.empty(lattice.tail.size)
+
+    def piece(low: int, high: int) -> None:
+        _climbs_kernel(*links, *given, low, high, first, second)
+
+    in_pieces(piece, lattice.tail.size)
     return first, second
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _climbs_kernel(  # type: ignore[no-untyped-def]
-    tail, head, offset, potential, gradient, force, inverse, spacing, periodic
-):
-    """Climb over the half next to the tail, and that over the other half.
+    tail, head, offset, potential, gradient, force, inverse, spacing, periodic, low, high, first,
+    second,
+):  # fmt: skip
+    """Climb over the half next to the tail, and that over the other half, of some links.
 
     With ``D^-1 l = a l + s l_perp``, grad Phi . l is ``a`` times the climb of L (exact, from its
     values) plus ``s grad L . l_perp`` (s vanishes exactly when D is isotropic) minus
@@ -202,9 +213,9 @@ def _climbs_kernel(  # type: ignore[no-untyped-def]
     """
     rows, columns = potential.shape
     ny = (columns - 1) // 2
-    first, second = np.empty(tail.size), np.empty(tail.size)
     forced = force.size > 2
-    for e in range(tail.size):
+    each = 1 if inverse.shape[0] > 1 else 0
+    for e in range(low, high):
         x0, y0 = 2 * (tail[e] // ny) + 1, 2 * (tail[e] % ny) + 1
         x1, y1 = x0 + offset[e, 0], y0 + offset[e, 1]
         x2, y2 = x1 + offset[e, 0], y1 + offset[e, 1]
@@ -217,6 +228,7 @@ def _climbs_kernel(  # type: ignore[no-untyped-def]
         for half in range(2):
             i, j, sign, near = (x0, y0, 1.0, tail[e]) if half == 0 else (x2, y2, -1.0, head[e])
             m, n = (x2, y2) if half == 0 else (x0, y0)
+            near *= each
             wx = inverse[near, 0, 0] * lx + inverse[near, 0, 1] * ly
             wy = inverse[near, 1, 0] * lx + inverse[near, 1, 1] * ly
             a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
@@ -233,10 +245,9 @@ def _climbs_kernel(  # type: ignore[no-untyped-def]
                 first[e] = climb
             else:
                 second[e] = climb
-    return first, second
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _parabola_kernel(start, middle, end):  # type: ignore[no-untyped-def]
     """See `parabola_mean`."""
     return (5.0 * start + 8.0 * middle - end) / 12.0
@@ -247,9 +258,9 @@ def parabola_mean(start: Array, middle: Array, end: Array) -> Array:
     return np.asarray((5.0 * start + 8.0 * middle - end) / 12.0)
 
 
-def _wall_climb(fields: Fields, inverse: Array, cell: Indices, link: Array) -> Array:
+def _wall_climb(fields: Fields, inverse: Array, cell: Indices, offset: Indices) -> Array:
     """Climb of Phi along whole links that a wall cuts, by the slope at the cell they start from."""
-    ny = fields.shape[1]
-    slope = -fields.drift()[2 * (cell // ny) + 1, 2 * (cell % ny) + 1]
-    climb: Array = np.einsum("li,lij,lj->l", link, inverse[cell], slope)
+    link = offset * np.array(fields.spacing)
+    near = inverse[cell if len(inverse) > 1 else np.zeros_like(cell)]
+    climb: Array = np.einsum("li,lij,lj->l", link, near, -fields.drift_in(cell))
     return climb

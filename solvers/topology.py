@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from fokkerplanck.solvers.pieces import PIECE, in_pieces
 
 __all__ = ["LatticeLinks", "lattice_links"]
 
@@ -48,35 +51,91 @@ def lattice_links(
     shape, walls : tuple
         Cells and walls of both axes.
     offsets : ndarray of int32, shape (cells, 3, 2)
-        Lattice vectors of each cell, first non-zero component positive.
-    rho : ndarray, shape (cells, 3)
+        Lattice vectors of each cell, first non-zero component positive; or (1, 3, 2), those of
+        all cells.
+    rho : ndarray, shape (cells, 3) or (1, 3)
         Their strengths.
 
     Returns
     -------
     LatticeLinks
-        A strength is 0 at an end whose own decomposition lacks the vector.
+        A strength is 0 at an end whose own decomposition lacks the vector. Of one decomposition
+        for all cells, both ends of the links share their strengths.
     """
     codes = np.array([[_WALL_CODE[w] for w in axis] for axis in walls])
-    ints, reals, cut_ints, cut_reals = _links_kernel(
-        np.array(shape), codes, offsets, rho, int(np.abs(offsets).max(initial=0))
+    given = (np.array(shape), codes, offsets, rho, int(np.abs(offsets).max(initial=0)))
+    rows, each = shape[0], max(1, PIECE // shape[1])
+    counts = np.zeros((-(-rows // each) + 1, 2), dtype=np.int64)
+    nothing = _Arrays.of(0, 0, strengths=False, shared=False, arms=False)
+
+    def count(low: int, high: int) -> None:
+        counts[low // each + 1] = _links_kernel(*given, low, high, 0, 0, False, *nothing)
+
+    in_pieces(count, rows, each)
+    starts = counts.cumsum(axis=0)
+    links, cuts = starts[-1].tolist()
+    uniform = len(offsets) == 1
+    known = np.unique(rho[rho > 0.0])
+    even = uniform and known.size == 1
+    made = _Arrays.of(
+        links, cuts, strengths=not even, shared=uniform, arms="absorbing" in np.ravel(walls)
     )
+
+    def fill(low: int, high: int) -> None:
+        _links_kernel(*given, low, high, *starts[low // each], True, *made)
+
+    in_pieces(fill, rows, each)
+    one = np.broadcast_to(np.ones(1), (links,))
+    strength = np.broadcast_to(known, (links,)) if even else None
     return LatticeLinks(
-        ints[:, 0].copy(),
-        ints[:, 1].copy(),
-        ints[:, 2:].copy(),
-        reals[:, 0].copy(),
-        reals[:, 1].copy(),
-        reals[:, 2].copy(),
-        reals[:, 3].copy(),
-        cut_ints[:, 0].copy(),
-        cut_ints[:, 1:].copy(),
-        cut_reals[:, 0].copy(),
-        cut_reals[:, 1].copy(),
+        made.tail,
+        made.head,
+        made.offset,
+        made.rho_tail if strength is None else strength,
+        made.rho_head if strength is None else strength,
+        made.arm_tail if made.arm_tail.size else one,
+        made.arm_head if made.arm_head.size else one,
+        made.cut_cell,
+        made.cut_offset,
+        made.cut_rho,
+        made.theta,
     )
 
 
-@njit(cache=True)
+class _Arrays(NamedTuple):
+    """What the kernel fills; strengths and arms may be left out."""
+
+    tail: Indices
+    head: Indices
+    offset: Indices
+    rho_tail: Array
+    rho_head: Array
+    arm_tail: Array
+    arm_head: Array
+    cut_cell: Indices
+    cut_offset: Indices
+    cut_rho: Array
+    theta: Array
+
+    @classmethod
+    def of(cls, links: int, cuts: int, *, strengths: bool, shared: bool, arms: bool) -> _Arrays:
+        rho = np.empty(links * strengths)
+        return cls(
+            np.empty(links, dtype=np.int32),
+            np.empty(links, dtype=np.int32),
+            np.empty((links, 2), dtype=np.int32),
+            rho,
+            rho if shared else np.empty(links * strengths),
+            np.empty(links * arms),
+            np.empty(links * arms),
+            np.empty(cuts, dtype=np.int32),
+            np.empty((cuts, 2), dtype=np.int32),
+            np.empty(cuts),
+            np.empty(cuts),
+        )
+
+
+@njit(cache=True, nogil=True)
 def _wall_kernel(n, walls, ix, iy, ex, ey):  # type: ignore[no-untyped-def]
     """Fraction of link e inside the walls (2 when all of it is) and whether it ends absorbed."""
     theta, absorbed = 2.0, False
@@ -94,60 +153,74 @@ def _wall_kernel(n, walls, ix, iy, ex, ey):  # type: ignore[no-untyped-def]
     return theta, absorbed
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _arm_kernel(n, walls, ix, iy, ex, ey):  # type: ignore[no-untyped-def]
     """Length of the arm from a cell along e: theta if an absorbing wall cuts it, else 1."""
     theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)
     return theta if absorbed else 1.0
 
 
-@njit(cache=True)
-def _links_kernel(n, walls, offsets, rho, reach):  # type: ignore[no-untyped-def]
-    """Run over cells c and vectors +-e of their decomposition."""
-    ny, cells = n[1], n[0] * n[1]
+@njit(cache=True, nogil=True)
+def _links_kernel(  # type: ignore[no-untyped-def]
+    n, walls, offsets, rho, reach, low, high, link, cut, write, tail, head, offset, rho_tail,
+    rho_head, arm_tail, arm_head, cut_cell, cut_offset, cut_rho, cut_theta,
+):  # fmt: skip
+    """Run over the cells c of some rows and the vectors +-e of their decomposition.
+
+    Links are written from number `link` on, those that a wall cuts from number `cut` on; returns
+    the numbers after the last of them.
+    """
+    ny = n[1]
     far = 2 * reach  # whose links, and those of all their neighbours, stay inside
-    ints, reals = np.empty((6 * cells, 4), dtype=np.int32), np.empty((6 * cells, 4))
-    cut_ints, cut_reals = np.empty((6 * cells, 3), dtype=np.int32), np.empty((6 * cells, 2))
-    links, cuts = 0, 0
-    for c in range(cells):
+    each = 1 if rho.shape[0] > 1 else 0
+    strengths, arms = rho_tail.size > 0, arm_tail.size > 0
+    for c in range(low * ny, high * ny):
         ix, iy = c // ny, c % ny
         inside = far <= ix < n[0] - far and far <= iy < ny - far
+        here = each * c
         for k in range(3):
-            if rho[c, k] == 0.0:
+            if rho[here, k] == 0.0:
                 continue
             for sign in (1, -1):
-                ex, ey = sign * offsets[c, k, 0], sign * offsets[c, k, 1]
+                if inside and each == 0 and sign == -1:
+                    continue  # written by the other end
+                ex, ey = sign * offsets[here, k, 0], sign * offsets[here, k, 1]
                 if not inside:
                     theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)
-                if not inside and theta < 2.0:
-                    if absorbed:
-                        opposite = _arm_kernel(n, walls, ix, iy, -ex, -ey)
-                        cut_ints[cuts, 0], cut_ints[cuts, 1], cut_ints[cuts, 2] = c, ex, ey
-                        cut_reals[cuts, 0] = rho[c, k] * 2.0 / (theta * (theta + opposite))
-                        cut_reals[cuts, 1] = theta
-                        cuts += 1
-                    continue
+                    if theta < 2.0:
+                        if absorbed and write:
+                            opposite = _arm_kernel(n, walls, ix, iy, -ex, -ey)
+                            cut_cell[cut], cut_theta[cut] = c, theta
+                            cut_offset[cut, 0], cut_offset[cut, 1] = ex, ey
+                            cut_rho[cut] = rho[here, k] * 2.0 / (theta * (theta + opposite))
+                        cut += absorbed
+                        continue
                 jx, jy = ix + ex, iy + ey
                 if not inside:
                     jx, jy = jx % n[0], jy % n[1]
                 other = jx * ny + jy
-                rho_j = 0.0
-                for m in range(3):
-                    same = offsets[other, m, 0] == offsets[c, k, 0]
-                    if same and offsets[other, m, 1] == offsets[c, k, 1]:
-                        rho_j = rho[other, m]
+                rho_j = rho[here, k]
+                if each:
+                    rho_j = 0.0
+                    for m in range(3):
+                        same = offsets[other, m, 0] == offsets[here, k, 0]
+                        if same and offsets[other, m, 1] == offsets[here, k, 1]:
+                            rho_j = rho[other, m]
                 # the cell at the tail writes the link, unless its decomposition lacks it
                 if sign == -1 and rho_j > 0.0:
                     continue
-                here, there = (0, 1) if sign == 1 else (1, 0)
-                ints[links, here], ints[links, there] = c, other
-                reals[links, here], reals[links, there] = rho[c, k], rho_j
-                reals[links, 2], reals[links, 3] = 1.0, 1.0
-                if not inside:
-                    arm = _arm_kernel(n, walls, ix, iy, -ex, -ey)
-                    reals[links, 2 + here] = 2.0 / (1.0 + arm)
-                    arm = _arm_kernel(n, walls, jx, jy, ex, ey)
-                    reals[links, 2 + there] = 2.0 / (1.0 + arm)
-                ints[links, 2], ints[links, 3] = offsets[c, k, 0], offsets[c, k, 1]
-                links += 1
-    return ints[:links], reals[:links], cut_ints[:cuts], cut_reals[:cuts]
+                if write:
+                    up = sign == 1
+                    tail[link], head[link] = (c, other) if up else (other, c)
+                    offset[link, 0], offset[link, 1] = offsets[here, k, 0], offsets[here, k, 1]
+                    if strengths:
+                        rho_tail[link] = rho[here, k] if up else rho_j
+                        rho_head[link] = rho_j if up else rho[here, k]
+                    if arms:
+                        a = b = 1.0
+                        if not inside:
+                            a = 2.0 / (1.0 + _arm_kernel(n, walls, ix, iy, -ex, -ey))
+                            b = 2.0 / (1.0 + _arm_kernel(n, walls, jx, jy, ex, ey))
+                        arm_tail[link], arm_head[link] = (a, b) if up else (b, a)
+                link += 1
+    return link, cut
