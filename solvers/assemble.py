@@ -9,6 +9,7 @@ from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.links import Links, line_links, plane_links
+from fokkerplanck.solvers.pieces import all_finite, in_pieces
 from fokkerplanck.solvers.weights import WEIGHTS, jump_weights
 
 __all__ = ["assemble", "find_links", "link_strength", "on_links"]
@@ -62,24 +63,38 @@ def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> 
     if weight not in WEIGHTS:
         msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
         raise ValueError(msg)
-    forward, backward = jump_weights(links.first / factor, links.second / factor, weight)
+    same = factor == 1.0
+    first, second = links.first, links.second
+    climbs = (first, second) if same else (first / factor, second / factor)
+    forward, backward = jump_weights(*climbs, weight)
     strength = link_strength(links, fields.kappa)
     half = links.wall_climb / (2 * factor)
     out, _ = jump_weights(half, half, weight)
     cells = int(np.prod(fields.shape))
-    generator = Generator(
+    absorption = np.bincount(links.wall_cell, factor * links.wall_rate * out, cells)
+    ways = ((forward, strength[0], links.arm_tail), (backward, strength[1], links.arm_head))
+    bare = not any(links.arm_tail.strides)  # no arm is cut: all factors are 1
+
+    def piece(low: int, high: int) -> None:
+        part = slice(low, high)
+        for rate, rho, arm in ways:
+            scale = rho[part] if same else factor * rho[part]
+            rate[part] *= scale if bare else scale * arm[part]
+            _check(rate[part], weight)
+
+    in_pieces(piece, forward.size)
+    _check(absorption, weight)
+    return Generator(
         fields.shape,
         fields.spacing,
         links.tail,
         links.head,
         links.offset,
-        factor * strength[0] * links.arm_tail * forward,
-        factor * strength[1] * links.arm_head * backward,
-        np.bincount(links.wall_cell, factor * links.wall_rate * out, cells).astype(np.float64),
+        forward,
+        backward,
+        absorption.astype(np.float64),
         weight,
     )
-    _check(generator)
-    return generator
 
 
 def link_strength(links: Links, kappa: float) -> tuple[Array, Array]:
@@ -99,11 +114,10 @@ def link_strength(links: Links, kappa: float) -> tuple[Array, Array]:
     return i**kappa * mean, j**kappa * mean
 
 
-def _check(generator: Generator) -> None:
-    rates = (generator.forward, generator.backward, generator.absorption)
-    if not all(np.isfinite(r).all() for r in rates):
+def _check(rates: Array, weight: str) -> None:
+    if not all_finite(rates):
         msg = (
-            f"a jump rate overflows with the {generator.weight!r} link weight: a link climbs by "
+            f"a jump rate overflows with the {weight!r} link weight: a link climbs by "
             "more than 700 times the noise strength; refine the grid or use weight = 'fitted'"
         )
         raise NumericalError(msg)

@@ -19,6 +19,8 @@ __all__ = ["Links", "line_links", "plane_links"]
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int32]
+#: Most vectors of the links of one tensor: three, and two that join clusters.
+KINDS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,25 +215,35 @@ def _climbs_kernel(  # type: ignore[no-untyped-def]
     """
     rows, columns = potential.shape
     ny = (columns - 1) // 2
-    forced = force.size > 2
-    each = 1 if inverse.shape[0] > 1 else 0
+    forced, uniform = force.size > 2, inverse.shape[0] == 1
+    vectors, ways, kinds = np.empty((KINDS, 2), dtype=np.int32), np.empty((KINDS, 4)), 0
+    row = 0
     for e in range(low, high):
-        x0, y0 = 2 * (tail[e] // ny) + 1, 2 * (tail[e] % ny) + 1
-        x1, y1 = x0 + offset[e, 0], y0 + offset[e, 1]
-        x2, y2 = x1 + offset[e, 0], y1 + offset[e, 1]
+        ex, ey = offset[e, 0], offset[e, 1]
+        lx, ly = ex * spacing[0], ey * spacing[1]
+        if not row * ny <= tail[e] < (row + 1) * ny:
+            row = tail[e] // ny
+        x0, y0 = 2 * row + 1, 2 * (tail[e] - row * ny) + 1
+        x1, y1 = x0 + ex, y0 + ey
+        x2, y2 = x1 + ex, y1 + ey
         if periodic[0]:
             x1, x2 = x1 % (rows - 1), x2 % (rows - 1)
         if periodic[1]:
             y1, y2 = y1 % (columns - 1), y2 % (columns - 1)
-        lx, ly = offset[e, 0] * spacing[0], offset[e, 1] * spacing[1]
-        square = lx * lx + ly * ly
+        k = 0
+        if uniform:
+            while k < kinds and (vectors[k, 0] != ex or vectors[k, 1] != ey):
+                k += 1
+            if k == kinds:
+                vectors[k, 0], vectors[k, 1] = ex, ey
+                ways[k, 0], ways[k, 1], ways[k, 2], ways[k, 3] = _way_kernel(inverse, 0, lx, ly)
+                kinds += 1
+            wx, wy, a, s = ways[k, 0], ways[k, 1], ways[k, 2], ways[k, 3]
         for half in range(2):
             i, j, sign, near = (x0, y0, 1.0, tail[e]) if half == 0 else (x2, y2, -1.0, head[e])
             m, n = (x2, y2) if half == 0 else (x0, y0)
-            near *= each
-            wx = inverse[near, 0, 0] * lx + inverse[near, 0, 1] * ly
-            wy = inverse[near, 1, 0] * lx + inverse[near, 1, 1] * ly
-            a, s = (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
+            if not uniform:
+                wx, wy, a, s = _way_kernel(inverse, near, lx, ly)
             climb = a * sign * (potential[x1, y1] - potential[i, j])
             if s != 0.0:
                 gx = _parabola_kernel(gradient[i, j, 0], gradient[x1, y1, 0], gradient[m, n, 0])
@@ -245,6 +257,15 @@ def _climbs_kernel(  # type: ignore[no-untyped-def]
                 first[e] = climb
             else:
                 second[e] = climb
+
+
+@njit(cache=True, nogil=True)
+def _way_kernel(inverse, cell, lx, ly):  # type: ignore[no-untyped-def]
+    """Both components of D^-1 l, and a and s."""
+    wx = inverse[cell, 0, 0] * lx + inverse[cell, 0, 1] * ly
+    wy = inverse[cell, 1, 0] * lx + inverse[cell, 1, 1] * ly
+    square = lx * lx + ly * ly
+    return wx, wy, (wx * lx + wy * ly) / square, (wy * lx - wx * ly) / square
 
 
 @njit(cache=True, nogil=True)

@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.pieces import in_pieces
 
 __all__ = ["Jump"]
 
@@ -61,7 +62,9 @@ class Jump:
             row[offsets + self.pad] = np.arange(self.diagonals)
             self.bands: Array = np.zeros((self.diagonals, self.cells))
             _fill_kernel(*links, unit, row, self.pad, self.bands)
-            self.stay = _stay(self.bands, offsets, absorbed)
+            self.stay = np.empty(self.cells)
+            given = (self.bands, offsets, absorbed)
+            in_pieces(lambda *ends: _stay_kernel(*given, *ends, self.stay), self.cells)
         else:
             self.pad = 0
             to = np.concatenate([generator.head, generator.tail])
@@ -84,23 +87,33 @@ class Jump:
         return 5e-6 + per_cell * self.cells + (0 if self.diagonals else 1.5e-9 * self.entries)
 
 
-def _stay(bands: Array, offsets: NDArray[np.int64], absorbed: Array) -> Array:
-    """Diagonal of W: what the columns of the rounded rates leave, summed with extra digits.
+def _rest(leaving: NDArray[np.longdouble]) -> Array:
+    rest: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
+    return rest
+
+
+@njit(cache=True, nogil=True)
+def _stay_kernel(bands, offsets, absorbed, low, high, stay):  # type: ignore[no-untyped-def]
+    """Diagonal of W: what the columns of the rounded rates leave, summed with twice the digits.
 
     A bias of one rounding per product is a leak of mass at ``1e-16 rate``; millions of products
     would show it.
     """
-    n = absorbed.size
-    leaving = absorbed.astype(np.longdouble)
-    for band, offset in zip(bands, offsets.tolist(), strict=True):
-        first, last = max(0, -offset), min(n, n - offset)
-        leaving[first + offset : last + offset] += band[first:last]
-    return _rest(leaving)
-
-
-def _rest(leaving: NDArray[np.longdouble]) -> Array:
-    rest: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
-    return rest
+    for i in range(low, high):
+        total, lost = -1.0, 0.0
+        for k in range(-1, offsets.size):
+            if k < 0:
+                part = absorbed[i]
+            else:
+                j = i - offsets[k]
+                if j < 0 or j >= stay.size:
+                    continue
+                part = bands[k, j]
+            new = total + part
+            seen = new - total  # Knuth's exact sum: new + what is lost
+            lost += (total - (new - seen)) + (part - seen)
+            total = new
+        stay[i] = max(-(total + lost), 0.0)
 
 
 @njit(cache=True)
@@ -121,7 +134,5 @@ def _fill_kernel(tail, head, forward, backward, unit, row, pad, bands):  # type:
         shift = tail[e] - head[e]
         if forward[e] > 0.0:
             bands[row[pad + shift], head[e]] += forward[e] / unit
-    for e in range(tail.size):
-        shift = tail[e] - head[e]
         if backward[e] > 0.0:
             bands[row[pad - shift], tail[e]] += backward[e] / unit

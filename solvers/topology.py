@@ -174,9 +174,18 @@ def _links_kernel(  # type: ignore[no-untyped-def]
     far = 2 * reach  # whose links, and those of all their neighbours, stay inside
     each = 1 if rho.shape[0] > 1 else 0
     strengths, arms = rho_tail.size > 0, arm_tail.size > 0
+    kinds = 0  # links that a cell far from the walls writes, where all have the same
+    for k in range(3):
+        kinds += rho[0, k] > 0.0
+    ix, iy = low, -1
     for c in range(low * ny, high * ny):
-        ix, iy = c // ny, c % ny
+        iy += 1
+        if iy == ny:
+            ix, iy = ix + 1, 0
         inside = far <= ix < n[0] - far and far <= iy < ny - far
+        if inside and not write and each == 0:
+            link += kinds
+            continue
         here = each * c
         for k in range(3):
             if rho[here, k] == 0.0:

@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers.pieces import in_pieces
+
 __all__ = ["WEIGHTS", "bernoulli", "jump_weights"]
 
 Array = NDArray[np.float64]
@@ -19,7 +21,7 @@ WEIGHTS = ("fitted", "midpoint")
 #: Halves of links that climb by more than this are fitted under either weight: the exponential
 #: would overflow, and hardly any mass passes there.
 STEEPEST = 300.0
-#: From this many links on they are taken one by one in a compiled loop, without temporaries.
+#: From this many links on fitted ones are taken one by one in a compiled loop.
 MANY = 20_000
 
 
@@ -58,23 +60,36 @@ def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array
     Scharfetter and Gummel, IEEE Trans. Electron Devices 16, 64 (1969); Wang, Peskin and Elston,
     J. Theor. Biol. 221, 491 (2003).
     """
+    if weight not in WEIGHTS:
+        msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
+        raise ValueError(msg)
+    if weight == "fitted" and first.size < MANY:
+        return _fitted(first, second)
+    forward, backward = np.empty(first.size), np.empty(first.size)
+    make = _fitted_piece if weight == "fitted" else _midpoint_piece
+    in_pieces(lambda *ends: make(first, second, *ends, forward, backward), first.size)
+    return forward, backward
+
+
+def _fitted(first: Array, second: Array) -> tuple[Array, Array]:
+    zero = np.zeros_like(first)
     with np.errstate(over="ignore"):
-        if weight == "fitted" and first.size >= MANY:
-            forward, backward = _fitted_kernel(first, second)
-            return forward, backward
-        if weight == "fitted":
-            zero = np.zeros_like(first)
-            up = _mean_exponential(zero, first) + _mean_exponential(first, second)
-            down = _mean_exponential(zero, -second) + _mean_exponential(-second, -first)
-            return 2 / up, 2 / down
-        if weight == "midpoint":
-            up, down = np.exp(-first), np.exp(second)
-            steep = np.maximum(np.abs(first), np.abs(second)) > STEEPEST
-            if steep.any():
-                up[steep], down[steep] = jump_weights(first[steep], second[steep], "fitted")
-            return up, down
-    msg = f"unknown link weight {weight!r}; known: {', '.join(WEIGHTS)}"
-    raise ValueError(msg)
+        up = _mean_exponential(zero, first) + _mean_exponential(first, second)
+        down = _mean_exponential(zero, -second) + _mean_exponential(-second, -first)
+        return 2 / up, 2 / down
+
+
+def _midpoint_piece(
+    first: Array, second: Array, low: int, high: int, forward: Array, backward: Array
+) -> None:
+    part = slice(low, high)
+    a, b, up, down = first[part], second[part], forward[part], backward[part]
+    with np.errstate(over="ignore"):
+        np.exp(np.negative(a, out=up), out=up)
+        np.exp(b, out=down)
+    steep = np.maximum(np.abs(a), np.abs(b)) > STEEPEST
+    if steep.any():
+        up[steep], down[steep] = _fitted(a[steep], b[steep])
 
 
 def _mean_exponential(a: Array, z: Array) -> Array:
@@ -87,23 +102,37 @@ def _mean_exponential(a: Array, z: Array) -> Array:
     return np.where(np.isnan(mean), np.inf, mean)
 
 
-@njit(cache=True)
-def _fitted_kernel(first, second):  # type: ignore[no-untyped-def]
-    """``2 / int_0^1 e^Phi`` up and down each link, Phi linear on either half."""
-    forward, backward = np.empty(first.size), np.empty(first.size)
-    for i in range(first.size):
+@njit(cache=True, nogil=True)
+def _fitted_piece(first, second, low, high, forward, backward):  # type: ignore[no-untyped-def]
+    """``2 / int_0^1 e^Phi`` up and down each link, Phi linear on either half.
+
+    The integral down is the one up times ``e^(-first - second)``, so that two exponentials do.
+    """
+    for i in range(low, high):
         a, b = first[i], second[i]
-        forward[i] = 2.0 / (_mean_kernel(0.0, a) + _mean_kernel(a, b))
-        backward[i] = 2.0 / (_mean_kernel(0.0, -b) + _mean_kernel(-b, -a))
-    return forward, backward
+        if max(abs(a), abs(b)) < STEEPEST:
+            (e_a, mean_a), (e_b, mean_b) = _exponential_kernel(a), _exponential_kernel(b)
+            forward[i] = 2.0 / (mean_a + e_a * mean_b)
+            backward[i] = forward[i] * (e_a * e_b)
+        else:
+            forward[i] = 2.0 / (_mean_kernel(0.0, a) + _mean_kernel(a, b))
+            backward[i] = 2.0 / (_mean_kernel(0.0, -b) + _mean_kernel(-b, -a))
 
 
-@njit(cache=True)
-def _mean_kernel(a, z):  # type: ignore[no-untyped-def]
-    """See `_mean_exponential`."""
-    if abs(z) < 1e-5:
-        return math.exp(a) / (1.0 - z / 2.0 + z * z / 12.0)
+@njit(cache=True, nogil=True)
+def _exponential_kernel(z):  # type: ignore[no-untyped-def]
+    """``e^z``, and the mean of ``e^(z s)`` over ``0 <= s <= 1``, without cancellation."""
     if abs(z) < 1.0:
-        return math.exp(a) / (z / math.expm1(z))
+        more = math.expm1(z)
+        return 1.0 + more, more / z if z != 0.0 else 1.0
+    whole = math.exp(z)
+    return whole, (whole - 1.0) / z
+
+
+@njit(cache=True, nogil=True)
+def _mean_kernel(a, z):  # type: ignore[no-untyped-def]
+    """Mean of ``e^(a + z s)`` for steep links; see `_mean_exponential`."""
+    if abs(z) < 1.0:
+        return math.exp(a) * _exponential_kernel(z)[1]
     mean = (math.exp(a + z) - math.exp(a)) / z
     return math.inf if math.isnan(mean) else mean
