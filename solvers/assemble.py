@@ -71,7 +71,8 @@ def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> 
     half = links.wall_climb / (2 * factor)
     out, _ = jump_weights(half, half, weight)
     cells = int(np.prod(fields.shape))
-    absorption = np.bincount(links.wall_cell, factor * links.wall_rate * out, cells)
+    lost = np.bincount(links.wall_cell, factor * links.wall_rate * out, cells)
+    absorption: Array = lost.astype(np.float64)
     ways = ((forward, strength[0], links.arm_tail), (backward, strength[1], links.arm_head))
     bare = not any(links.arm_tail.strides)  # no arm is cut: all factors are 1
 
@@ -92,7 +93,7 @@ def on_links(links: Links, fields: Fields, weight: str, factor: float = 1.0) -> 
         links.offset,
         forward,
         backward,
-        absorption.astype(np.float64),
+        absorption,
         weight,
     )
 

@@ -88,7 +88,7 @@ def _neighbours(
 
 @njit(cache=True)
 def _clusters_kernel(tail, head, label):  # type: ignore[no-untyped-def]
-    """Number of clusters of cells that links join; `label`, at first 0, 1, ..., tells them apart.
+    """Count clusters of cells that links join; `label`, at first 0, 1, ..., tells them apart.
 
     Each cell points to one of smaller number in its cluster, the first one to itself.
     """

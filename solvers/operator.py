@@ -64,7 +64,7 @@ class Jump:
             _fill_kernel(*links, unit, row, self.pad, self.bands)
             self.stay = np.empty(self.cells)
             given = (self.bands, offsets, absorbed)
-            in_pieces(lambda *ends: _stay_kernel(*given, *ends, self.stay), self.cells)
+            in_pieces(lambda low, high: _stay_kernel(*given, low, high, self.stay), self.cells)
         else:
             self.pad = 0
             to = np.concatenate([generator.head, generator.tail])

@@ -82,7 +82,8 @@ def lattice_links(
     )
 
     def fill(low: int, high: int) -> None:
-        _links_kernel(*given, low, high, *starts[low // each], True, *made)
+        link, cut = starts[low // each]
+        _links_kernel(*given, low, high, link, cut, True, *made)
 
     in_pieces(fill, rows, each)
     one = np.broadcast_to(np.ones(1), (links,))

@@ -67,7 +67,7 @@ def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array
         return _fitted(first, second)
     forward, backward = np.empty(first.size), np.empty(first.size)
     make = _fitted_piece if weight == "fitted" else _midpoint_piece
-    in_pieces(lambda *ends: make(first, second, *ends, forward, backward), first.size)
+    in_pieces(lambda low, high: make(first, second, low, high, forward, backward), first.size)
     return forward, backward
 
 
@@ -106,33 +106,35 @@ def _mean_exponential(a: Array, z: Array) -> Array:
 def _fitted_piece(first, second, low, high, forward, backward):  # type: ignore[no-untyped-def]
     """``2 / int_0^1 e^Phi`` up and down each link, Phi linear on either half.
 
-    The integral down is the one up times ``e^(-first - second)``, so that two exponentials do.
+    With u = first / 2, v = -second / 2 and the even function h(u) = sinh(u) / u, the integral is
+    ``e^(u - v) (e^v h(u) + e^u h(v)) / 2`` up and ``e^(v - u)`` times the same down: two
+    exponentials do, and exchanging the ends of a link exchanges u and v.
     """
     for i in range(low, high):
         a, b = first[i], second[i]
         if max(abs(a), abs(b)) < STEEPEST:
-            (e_a, mean_a), (e_b, mean_b) = _exponential_kernel(a), _exponential_kernel(b)
-            forward[i] = 2.0 / (mean_a + e_a * mean_b)
-            backward[i] = forward[i] * (e_a * e_b)
+            (e_u, h_u), (e_v, h_v) = _exponential_kernel(a / 2.0), _exponential_kernel(-b / 2.0)
+            both = 2.0 / (e_v * h_u + e_u * h_v)
+            forward[i], backward[i] = both * (e_v / e_u), both * (e_u / e_v)
         else:
             forward[i] = 2.0 / (_mean_kernel(0.0, a) + _mean_kernel(a, b))
             backward[i] = 2.0 / (_mean_kernel(0.0, -b) + _mean_kernel(-b, -a))
 
 
 @njit(cache=True, nogil=True)
-def _exponential_kernel(z):  # type: ignore[no-untyped-def]
-    """``e^z``, and the mean of ``e^(z s)`` over ``0 <= s <= 1``, without cancellation."""
-    if abs(z) < 1.0:
-        more = math.expm1(z)
-        return 1.0 + more, more / z if z != 0.0 else 1.0
-    whole = math.exp(z)
-    return whole, (whole - 1.0) / z
+def _exponential_kernel(u):  # type: ignore[no-untyped-def]
+    """``e^u`` and ``sinh(u) / u``, without cancellation."""
+    if abs(u) < 0.5:
+        more = math.expm1(u)
+        return 1.0 + more, (more + more / (1.0 + more)) / (2.0 * u) if u != 0.0 else 1.0
+    e = math.exp(u)
+    return e, (e - 1.0 / e) / (2.0 * u)
 
 
 @njit(cache=True, nogil=True)
 def _mean_kernel(a, z):  # type: ignore[no-untyped-def]
     """Mean of ``e^(a + z s)`` for steep links; see `_mean_exponential`."""
     if abs(z) < 1.0:
-        return math.exp(a) * _exponential_kernel(z)[1]
+        return math.exp(a) * (math.expm1(z) / z if z != 0.0 else 1.0)
     mean = (math.exp(a + z) - math.exp(a)) / z
     return math.inf if math.isnan(mean) else mean
