@@ -75,8 +75,8 @@ def lattice_links(
     starts = counts.cumsum(axis=0)
     links, cuts = starts[-1].tolist()
     uniform = len(offsets) == 1
-    known = np.unique(rho[rho > 0.0])
-    even = uniform and known.size == 1
+    known = np.unique(rho[rho > 0.0]) if uniform else np.empty(0)
+    even = known.size == 1
     made = _Arrays.of(
         links, cuts, strengths=not even, shared=uniform, arms="absorbing" in np.ravel(walls)
     )

@@ -117,7 +117,10 @@ class ScalarField:
     def value_at(self, columns: Sequence[Array]) -> Array:
         """Values where each variable has its own array, of shapes that go together."""
         with np.errstate(all="ignore"):
-            return self._checked(self._function(*columns), columns)
+            value = self._checked(self._function(*columns), columns)
+        mine = value.base is None and not any(value is c for c in columns)
+        shape = _shape(columns)
+        return value if mine and value.shape == shape else np.array(np.broadcast_to(value, shape))
 
     def gradient(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """First derivatives with respect to `names`; shape (..., len(names))."""
@@ -125,15 +128,17 @@ class ScalarField:
 
     def gradient_at(self, columns: Sequence[Array]) -> Array:
         """First derivatives where each variable has its own array; shape (..., len(names))."""
-        first = self._jet(columns, 1).first
-        return np.stack([self._checked(v, columns) for v in first], axis=-1)
+        out = np.empty((*_shape(columns), len(self.names)))
+        for i, value in enumerate(self._jet(columns, 1).first):
+            out[..., i] = self._checked(value, columns)
+        return out
 
     def hessian(self, points: ArrayLike, **extra: ArrayLike) -> Array:
         """Second derivatives; shape (..., len(names), len(names))."""
         columns = self._columns(points, extra)
         upper = iter(self._jet(columns, 2).second)
         n = len(self.names)
-        out = np.empty((*np.broadcast_shapes(*(c.shape for c in columns)), n, n))
+        out = np.empty((*_shape(columns), n, n))
         for i in range(n):
             for j in range(i, n):
                 out[..., i, j] = self._checked(next(upper), columns)
@@ -183,10 +188,10 @@ class ScalarField:
         return columns
 
     def _checked(self, raw: ArrayLike, columns: Sequence[Array]) -> Array:
-        shape = np.broadcast_shapes(*(c.shape for c in columns))
-        value = np.array(np.broadcast_to(raw, shape), dtype=np.float64)
+        """See that values are finite; they may be fewer than the points, where all are alike."""
+        value = np.asarray(raw, dtype=np.float64)
         if not all_finite(value):
-            self._refuse(value, columns)
+            self._refuse(np.broadcast_to(value, _shape(columns)), columns)
         return value
 
     def _refuse(self, value: Array, columns: Sequence[Array]) -> None:
@@ -250,6 +255,10 @@ def from_expression(
         Text that is not an allowed expression, or a parameter that is not a finite number.
     """
     return ExpressionLandscape(ScalarField(loss, COORDINATES[:dim], parameters or {}, key))
+
+
+def _shape(columns: Sequence[Array]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(c.shape for c in columns))
 
 
 def _checked_parameters(
