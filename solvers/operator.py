@@ -12,7 +12,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.generator import Generator
-from fokkerplanck.solvers.pieces import in_pieces
 
 __all__ = ["Jump"]
 
@@ -62,9 +61,7 @@ class Jump:
             row[offsets + self.pad] = np.arange(self.diagonals)
             self.bands: Array = np.zeros((self.diagonals, self.cells))
             _fill_kernel(*links, unit, row, self.pad, self.bands)
-            self.stay = np.empty(self.cells)
-            given = (self.bands, offsets, absorbed)
-            in_pieces(lambda low, high: _stay_kernel(*given, low, high, self.stay), self.cells)
+            self.stay = _stay(self.bands, offsets, absorbed)
         else:
             self.pad = 0
             to = np.concatenate([generator.head, generator.tail])
@@ -87,33 +84,23 @@ class Jump:
         return 5e-6 + per_cell * self.cells + (0 if self.diagonals else 1.5e-9 * self.entries)
 
 
-def _rest(leaving: NDArray[np.longdouble]) -> Array:
-    rest: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
-    return rest
-
-
-@njit(cache=True, nogil=True)
-def _stay_kernel(bands, offsets, absorbed, low, high, stay):  # type: ignore[no-untyped-def]
-    """Diagonal of W: what the columns of the rounded rates leave, summed with twice the digits.
+def _stay(bands: Array, offsets: NDArray[np.int64], absorbed: Array) -> Array:
+    """Diagonal of W: what the columns of the rounded rates leave, summed with extra digits.
 
     A bias of one rounding per product is a leak of mass at ``1e-16 rate``; millions of products
     would show it.
     """
-    for i in range(low, high):
-        total, lost = -1.0, 0.0
-        for k in range(-1, offsets.size):
-            if k < 0:
-                part = absorbed[i]
-            else:
-                j = i - offsets[k]
-                if j < 0 or j >= stay.size:
-                    continue
-                part = bands[k, j]
-            new = total + part
-            seen = new - total  # Knuth's exact sum: new + what is lost
-            lost += (total - (new - seen)) + (part - seen)
-            total = new
-        stay[i] = max(-(total + lost), 0.0)
+    n = absorbed.size
+    leaving = absorbed.astype(np.longdouble)
+    for band, offset in zip(bands, offsets.tolist(), strict=True):
+        first, last = max(0, -offset), min(n, n - offset)
+        leaving[first + offset : last + offset] += band[first:last]
+    return _rest(leaving)
+
+
+def _rest(leaving: NDArray[np.longdouble]) -> Array:
+    rest: Array = np.maximum(1.0 - leaving, 0.0).astype(np.float64)
+    return rest
 
 
 @njit(cache=True)
@@ -134,5 +121,7 @@ def _fill_kernel(tail, head, forward, backward, unit, row, pad, bands):  # type:
         shift = tail[e] - head[e]
         if forward[e] > 0.0:
             bands[row[pad + shift], head[e]] += forward[e] / unit
+    for e in range(tail.size):
+        shift = tail[e] - head[e]
         if backward[e] > 0.0:
             bands[row[pad - shift], tail[e]] += backward[e] / unit
