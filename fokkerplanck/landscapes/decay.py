@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,18 @@ class Decayed(Landscape):
         """See `Landscape.gradient`."""
         x = as_points(points, self.dim)
         return np.asarray(self.original.gradient(x) + self.decay * x)
+
+    def loss_on(self, axes: Sequence[Array]) -> Array:
+        """See `Landscape.loss_on`."""
+        square = sum(x * x for x in np.ix_(*axes))
+        return np.asarray(self.original.loss_on(axes) + 0.5 * self.decay * square)
+
+    def gradient_on(self, axes: Sequence[Array]) -> Array:
+        """See `Landscape.gradient_on`."""
+        out = self.original.gradient_on(axes)
+        for i, x in enumerate(np.ix_(*axes)):
+            out[..., i] += self.decay * x
+        return out
 
     def hessian(self, points: ArrayLike) -> Array:
         """See `Landscape.hessian`."""

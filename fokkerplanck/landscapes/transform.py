@@ -46,6 +46,11 @@ class Transformed(Landscape):
         """Kind of the original."""
         return self.original.name
 
+    @property
+    def elementwise(self) -> bool:  # type: ignore[override]
+        """That of the original."""
+        return self.original.elementwise
+
     def loss(self, points: ArrayLike) -> Array:
         """See `Landscape.loss`."""
         return np.asarray(self.factor * self.original.loss(self._back(points)))

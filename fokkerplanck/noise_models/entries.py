@@ -55,33 +55,44 @@ class Entries:
         """Evaluate at the centres of cells, shape (*shape, dim, dim)."""
         if self.constant:
             return spread(self.at(grid, np.empty(grid.dim)), grid.shape)
-        return self.at(grid, grid.points())
+        if callable(self.given):
+            return self.at(grid, grid.points())
+        return self._filled(grid, np.ix_(*(axis.centres for axis in grid.axes)))
 
     def at(self, grid: Grid, points: Array) -> Array:
         """Evaluate at points (..., dim), shape (..., dim, dim)."""
+        if not callable(self.given):
+            return self._filled(grid, [points[..., i] for i in range(grid.dim)])
         shape = (grid.dim, grid.dim)
-        if callable(self.given):
-            value = np.asarray(self.given(points), dtype=np.float64)
-            if value.shape[-2:] != shape:
-                msg = f"the tensor function must return (..., {grid.dim}, {grid.dim}) values, "
-                msg += f"got shape {value.shape}"
-                raise CaseError(msg, key=self.key)
-            return np.array(np.broadcast_to(value, (*points.shape[:-1], *shape)))
+        value = np.asarray(self.given(points), dtype=np.float64)
+        if value.shape[-2:] != shape:
+            msg = f"the tensor function must return (..., {grid.dim}, {grid.dim}) values, "
+            msg += f"got shape {value.shape}"
+            raise CaseError(msg, key=self.key)
+        return np.array(np.broadcast_to(value, (*points.shape[:-1], *shape)))
+
+    def _filled(self, grid: Grid, columns: Sequence[Array]) -> Array:
+        """Evaluate where each coordinate has its own array, of shapes that go together."""
+        assert not callable(self.given)
         if len(self.given) != grid.dim or any(len(row) != grid.dim for row in self.given):
             msg = f"needs {grid.dim} x {grid.dim} entries on a {grid.dim}-D grid"
             raise CaseError(msg, key=self.key)
-        out = np.empty((*points.shape[:-1], *shape))
+        shape = np.broadcast_shapes(*(c.shape for c in columns))
+        out = np.empty((*shape, grid.dim, grid.dim))
         for i, row in enumerate(self.given):
             for j, entry in enumerate(row):
-                out[..., i, j] = self._entry(entry, f"{self.key}[{i}][{j}]", points, grid.names)
+                key = f"{self.key}[{i}][{j}]"
+                out[..., i, j] = self._entry(entry, key, columns, grid.names)
         return out
 
-    def _entry(self, entry: Entry, key: str, points: Array, names: Sequence[str]) -> Array | float:
+    def _entry(
+        self, entry: Entry, key: str, columns: Sequence[Array], names: Sequence[str]
+    ) -> Array | float:
         if not isinstance(entry, str):
             return entry
         from fokkerplanck.landscapes.expression import ScalarField
 
-        return ScalarField(entry, tuple(names), self.parameters, key).value(points)
+        return ScalarField(entry, tuple(names), self.parameters, key).value_at(columns)
 
 
 def rows_of(
