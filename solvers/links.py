@@ -123,9 +123,11 @@ def plane_links(fields: Fields) -> Links:
     d = fields.diffusion.reshape(-1, 2, 2) if tensor is None else tensor[None].copy()
     inverse = _inverse(d, fields.shape[1])
     offsets, rho = selling_decomposition(d, fields.spacing)  # type: ignore[arg-type]
-    _check_reach(offsets, rho, fields.shape)
+    reach = int(np.abs(offsets).max())
+    if reach >= min(fields.shape):
+        _check_reach(offsets, rho, fields.shape)
     lattice = lattice_links(fields.shape, fields.walls, offsets, rho)
-    if np.abs(offsets[rho > 0.0]).max() > 1:
+    if reach > 1:
         lattice = join(lattice, fields.shape, fields.walls, d, fields.spacing)
     first, second = _climbs(fields, inverse, lattice)
     wall_climb = _wall_climb(fields, inverse, lattice.cut_cell, lattice.cut_offset)
@@ -153,8 +155,8 @@ def plane_links(fields: Fields) -> Links:
 def _harmonic(d: Array, lattice: LatticeLinks) -> NDArray[np.bool_]:
     """Whether the tensors at both ends are diagonal."""
     diagonal = d[:, 0, 1] == 0
-    if len(d) == 1:
-        return np.broadcast_to(diagonal, lattice.tail.shape)
+    if diagonal.all() or not diagonal.any():
+        return np.broadcast_to(diagonal[:1], lattice.tail.shape)
     return np.asarray(diagonal[lattice.tail] & diagonal[lattice.head])
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers.pieces import in_pieces
+
 __all__ = ["selling_decomposition"]
 
 Array = NDArray[np.float64]
@@ -48,22 +50,29 @@ def selling_decomposition(
     """
     hx, hy = spacing
     scale = np.array([[1 / hx**2, 1 / (hx * hy)], [1 / (hx * hy), 1 / hy**2]])
-    offsets, rho, unfinished = _selling_kernel(np.ascontiguousarray(diffusion * scale), MAX_FLIPS)
-    if unfinished >= 0:
-        msg = (
-            f"the diffusion tensor of cell {unfinished} is too anisotropic for this grid: "
-            f"{diffusion[unfinished].tolist()}"
-        )
-        raise ValueError(msg)
+    cells = diffusion.shape[0]
+    offsets = np.empty((cells, 3, 2), dtype=np.int32)
+    rho = np.empty((cells, 3))
+
+    def piece(low: int, high: int) -> None:
+        scaled = np.ascontiguousarray(diffusion[low:high] * scale)
+        unfinished = _selling_kernel(scaled, MAX_FLIPS, offsets[low:high], rho[low:high])
+        if unfinished >= 0:
+            cell = low + unfinished
+            msg = (
+                f"the diffusion tensor of cell {cell} is too anisotropic for this grid: "
+                f"{diffusion[cell].tolist()}"
+            )
+            raise ValueError(msg)
+
+    in_pieces(piece, cells)
     return offsets, rho
 
 
-@njit(cache=True)
-def _selling_kernel(d: Array, max_flips: int) -> tuple[NDArray[np.int32], Array, int]:
+@njit(cache=True, nogil=True)
+def _selling_kernel(d, max_flips, offsets, rho):  # type: ignore[no-untyped-def]
     """Flip (v_i, v_j, v_k) -> (-v_i, v_j, v_i - v_j) while v_i.D v_j > 0; e_k = perp(v_k)."""
     cells = d.shape[0]
-    offsets = np.zeros((cells, 3, 2), dtype=np.int32)
-    rho = np.zeros((cells, 3))
     v = np.zeros((3, 2), dtype=np.int64)
     for c in range(cells):
         a, b, g = d[c, 0, 0], d[c, 0, 1], d[c, 1, 1]
@@ -83,7 +92,7 @@ def _selling_kernel(d: Array, max_flips: int) -> tuple[NDArray[np.int32], Array,
             if wi < 0:
                 break
             if flip == max_flips:
-                return offsets, rho, c
+                return c
             wk = 3 - wi - wj
             v[wk, 0], v[wk, 1] = v[wi, 0] - v[wj, 0], v[wi, 1] - v[wj, 1]
             v[wi, 0], v[wi, 1] = -v[wi, 0], -v[wi, 1]
@@ -91,4 +100,4 @@ def _selling_kernel(d: Array, max_flips: int) -> tuple[NDArray[np.int32], Array,
             x, y = offsets[c, k, 0], offsets[c, k, 1]
             if x < 0 or (x == 0 and y < 0):
                 offsets[c, k, 0], offsets[c, k, 1] = -x, -y
-    return offsets, rho, -1
+    return -1
