@@ -71,7 +71,7 @@ class Force:
 
     @property
     def elementwise(self) -> bool:
-        """Whether it is known to treat every point alike, so that threads may share the work."""
+        """Whether it is known to treat every point alike, whatever others are given."""
         return not callable(self.components)
 
     def _components(self, columns: Sequence[Array], names: Sequence[str]) -> Array:

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
-from fokkerplanck.solvers.pieces import PIECE, all_finite, in_pieces
+from fokkerplanck.solvers.pieces import all_finite
 
 __all__ = ["HalfLattice"]
 
 Array = NDArray[np.float64]
 OnAxes = Callable[[Sequence[Array]], Array]
-#: Points that a function is evaluated on at a time which may not be shared by threads.
+#: Points that formulas are evaluated on at a time: their temporaries stay in the cache. Two
+#: threads gain nothing, since the interpreter is asked for too often.
+PIECE = 1 << 16
+#: Points that others are evaluated on at a time, to hold little besides the values.
 BLOCK = 1 << 20
 
 
@@ -55,7 +58,7 @@ class HalfLattice:
         size : tuple of int
             Shape of one value.
         elementwise : bool
-            Whether threads may share the work, point by point.
+            Whether it treats every point alike, whatever others are given.
 
         Raises
         ------
@@ -78,23 +81,14 @@ class HalfLattice:
         self, function: OnAxes, what: str, keep: Callable[[slice, Array], None], elementwise: bool
     ) -> None:
         first, *others = self.axes
-
-        def piece(low: int, high: int) -> None:
-            part = slice(low, high)
+        row = int(np.prod(self.shape[1:]))
+        each = max(1, (PIECE if elementwise else BLOCK) // row)
+        for low in range(0, first.size, each):
+            part = slice(low, low + each)
             values = np.asarray(function([first[part], *others]), dtype=np.float64)
             if not all_finite(values):
                 _refuse(values, [first[part], *others], what, self.grid)
             keep(part, values)
-
-        row = int(np.prod(self.shape[1:]))
-        if not elementwise:
-            each = max(1, BLOCK // row)
-            for low in range(0, first.size, each):
-                piece(low, min(low + each, first.size))
-            return
-        if first.size * row > PIECE:  # what is made on first use is made in this thread
-            function([axis[:1] for axis in self.axes])
-        in_pieces(piece, first.size, max(1, PIECE // row))
 
 
 def _refuse(values: Array, axes: Sequence[Array], what: str, grid: Grid) -> None:

@@ -37,8 +37,8 @@ class Landscape(ABC):
 
     dim: int
     name: str
-    #: Whether `loss` and `gradient` treat every point alike, whatever others are given, and may
-    #: be called by several threads at once.
+    #: Whether `loss` and `gradient` treat every point alike, whatever others are given, so that
+    #: they may be evaluated in pieces.
     elementwise: ClassVar[bool] = False
 
     @abstractmethod
