@@ -7,12 +7,15 @@ from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
+from numba import njit
 from numpy.typing import NDArray
 
 __all__ = ["Generator"]
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int32]
+#: From this many links on sums over links are compiled loops.
+MANY = 20_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,8 +79,11 @@ class Generator:
     @cached_property
     def exit_rate(self) -> Array:
         """Total rate out of each cell, shape (cells,): minus the diagonal of Q."""
-        out = np.bincount(self.tail, self.forward, self.cells)
-        out += np.bincount(self.head, self.backward, self.cells)
+        if self.tail.size >= MANY:
+            out = _exit_kernel(self.tail, self.head, self.forward, self.backward, self.cells)
+        else:
+            out = np.bincount(self.tail, self.forward, self.cells)
+            out += np.bincount(self.head, self.backward, self.cells)
         return np.asarray(out + self.absorption, dtype=np.float64)
 
     @cached_property
@@ -99,3 +105,13 @@ class Generator:
         """Net jump flux along each link, ``forward P_tail - backward P_head``, shape (links,)."""
         p = np.asarray(mass, dtype=np.float64).ravel()
         return self.forward * p[self.tail] - self.backward * p[self.head]
+
+
+@njit(cache=True)
+def _exit_kernel(tail, head, forward, backward, cells):  # type: ignore[no-untyped-def]
+    """Rates out of each cell along links that begin and along those that end there."""
+    out, back = np.zeros(cells), np.zeros(cells)
+    for e in range(tail.size):
+        out[tail[e]] += forward[e]
+        back[head[e]] += backward[e]
+    return out + back

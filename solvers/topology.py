@@ -184,16 +184,27 @@ def _links_kernel(  # type: ignore[no-untyped-def]
         if iy == ny:
             ix, iy = ix + 1, 0
         inside = far <= ix < n[0] - far and far <= iy < ny - far
-        if inside and not write and each == 0:
-            link += kinds
+        if inside and each == 0:
+            if write:
+                for k in range(3):
+                    if rho[0, k] == 0.0:
+                        continue
+                    ex, ey = offsets[0, k, 0], offsets[0, k, 1]
+                    tail[link], head[link] = c, c + ex * ny + ey
+                    offset[link, 0], offset[link, 1] = ex, ey
+                    if strengths:
+                        rho_tail[link] = rho_head[link] = rho[0, k]
+                    if arms:
+                        arm_tail[link] = arm_head[link] = 1.0
+                    link += 1
+            else:
+                link += kinds
             continue
         here = each * c
         for k in range(3):
             if rho[here, k] == 0.0:
                 continue
             for sign in (1, -1):
-                if inside and each == 0 and sign == -1:
-                    continue  # written by the other end
                 ex, ey = sign * offsets[here, k, 0], sign * offsets[here, k, 1]
                 if not inside:
                     theta, absorbed = _wall_kernel(n, walls, ix, iy, ex, ey)

@@ -21,6 +21,8 @@ WEIGHTS = ("fitted", "midpoint")
 #: Halves of links that climb by more than this are fitted under either weight: the exponential
 #: would overflow, and hardly any mass passes there.
 STEEPEST = 300.0
+#: Coefficients of sinh(u) / u in powers of u^2.
+SERIES = tuple(1.0 / math.factorial(2 * k + 1) for k in range(8))
 #: From this many links on fitted ones are taken one by one in a compiled loop.
 MANY = 20_000
 
@@ -113,9 +115,10 @@ def _fitted_piece(first, second, low, high, forward, backward):  # type: ignore[
     for i in range(low, high):
         a, b = first[i], second[i]
         if max(abs(a), abs(b)) < STEEPEST:
-            (e_u, h_u), (e_v, h_v) = _exponential_kernel(a / 2.0), _exponential_kernel(-b / 2.0)
+            e_u, r_u, h_u = _exponential_kernel(a / 2.0)
+            e_v, r_v, h_v = _exponential_kernel(-b / 2.0)
             both = 2.0 / (e_v * h_u + e_u * h_v)
-            forward[i], backward[i] = both * (e_v / e_u), both * (e_u / e_v)
+            forward[i], backward[i] = both * (e_v * r_u), both * (e_u * r_v)
         else:
             forward[i] = 2.0 / (_mean_kernel(0.0, a) + _mean_kernel(a, b))
             backward[i] = 2.0 / (_mean_kernel(0.0, -b) + _mean_kernel(-b, -a))
@@ -123,12 +126,14 @@ def _fitted_piece(first, second, low, high, forward, backward):  # type: ignore[
 
 @njit(cache=True, nogil=True)
 def _exponential_kernel(u):  # type: ignore[no-untyped-def]
-    """``e^u`` and ``sinh(u) / u``, without cancellation."""
-    if abs(u) < 0.5:
-        more = math.expm1(u)
-        return 1.0 + more, (more + more / (1.0 + more)) / (2.0 * u) if u != 0.0 else 1.0
+    """``e^u``, ``e^-u`` and ``sinh(u) / u``, near 0 by its series."""
     e = math.exp(u)
-    return e, (e - 1.0 / e) / (2.0 * u)
+    r = 1.0 / e
+    if abs(u) >= 0.5:
+        return e, r, (e - r) / (2.0 * u)
+    s = u * u
+    far = SERIES[4] + s * (SERIES[5] + s * (SERIES[6] + s * SERIES[7]))
+    return e, r, 1.0 + s * (SERIES[1] + s * (SERIES[2] + s * (SERIES[3] + s * far)))
 
 
 @njit(cache=True, nogil=True)
