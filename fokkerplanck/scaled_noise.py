@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
 from fokkerplanck.noise_models import Noise
+from fokkerplanck.solvers.fields import scaled_tensors
 
 if TYPE_CHECKING:
     from fokkerplanck.landscapes import Landscape
@@ -64,7 +65,7 @@ class ScaledNoise(Noise):
 
     def diffusion(self, landscape: Landscape, grid: Grid) -> Array:
         """Evaluate D at cell centres, shape (*shape, dim, dim)."""
-        return self.factor_on_base * self.base.diffusion(landscape, grid)
+        return scaled_tensors(self.factor_on_base, self.base.diffusion(landscape, grid))
 
     def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
         """Evaluate D at any points."""

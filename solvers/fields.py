@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KAPPA", "Fields"]
+__all__ = ["KAPPA", "Fields", "scaled_tensors"]
 
 Array = NDArray[np.float64]
 
@@ -84,10 +84,7 @@ class Fields:
     def scaled(self, factor: float) -> Fields:
         """Fields with D multiplied by a number."""
         known = self.__dict__.get("gradient", self.__dict__.get("_late"))
-        if self.tensor is None:
-            d = factor * self.diffusion
-        else:
-            d = np.broadcast_to(factor * self.tensor, self.diffusion.shape)
+        d = scaled_tensors(factor, self.diffusion)
         d.flags.writeable = False
         return replace(self, diffusion=d, gradient=known)  # type: ignore[arg-type]
 
@@ -105,3 +102,10 @@ class Fields:
         at = (2 * (cells // ny) + 1, 2 * (cells % ny) + 1)
         slope = self.gradient[at] if cells.size else np.empty((0, 2))
         return -slope if self.force is None else self.force[at] - slope
+
+
+def scaled_tensors(factor: float, d: Array) -> Array:
+    """Tensors times a number; one that is spread over all cells stays one."""
+    if d.ndim < 3 or any(d.strides[:-2]):
+        return factor * d
+    return np.broadcast_to(factor * d[(0,) * (d.ndim - 2)], d.shape)

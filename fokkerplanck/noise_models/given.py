@@ -55,7 +55,7 @@ class WhiteNoise(Noise):
 
     def at(self, landscape: Landscape, grid: Grid, points: Array) -> Array:
         """Evaluate D at any points."""
-        return spread(self.temperature * np.eye(grid.dim), points.shape[:-1])
+        return np.array(spread(self.temperature * np.eye(grid.dim), points.shape[:-1]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
