@@ -42,8 +42,8 @@ class Problem:
 
     Everything that does not depend on time is evaluated once, on first use, and kept: in 2-D 3
     numbers per point of the half lattice, 1 where D is diagonal, 2 more with a force, and 4 per
-    cell where D varies. At 512 x 512 cells that is 25 or 8 MiB, 17 MiB and 8 MiB; the links that
-    generators are made on take 60 MiB more.
+    cell where D varies. At 512 x 512 cells that is 24 or 8 MiB, 16 MiB and 8 MiB; the links that
+    generators are made on take 16 MiB more where D is a number, up to 60 MiB where it varies.
 
     Parameters
     ----------
