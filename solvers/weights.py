@@ -23,7 +23,7 @@ WEIGHTS = ("fitted", "midpoint")
 STEEPEST = 300.0
 #: Coefficients of sinh(u) / u in powers of u^2.
 SERIES = tuple(1.0 / math.factorial(2 * k + 1) for k in range(8))
-#: From this many links on fitted ones are taken one by one in a compiled loop.
+#: From this many links on fitted ones take a compiled loop, and two exponentials each.
 MANY = 20_000
 
 
@@ -69,8 +69,29 @@ def jump_weights(first: Array, second: Array, weight: str) -> tuple[Array, Array
         return _fitted(first, second)
     forward, backward = np.empty(first.size), np.empty(first.size)
     make = _fitted_piece if weight == "fitted" else _midpoint_piece
-    in_pieces(lambda low, high: make(first, second, low, high, forward, backward), first.size)
+
+    def piece(low: int, high: int) -> None:
+        part = slice(low, high)
+        a, b, up, down = first[part], second[part], forward[part], backward[part]
+        with np.errstate(over="ignore"):
+            make(a, b, up, down)
+        steep = np.maximum(np.abs(a), np.abs(b)) > STEEPEST
+        if steep.any():
+            up[steep], down[steep] = _fitted(a[steep], b[steep])
+
+    in_pieces(piece, first.size)
     return forward, backward
+
+
+def _midpoint_piece(first: Array, second: Array, up: Array, down: Array) -> None:
+    np.exp(np.negative(first, out=up), out=up)
+    np.exp(second, out=down)
+
+
+def _fitted_piece(first: Array, second: Array, up: Array, down: Array) -> None:
+    np.exp(np.multiply(first, 0.5, out=up), out=up)
+    np.exp(np.multiply(second, -0.5, out=down), out=down)
+    _fitted_kernel(first, second, up, down)
 
 
 def _fitted(first: Array, second: Array) -> tuple[Array, Array]:
@@ -79,19 +100,6 @@ def _fitted(first: Array, second: Array) -> tuple[Array, Array]:
         up = _mean_exponential(zero, first) + _mean_exponential(first, second)
         down = _mean_exponential(zero, -second) + _mean_exponential(-second, -first)
         return 2 / up, 2 / down
-
-
-def _midpoint_piece(
-    first: Array, second: Array, low: int, high: int, forward: Array, backward: Array
-) -> None:
-    part = slice(low, high)
-    a, b, up, down = first[part], second[part], forward[part], backward[part]
-    with np.errstate(over="ignore"):
-        np.exp(np.negative(a, out=up), out=up)
-        np.exp(b, out=down)
-    steep = np.maximum(np.abs(a), np.abs(b)) > STEEPEST
-    if steep.any():
-        up[steep], down[steep] = _fitted(a[steep], b[steep])
 
 
 def _mean_exponential(a: Array, z: Array) -> Array:
@@ -104,42 +112,26 @@ def _mean_exponential(a: Array, z: Array) -> Array:
     return np.where(np.isnan(mean), np.inf, mean)
 
 
-@njit(cache=True, nogil=True)
-def _fitted_piece(first, second, low, high, forward, backward):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fitted_kernel(first, second, up, down):  # type: ignore[no-untyped-def]
     """``2 / int_0^1 e^Phi`` up and down each link, Phi linear on either half.
 
     With u = first / 2, v = -second / 2 and the even function h(u) = sinh(u) / u, the integral is
-    ``e^(u - v) (e^v h(u) + e^u h(v)) / 2`` up and ``e^(v - u)`` times the same down: two
-    exponentials do, and exchanging the ends of a link exchanges u and v.
+    ``e^(u - v) (e^v h(u) + e^u h(v)) / 2`` up and ``e^(v - u)`` times the same down. `up` and
+    `down` hold e^u and e^v at first; exchanging the ends of a link exchanges u and v.
     """
-    for i in range(low, high):
-        a, b = first[i], second[i]
-        if max(abs(a), abs(b)) < STEEPEST:
-            e_u, r_u, h_u = _exponential_kernel(a / 2.0)
-            e_v, r_v, h_v = _exponential_kernel(-b / 2.0)
-            both = 2.0 / (e_v * h_u + e_u * h_v)
-            forward[i], backward[i] = both * (e_v * r_u), both * (e_u * r_v)
-        else:
-            forward[i] = 2.0 / (_mean_kernel(0.0, a) + _mean_kernel(a, b))
-            backward[i] = 2.0 / (_mean_kernel(0.0, -b) + _mean_kernel(-b, -a))
+    for i in range(first.size):
+        e_u, e_v = up[i], down[i]
+        r_u, r_v = 1.0 / e_u, 1.0 / e_v
+        h_u, h_v = _even_kernel(0.5 * first[i], e_u, r_u), _even_kernel(-0.5 * second[i], e_v, r_v)
+        both = 2.0 / (e_v * h_u + e_u * h_v)
+        up[i], down[i] = both * (e_v * r_u), both * (e_u * r_v)
 
 
-@njit(cache=True, nogil=True)
-def _exponential_kernel(u):  # type: ignore[no-untyped-def]
-    """``e^u``, ``e^-u`` and ``sinh(u) / u``, near 0 by its series."""
-    e = math.exp(u)
-    r = 1.0 / e
-    if abs(u) >= 0.5:
-        return e, r, (e - r) / (2.0 * u)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _even_kernel(u, e, r):  # type: ignore[no-untyped-def]
+    """``sinh(u) / u`` from ``e^u`` and ``e^-u``, near 0 by its series."""
     s = u * u
     far = SERIES[4] + s * (SERIES[5] + s * (SERIES[6] + s * SERIES[7]))
-    return e, r, 1.0 + s * (SERIES[1] + s * (SERIES[2] + s * (SERIES[3] + s * far)))
-
-
-@njit(cache=True, nogil=True)
-def _mean_kernel(a, z):  # type: ignore[no-untyped-def]
-    """Mean of ``e^(a + z s)`` for steep links; see `_mean_exponential`."""
-    if abs(z) < 1.0:
-        return math.exp(a) * (math.expm1(z) / z if z != 0.0 else 1.0)
-    mean = (math.exp(a + z) - math.exp(a)) / z
-    return math.inf if math.isnan(mean) else mean
+    near = 1.0 + s * (SERIES[1] + s * (SERIES[2] + s * (SERIES[3] + s * far)))
+    return near if abs(u) < 0.5 else (e - r) / (2.0 * u)
