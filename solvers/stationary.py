@@ -87,7 +87,7 @@ def log_equilibrium(generator: Generator, climb: Array | None = None) -> Array |
         return None
     log_weight = np.subtract(phi.min(), phi, out=phi)
     log_weight -= np.log(np.exp(log_weight).sum())
-    return log_weight
+    return np.asarray(log_weight)
 
 
 def link_climbs(generator: Generator) -> Array:
