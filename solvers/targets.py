@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.links import Links
+from fokkerplanck.solvers.live_links import links_of, on_live
 from fokkerplanck.solvers.weights import jump_weights
 
-__all__ = ["Arms", "Cut", "Killed", "absorb", "links_of"]
+__all__ = ["Arms", "Cut", "Killed", "absorb"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -131,21 +131,19 @@ def absorb(
         inside |= cut.inside
     out = _Way(links, cells, [c.forward for c in cuts], forth=True)
     back = _Way(links, cells, [c.backward for c in cuts], forth=False)
-    ends = [out.ends(back, strength, generator.weight), back.ends(out, strength, generator.weight)]
+    opposite = out.opposite(back), back.opposite(out)
+    ends = [
+        out.ends(opposite[0], strength, generator.weight),
+        back.ends(opposite[1], strength, generator.weight),
+    ]
     walls = np.flatnonzero(generator.absorption)
     ends.append((np.full(walls.size, len(cuts)), walls, _walls(generator, links, out, back)[walls]))
     target, cell, rate = _added_up(ends, inside)
     absorption = np.zeros(cells)
     np.add.at(absorption, cell, rate)  # target after target
-    kept = _on_live(generator, inside, out.factors(back), back.factors(out), absorption)
+    factors = out.factors(opposite[0]), back.factors(opposite[1])
+    kept = on_live(generator, inside, *factors, absorption)
     return Killed(kept, ~inside, len(cuts), target, cell, rate)
-
-
-def links_of(cells: Mask, ends: Indices) -> Places:
-    """Numbers of the links that have one of these cells at this end."""
-    found = np.empty(_links_kernel(cells, ends, np.empty(0, dtype=np.int64)), dtype=np.int64)
-    _links_kernel(cells, ends, found)
-    return found
 
 
 class _Way:
@@ -175,29 +173,32 @@ class _Way:
         self.keys = _keys(links, self.cell[self.link], links.offset[self.link])
 
     def opposite(self, other: _Way) -> tuple[Places, Array]:
-        """Links whose arm on the other side of the cell is cut, and the length of that arm."""
+        """Links whose arm on the other side of the cell is cut, and the lengths of those arms."""
         near = np.zeros(self.cells, dtype=np.bool_)
         near[other.cell[other.link]] = True
         link = links_of(near, self.cell)
         at, hit = _look_up(_keys(self.links, self.cell[link], self.links.offset[link]), other.keys)
         return link[hit], other.theta[at[hit]]
 
-    def factors(self, other: _Way) -> tuple[Places, Array]:
+    def factors(self, opposite: tuple[Places, Array]) -> tuple[Places, Array]:
         """Factors of the rates of some links, in order: 0 of those that are cut."""
-        link, after = self.opposite(other)
-        link = np.concatenate([link, self.link])
-        factor = np.concatenate([2.0 / self.arm[link[: after.size]], np.zeros(self.link.size)])
-        factor[: after.size] /= 1.0 + after
+        shorter, length = opposite
+        link = np.concatenate([shorter, self.link])
+        factor = 2.0 / self.arm[shorter] / (1.0 + length)
+        factor = np.concatenate([factor, np.zeros(self.link.size)])
         order = np.argsort(link)
         return link[order], factor[order]
 
     def ends(
-        self, other: _Way, strength: Callable[[Places], tuple[Array, Array]], weight: str
+        self,
+        opposite: tuple[Places, Array],
+        strength: Callable[[Places], tuple[Array, Array]],
+        weight: str,
     ) -> tuple[Places, Places, Array]:
         """Set, cell and rate of each link that is cut."""
         link, t = self.link, self.theta
+        shorter, length = opposite
         after = 2.0 / self.arm[link] - 1.0  # the opposite arm that is in the rates already
-        shorter, length = self.opposite(other)
         at, hit = _look_up(link, shorter)
         after[hit] = length[at[hit]]
         first, second = self.links.first[link], self.links.second[link]
@@ -267,62 +268,3 @@ def _added_up(
     target, cell = np.divmod(found, inside.size)
     kept = (rate > 0.0) & ~inside[cell]
     return target[kept], cell[kept], rate[kept]
-
-
-def _on_live(
-    generator: Generator,
-    inside: Mask,
-    out: tuple[Places, Array],
-    back: tuple[Places, Array],
-    absorption: Array,
-) -> Generator:
-    """Rates with these factors, out of cells that are not inside; without links that lost both."""
-    g, dim = generator, generator.offset.shape[1]
-    given = (g.tail, g.head, g.offset, g.forward, g.backward, inside, *out, *back)
-
-    def made(count: int) -> tuple[Indices, Indices, Indices, Array, Array]:
-        ends = np.empty((2, count), dtype=np.int32)
-        rates = np.empty((2, count))
-        return ends[0], ends[1], np.empty((count, dim), dtype=np.int32), rates[0], rates[1]
-
-    kept = made(_kept_kernel(*given, *made(0)))
-    _kept_kernel(*given, *kept)
-    return Generator(g.shape, g.spacing, *kept, absorption, g.weight)
-
-
-@njit(cache=True, nogil=True)
-def _links_kernel(cells, ends, found):  # type: ignore[no-untyped-def]
-    """Put numbers of links whose end is marked into `found`, if that has places; count them."""
-    count = 0
-    for e in range(ends.size):
-        if cells[ends[e]]:
-            if found.size > 0:
-                found[count] = e
-            count += 1
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _kept_kernel(  # type: ignore[no-untyped-def]
-    tail, head, offset, forward, backward, inside, link_out, factor_out, link_in, factor_in,
-    tails, heads, offsets, out, into,
-):  # fmt: skip
-    """Put links that lead somewhere into the last five arrays, if these have places; count them."""
-    count, p, q = 0, 0, 0
-    for e in range(tail.size):
-        up = 0.0 if inside[tail[e]] else forward[e]
-        down = 0.0 if inside[head[e]] else backward[e]
-        while p < link_out.size and link_out[p] == e:
-            up *= factor_out[p]
-            p += 1
-        while q < link_in.size and link_in[q] == e:
-            down *= factor_in[q]
-            q += 1
-        if up > 0.0 or down > 0.0:
-            if tails.size > 0:
-                tails[count], heads[count] = tail[e], head[e]
-                for k in range(offset.shape[1]):
-                    offsets[count, k] = offset[e, k]
-                out[count], into[count] = up, down
-            count += 1
-    return count
