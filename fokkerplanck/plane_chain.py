@@ -250,6 +250,8 @@ def _cut(grid: Grid, links: Links, part: PointSet, inside: NDArray[np.bool_]) ->
 
     # both ways along all links in one go: following paths to basins costs more than their company
     out, back = links_of(begins, links.tail), links_of(begins, links.head)
+    if part.met_by_ends:
+        out, back = out[inside[links.head[out]]], back[inside[links.tail[back]]]
     cell = np.concatenate([links.tail[out], links.head[back]])
     other = np.concatenate([links.head[out], links.tail[back]])
     steps = np.concatenate([links.offset[out], -links.offset[back]]) * spacing

@@ -128,6 +128,11 @@ class PointSet(ABC):
         """Whether the set is a single point."""
         return False
 
+    @property
+    def met_by_ends(self) -> bool:
+        """Whether only segments that end in the set are taken to meet it."""
+        return False
+
     def check_on(self, grid: Grid) -> None:
         """Raise `CaseError` unless the set can be seen on a grid.
 
