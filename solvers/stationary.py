@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 LOOP_DEFECT = 1e-9
 #: rates below this may be lost on the way
 SMALLEST = 1e-290
+#: Times that links are gone through in the order they have.
+SWEEPS = 16
 #: Largest net flux out of a cell, of the largest throughput, that still counts as rounding.
 LARGEST_RESIDUAL = 1e-9
 
@@ -77,7 +79,11 @@ def log_equilibrium(generator: Generator, climb: Array | None = None) -> Array |
     tail, head = generator.tail, generator.head
     phi = np.full(generator.cells, np.nan)
     phi[0] = 0.0
-    if not _spread_kernel(tail, head, climb, phi):
+    unknown, going_on = _spread_kernel(tail, head, climb, phi, SWEEPS)
+    if going_on:  # links in no order
+        order = np.argsort(np.minimum(tail, head))
+        unknown, _ = _spread_kernel(tail[order], head[order], climb[order], phi, generator.cells)
+    if unknown:
         return None
     defect, largest = _defect_kernel(tail, head, climb, phi)
     if defect > LOOP_DEFECT * max(1.0, largest):
@@ -121,17 +127,20 @@ def _underflow(generator: Generator, phi: Array, links: NDArray[np.int64]) -> ND
 
 
 @njit(cache=True, nogil=True)
-def _spread_kernel(tail, head, climb, phi):  # type: ignore[no-untyped-def]
-    """Add climbs to phi from cell to cell; nan where it is not known yet. Whether all is known.
+def _spread_kernel(tail, head, climb, phi, sweeps):  # type: ignore[no-untyped-def]
+    """Add climbs to phi from cell to cell, nan where it is not known yet.
 
     Links are gone through forth and back in turn. They mostly stand in the order of their cells,
-    so that once or twice is enough.
+    so that once or twice is enough. Returns how many cells are not known, and whether more sweeps
+    would find some.
     """
     unknown = 0
     for k in range(phi.size):
         unknown += math.isnan(phi[k])
     count, found, back = tail.size, 1, False
-    while unknown > 0 and found > 0:
+    for _ in range(sweeps):
+        if unknown == 0 or found == 0:
+            break
         found = 0
         for k in range(count):
             e = count - 1 - k if back else k
@@ -144,7 +153,7 @@ def _spread_kernel(tail, head, climb, phi):  # type: ignore[no-untyped-def]
                 found += 1
         unknown -= found
         back = not back
-    return unknown == 0
+    return unknown, unknown > 0 and found > 0
 
 
 @njit(cache=True, nogil=True)

@@ -66,6 +66,20 @@ def test_equilibrium_does_not_depend_on_the_order_or_direction_of_links():
     assert stationary_mass(mixed) == pytest.approx(p, rel=1e-12)
 
 
+def test_equilibrium_of_a_long_chain_of_links_in_no_order():
+    """Ln of the masses is the sum of the climbs: a random walk of 3000 steps."""
+    rng = np.random.default_rng(5)
+    n = 3000
+    order = rng.permutation(n - 1).astype(np.int32)
+    up = rng.lognormal(size=n - 1)
+    q = Generator(
+        (n,), (1.0,), order, order + np.int32(1), np.ones((n - 1, 1), dtype=np.int32),
+        up[order], np.ones(n - 1), np.zeros(n),
+    )  # fmt: skip
+    logs = np.concatenate([[0.0], np.cumsum(np.log(up))])
+    assert np.log(stationary_mass(q)) == pytest.approx(logs - np.logaddexp.reduce(logs), abs=1e-10)
+
+
 def test_steep_links_carry_their_share_of_the_jumps():
     """Rates and masses of two levels: the share by hand; a one-way link counts among all only."""
     link = np.arange(3, dtype=np.int32)
