@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.reduction import lowest_cells
+from fokkerplanck.solvers.stationary import link_climbs, share_over
 
 if TYPE_CHECKING:
     from fokkerplanck.solvers.generator import Generator
@@ -20,7 +21,9 @@ Array = NDArray[np.float64]
 STEEP, FEW = 4.0, 1e-3
 
 
-def too_steep(generator: Generator, mass: Array, few: float = FEW) -> bool:
+def too_steep(
+    generator: Generator, mass: Array, few: float = FEW, climb: Array | None = None
+) -> bool:
     """Whether more than a few of the jumps run over links too steep for midpoint weights.
 
     Parameters
@@ -30,13 +33,14 @@ def too_steep(generator: Generator, mass: Array, few: float = FEW) -> bool:
         Stationary masses.
     few : float
         Largest share of such jumps.
+    climb : ndarray, shape (links,), optional
+        `link_climbs` of the generator, where they are known.
     """
     if generator.weight != "midpoint":
         return False
-    p = mass.ravel()
-    jumps = generator.forward * p[generator.tail] + generator.backward * p[generator.head]
-    links, climb = climbs(generator)
-    return float(jumps[links][climb > STEEP].sum()) > few * float(jumps.sum())
+    if climb is None:
+        climb = link_climbs(generator)
+    return share_over(generator, mass.ravel(), climb, STEEP) > few
 
 
 def too_steep_in_wells(generator: Generator) -> bool:
@@ -55,6 +59,6 @@ def too_steep_in_wells(generator: Generator) -> bool:
 
 def climbs(generator: Generator) -> tuple[NDArray[np.bool_], Array]:
     """Links that can be passed both ways, and the size of their climbs."""
-    links = (generator.forward > 0) & (generator.backward > 0)
-    climb = np.log(generator.backward[links]) - np.log(generator.forward[links])
-    return links, np.abs(climb)
+    climb = link_climbs(generator)
+    links = np.isfinite(climb)
+    return links, np.abs(climb[links])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from fokkerplanck.link_weight import too_steep, too_steep_in_wells
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.assemble import link_strength
 from fokkerplanck.solvers.current import current_of_fluxes
+from fokkerplanck.solvers.live_links import links_of
 from fokkerplanck.solvers.reduction import Reduction
-from fokkerplanck.solvers.stationary import log_equilibrium, log_stationary
-from fokkerplanck.solvers.targets import Cut, Killed, absorb
+from fokkerplanck.solvers.stationary import link_climbs, log_equilibrium, log_stationary
+from fokkerplanck.solvers.targets import Arms, Cut, Killed, absorb
 from fokkerplanck.solvers.weights import jump_weights
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["PlaneChain"]
 
 Array = NDArray[np.float64]
-Strength = tuple[Array, Array]
+Cells = NDArray[np.int64]
+#: From numbers of links to the strengths of both directions.
+Strength = Callable[[Cells], tuple[Array, Array]]
 #: Share of jumps over steep links up to which midpoint weights give the better times (measured on
 #: turned wells of anisotropy 5 to 50).
 FEW = 0.03
@@ -51,32 +54,45 @@ class PlaneChain(KilledChain):
 
     def __init__(self, problem: Problem, sets: Sequence[PointSet], weight: str) -> None:
         self.problem, self.sets = problem, tuple(sets)
-        for part in self.sets:
-            if not part.contains(problem.grid.points(), problem.grid).any():
+        self.parts = [part.cells(problem.grid).ravel() for part in self.sets]
+        for part, inside in zip(self.sets, self.parts, strict=True):
+            if not inside.any():
                 msg = f"the {part.text} holds no centre of a cell; take more cells or a larger set"
                 raise CaseError(msg)
-        self.open = problem.generator(weight)
-        found = log_equilibrium(self.open)
+        generator = problem.generator(weight)
+        climb = link_climbs(generator)
+        found = log_equilibrium(generator, climb)
         self.reversible = found is not None
         steep = (
-            too_steep_in_wells(self.open)
+            too_steep_in_wells(generator)
             if found is None
-            else too_steep(self.open, np.exp(found), FEW)
+            else too_steep(generator, np.exp(found), FEW, climb)
         )
+        del climb
         if steep:
-            self.open = problem.generator("fitted")
-        self.weight = self.open.weight
+            generator, found = problem.generator("fitted"), None
+        self.weight, self._log_equilibrium = generator.weight, found
         links = problem.links()
-        self._kill(links, self.open, link_strength(links, problem.noise.kappa))
+        self._kill(generator, links, lambda k: link_strength(_some(links, k), problem.noise.kappa))
 
-    def _kill(self, links: Links, generator: Generator, strength: Strength) -> None:
-        self.cuts = [_cut(part, self.problem.grid, links) for part in self.sets]
-        self.killed = _killed(generator, links, strength, self.cuts)
-        none = np.empty(0)  # the fractions of links are used up
-        self.cuts = [replace(cut, forward=none, backward=none) for cut in self.cuts]
+    def _kill(self, generator: Generator, links: Links, strength: Strength) -> None:
+        self.conservative = generator.conservative
+        self.killed = _killed(generator, links, strength, self._cuts(links))
         self.live = self.killed.live
-        with np.errstate(divide="ignore"):
-            self.log_absorption = np.log(self.killed.absorption)
+
+    def _cuts(self, links: Links) -> list[Cut]:
+        cut = partial(_cut, self.problem.grid, links)
+        return [cut(*each) for each in zip(self.sets, self.parts, strict=True)]
+
+    @cached_property
+    def open(self) -> Generator:  # type: ignore[override]
+        """Rates between all cells, as if no set absorbed; made anew, since few ask for them."""
+        return self.problem.generator(self.weight)
+
+    @property
+    def log_absorption(self) -> Array:  # type: ignore[override]
+        """Ln of the rates into each set and through the walls, shape (sets + 1, cells)."""
+        return self.killed.log_absorption
 
     @cached_property
     def reduction(self) -> Reduction:
@@ -102,7 +118,7 @@ class PlaneChain(KilledChain):
         """Cells of a set; no cell is on the walls."""
         if row < 0:
             return np.zeros(self.live.size, dtype=np.bool_)
-        return self.cuts[row].inside
+        return self.parts[row]
 
     @property
     def generator(self) -> Generator:
@@ -120,13 +136,15 @@ class PlaneChain(KilledChain):
     @cached_property
     def log_mass(self) -> Array:
         """Ln of the stationary masses of the problem without absorption."""
+        if self._log_equilibrium is not None:
+            return self._log_equilibrium
         closed = replace(self.open, absorption=np.zeros(self.open.cells))
         return log_stationary(closed)
 
     @cached_property
     def reversed(self) -> PlaneChain | None:
         """The chain that runs backwards in its stationary state; itself in detailed balance."""
-        if not self.open.conservative:
+        if not self.conservative:
             return None
         if self.reversible:
             return self
@@ -140,16 +158,21 @@ class PlaneChain(KilledChain):
             climb = np.where(np.isfinite(forth) & np.isfinite(back), back - forth, 0.0)
         forward, backward = np.exp(forth), np.exp(back)
         links = replace(self.problem.links(), first=climb / 2, second=climb / 2)
-        up, down = jump_weights(links.first, links.second, self.weight)
         made = object.__new__(PlaneChain)
-        made.problem, made.sets, made.weight = self.problem, self.sets, self.weight
-        made.reversible = False
+        made.problem, made.sets, made.parts = self.problem, self.sets, self.parts
+        made.weight, made.reversible, made._log_equilibrium = self.weight, False, None
         made.open = replace(g, forward=forward, backward=backward)
-        strength = [
-            np.divide(rate, weight, out=np.zeros_like(rate), where=weight > 0.0)
-            for rate, weight in ((forward, up), (backward, down))
-        ]
-        made._kill(links, made.open, (strength[0], strength[1]))
+
+        def strength(k: Cells) -> tuple[Array, Array]:
+            up, down = jump_weights(links.first[k], links.second[k], self.weight)
+            with_weight = ((forward[k], up), (backward[k], down))
+            out, into = (
+                np.divide(rate, weight, out=np.zeros_like(rate), where=weight > 0.0)
+                for rate, weight in with_weight
+            )
+            return out, into
+
+        made._kill(made.open, links, strength)
         return made
 
     def at(self, log_u: Array, start: PointSet) -> float:
@@ -185,9 +208,9 @@ class PlaneChain(KilledChain):
     def filled(self, log_u: Array, inside: float | Sequence[float]) -> Array:
         """Return values on all cells, with `inside` (one for each set) in those of the sets."""
         out = np.array(log_u)
-        values = [inside] * len(self.cuts) if isinstance(inside, int | float) else inside
-        for cut, value in zip(self.cuts, values, strict=True):
-            out[cut.inside] = value
+        values = [inside] * len(self.parts) if isinstance(inside, int | float) else inside
+        for cells, value in zip(self.parts, values, strict=True):
+            out[cells] = value
         return out
 
     def on_grid(self, log_u: Array, inside: float | Sequence[float]) -> Array:
@@ -206,27 +229,45 @@ class PlaneChain(KilledChain):
 def _killed(g: Generator, links: Links, strength: Strength, cuts: Sequence[Cut]) -> Killed:
     if cuts:
         return absorb(g, links, strength, cuts)
-    return Killed(g, np.ones(g.cells, dtype=np.bool_), g.absorption[None, :])
+    walls = np.flatnonzero(g.absorption)
+    live = np.ones(g.cells, dtype=np.bool_)
+    return Killed(g, live, 0, np.zeros_like(walls), walls, g.absorption[walls])
 
 
-def _cut(part: PointSet, grid: Grid, links: Links) -> Cut:
+def _some(links: Links, k: Cells) -> Links:
+    """Links of which only strengths are asked for."""
+    rho_tail, rho_head, harmonic = links.rho_tail[k], links.rho_head[k], links.harmonic[k]
+    return replace(links, rho_tail=rho_tail, rho_head=rho_head, harmonic=harmonic)
+
+
+def _cut(grid: Grid, links: Links, part: PointSet, inside: NDArray[np.bool_]) -> Cut:
     """Where a set meets cells and links."""
-    centres = grid.points().reshape(-1, grid.dim)
-    inside = part.contains(centres, grid)
     spacing = np.asarray(grid.spacing)
-    longest = np.linalg.norm(spacing * np.abs(links.offset).max(axis=0, initial=0))
-    begins = part.near(centres, float(longest), grid) & ~inside
+    columns = links.offset.T  # one by one: a reduction over rows of two takes ten times as long
+    furthest = [max(c.max(initial=0), -c.min(initial=0)) for c in columns]
+    wider = part.wider(float(np.linalg.norm(spacing * furthest)))
+    begins = ~inside if wider is None else wider.cells(grid).ravel() & ~inside
 
     # both ways along all links in one go: following paths to basins costs more than their company
-    cell = np.concatenate([links.tail, links.head])
-    other = np.concatenate([links.head, links.tail])
-    steps = np.concatenate([links.offset, -links.offset]) * spacing
-    link = np.flatnonzero(begins[cell])
-    start = centres[cell[link]]
-    met = part.entry(start, start + steps[link], grid)
-    fraction = np.full(cell.size, np.inf)
-    fraction[link] = np.where(inside[other[link]] & ~(met <= 1.0), 1.0, met)
-    return Cut(inside, fraction[: links.tail.size], fraction[links.tail.size :])
+    out, back = links_of(begins, links.tail), links_of(begins, links.head)
+    if part.met_by_ends:
+        out, back = out[inside[links.head[out]]], back[inside[links.tail[back]]]
+    cell = np.concatenate([links.tail[out], links.head[back]])
+    other = np.concatenate([links.head[out], links.tail[back]])
+    steps = np.concatenate([links.offset[out], -links.offset[back]]) * spacing
+    places = np.unravel_index(cell, grid.shape)
+    start = np.stack([a.centres[k] for a, k in zip(grid.axes, places, strict=True)], axis=-1)
+    met = part.entry(start, start + steps, grid)
+    fraction = np.where(inside[other] & ~(met <= 1.0), 1.0, met)
+    meets = np.isfinite(fraction)
+    (there, at), (here, to) = (
+        (link[hit], found[hit])
+        for link, hit, found in (
+            (out, meets[: out.size], fraction[: out.size]),
+            (back, meets[out.size :], fraction[out.size :]),
+        )
+    )
+    return Cut(inside, Arms(there, at), Arms(here, to))
 
 
 def _point(start: PointSet) -> Array:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench_core import OURS
-from bench_tables import line, seconds
+from bench_tables import FITTED_FROM, exponents, line, seconds
 
-__all__ = ["TABLES", "ReadmeTable", "rewrite", "tables"]
+__all__ = ["TABLES", "ReadmeTable", "growth", "rewrite", "tables"]
 
 Result = dict[str, Any]
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -135,6 +136,15 @@ TABLES = (
     ),
 )
 
+#: Rows of the table of growth: what they are called, series and name in the benchmark.
+SERIES = (
+    (f"{BOLD}, passage over 50 T", "W5 passage", OURS),
+    ("staircase, SciPy's LU, 50 T", "W5 passage", "SciPy by hand, staircase, MMD"),
+    ("staircase, pyamg, 10 T", "W5 passage", "pyamg, staircase, a barrier it can do"),
+    (f"{BOLD}, evolution to t = 1", "W5 evolution", OURS),
+    ("SciPy's Crank–Nicolson", "W5 evolution", "SciPy CN, 9 points, LU, 50 steps"),
+)
+
 
 def tables(results: list[Result]) -> dict[str, str]:
     """Markdown of each table that the results have our row of, by its mark."""
@@ -151,16 +161,50 @@ def tables(results: list[Result]) -> dict[str, str]:
             lines = [line(head), line(["---"] * len(head))]
             lines += [line([t, *table.entries(r), _time(r, own)]) for t, r, own in members]
             out[table.mark] = "\n".join(lines)
+    if grown := growth(results):
+        out["W5"] = grown
     return out
 
 
 def _time(result: Result, own: Result | None) -> str:
-    spent = seconds(result)
-    if result["name"] == OURS and spent:
-        return f"{spent:.2g} s" if spent >= 0.1 else f"{1e3 * spent:.2g} ms"
-    of, base = ("cpu_s", own) if own and result.get("cpu_s") and own.get("cpu_s") else ("", own)
-    ratio = result[of] / base[of] if of and base else (spent or 0) / ((base and seconds(base)) or 1)
+    spent = seconds(result) or 0.0
+    if result["name"] == OURS:
+        return _seconds(spent)
+    ratio = spent / ((own and seconds(own)) or 1.0)
     return f"× {ratio:.2g}" if ratio < 99.5 else f"× {float(f'{ratio:.2g}'):.0f}"
+
+
+def _seconds(spent: float) -> str:
+    if spent < 0.1:
+        return f"{1e3 * spent:.2g} ms"
+    return f"{spent:.2g} s" if spent < 99.5 else f"{spent:.0f} s"
+
+
+def growth(results: list[Result]) -> str:
+    """Time and memory against the size of the grid, with the powers of the number of cells."""
+    known = {
+        (r["series"], r["name"], r["cells"]): r
+        for r in results
+        if r.get("series") and "note" not in r and seconds(r)
+    }
+    powers = {(r["group"], r["name"].rsplit(", ", 1)[0]): r["errors"] for r in exponents(results)}
+    sizes = sorted({cells for _, _, cells in known if cells >= FITTED_FROM})
+    lines = []
+    for title, series, name in SERIES:
+        entries = [_growing(known.get((series, name, cells))) for cells in sizes]
+        power = powers.get((f"{series}, power of the cells", name), {}).get("time")
+        if any(entries):
+            lines.append(line([title, *entries, f"{power:.2f}" if power else ""]))
+    if not lines or BOLD not in lines[0]:
+        return ""
+    head = ["", *(f"{math.isqrt(cells)}²" for cells in sizes), "power"]
+    return "\n".join([line(head), line(["---"] * len(head)), *lines])
+
+
+def _growing(result: Result | None) -> str:
+    if result is None:
+        return ""
+    return f"{_seconds(seconds(result) or 0.0)}, {result['memory_mb'] / 1024:.1f} GiB"
 
 
 def rewrite(results: list[Result], path: Path = README) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from bench_core import OURS
 
-__all__ = ["compared", "exponents", "line", "markdown", "seconds", "show"]
+__all__ = ["FITTED_FROM", "compared", "exponents", "line", "markdown", "seconds", "show"]
 
 Result = dict[str, Any]
 Column = tuple[str, str, str]

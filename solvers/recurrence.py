@@ -16,7 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.crew import available_threads, team
-from fokkerplanck.solvers.operator import Jump
+from fokkerplanck.solvers.llvm import carray, fma, reals
+from fokkerplanck.solvers.operator import Jump, aligned
 
 __all__ = ["Recurrence"]
 
@@ -30,8 +31,8 @@ DEEPEST = 8
 NEAR = 3 * 2**20
 #: Least number of cells for each thread.
 STRIP = 16384
-#: Largest share of the cells of a strip that another strip works on as well.
-SHARED = 0.125
+#: Largest share of the work on a strip that another strip does as well.
+SHARED = 0.14
 
 
 class Recurrence:
@@ -60,7 +61,8 @@ class Recurrence:
         depth: int | None = None,
     ) -> None:
         self.jump = jump
-        self.total: Array = c * mass
+        self.total: Array = aligned(mass.size)
+        np.multiply(c, mass, out=self.total)
         n = jump.cells
         self._strips: list[_Strip] = []
         if not jump.diagonals:
@@ -79,7 +81,8 @@ class Recurrence:
             return np.array([self._one(*abc) for abc in zip(a, b, c, strict=True)])
         if a.size == 0:
             return np.zeros(0)
-        parts = [slice(k, k + self.depth) for k in range(0, a.size, self.depth)]
+        passes = -(-a.size // self.depth)  # of about the same number of terms
+        parts = [slice(a.size * k // passes, a.size * (k + 1) // passes) for k in range(passes)]
         return np.concatenate([self._pass(a[k], b[k], c[k]) for k in parts])
 
     def _pass(self, a: Array, b: Array, c: Array) -> Array:
@@ -88,7 +91,7 @@ class Recurrence:
 
         def run(strip: _Strip) -> None:
             _pass_kernel(
-                jump.bands, jump.offsets, jump.stay, jump.pad, strip.start, strip.low, strip.high,
+                jump.bands, jump.offsets, jump.stay, strip.pad, strip.start, strip.low, strip.high,
                 strip.old, strip.new, total, a, b, c, norms,
             )  # fmt: skip
             strip.swap(a.size)
@@ -112,10 +115,10 @@ class _Strip:
     """Cells `low` to `high`, and copies of those around that a pass reads."""
 
     def __init__(self, jump: Jump, mass: Array, low: int, high: int, halo: int) -> None:
-        self.low, self.high, self.pad, n = low, high, jump.pad, jump.cells
+        self.low, self.high, self.pad, n = low, high, -(-jump.pad // 8) * 8, jump.cells
         self.start, self.stop = max(low - halo, 0), min(high + halo, n)
-        self.old = np.zeros(self.stop - self.start + 2 * self.pad)
-        self.new = np.zeros_like(self.old)
+        self.old = aligned(self.stop - self.start + 2 * self.pad)
+        self.new = aligned(self.old.size)
         self.old[self.pad : self.old.size - self.pad] = mass[self.start : self.stop]
 
     def swap(self, terms: int) -> None:
@@ -140,7 +143,7 @@ def _deepest(jump: Jump, width: int | None) -> int:
     distance = max(-(-jump.pad // BLOCK), 1) * BLOCK
     deepest = NEAR // (8 * (jump.diagonals + 5) * distance)
     if width is not None:
-        deepest = min(deepest, int(SHARED * width / (2 * max(jump.pad, 1))))
+        deepest = min(deepest, int(SHARED * width / max(jump.pad, 1)))
     return max(deepest, 1)
 
 
@@ -151,63 +154,77 @@ def _pass_kernel(  # type: ignore[no-untyped-def]
     """``u_i <- a_k (stay_i v_i + sum_d band_di v_(i + offset_d)) + b_k u_i``, k after k.
 
     Term k runs behind term k - 1 by the longest jump, so that both find what they need in place.
-    `old` and `new` begin `pad` cells before cell `start`; `total` takes cells from `low` to `high`.
+    `old` and `new` begin `pad` cells before cell `start`; `total` takes cells from `low` to `high`,
+    two terms at a time. Beyond these only what later terms of the pass read is found.
     """
     cells = old.size - 2 * pad
     behind = -(-pad // BLOCK) * BLOCK
-    work = np.empty(BLOCK)
+    work = carray(reals(1024), BLOCK)  # on the stack: nothing else can lie there
     terms = a.size
     for front in range(0, cells + (terms - 1) * behind, BLOCK):
         for k in range(terms):
-            at = front - k * behind
-            if at < 0 or at >= cells:
+            at, reach = front - k * behind, (terms - 1 - k) * pad
+            first = start + at
+            if at < 0 or at >= cells or first + BLOCK <= low - reach or first >= high + reach:
                 continue
             m = min(BLOCK, cells - at)
             v, u = (old, new) if k % 2 == 0 else (new, old)
-            here, first = pad + at, start + at
+            here = pad + at
             _product_kernel(bands, offsets, stay, first, v, here, m, work)
-            y = u[here : here + m]
-            ak, bk, ck = a[k], b[k], c[k]
-            for i in range(m):
-                y[i] = ak * work[i] + bk * y[i]
-            if first < low or first >= high:
-                continue
-            t = total[first : first + m]
-            l0 = l1 = l2 = l3 = 0.0
-            full = m - m % 4
-            for i in range(m):
-                t[i] += ck * y[i]
-            for i in range(0, full, 4):
-                l0 += abs(y[i])
-                l1 += abs(y[i + 1])
-                l2 += abs(y[i + 2])
-                l3 += abs(y[i + 3])
-            for i in range(full, m):
-                l0 += abs(y[i])
-            norms[k, first // BLOCK] = (l0 + l1) + (l2 + l3)
+            x, y = v[here : here + m], u[here : here + m]
+            ak, bk = a[k], b[k]
+            mine = low <= first < high
+            if mine and (k % 2 == 1 or k == terms - 1):
+                t = total[first : first + m]
+                c0, c1 = c[k - 1] if k % 2 == 1 else 0.0, c[k]
+                for i in range(m):
+                    new_y = fma(ak, work[i], bk * y[i])
+                    y[i] = new_y
+                    t[i] = fma(c1, new_y, fma(c0, x[i], t[i]))
+            else:
+                for i in range(m):
+                    y[i] = fma(ak, work[i], bk * y[i])
+            if mine:
+                norms[k, first // BLOCK] = _length_kernel(y)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _product_kernel(bands, offsets, stay, first, v, here, m, work):  # type: ignore[no-untyped-def]
-    """One block of the product, two diagonals in each loop."""
-    r0 = stay[first : first + m]
-    x0 = v[here : here + m]
-    for i in range(m):
-        work[i] = r0[i] * x0[i]
-    d = offsets.size
-    k = 0
-    while k + 1 < d:
-        r0, r1 = bands[k, first : first + m], bands[k + 1, first : first + m]
-        p0, p1 = here + offsets[k], here + offsets[k + 1]
-        x0, x1 = v[p0 : p0 + m], v[p1 : p1 + m]
+    """One block of the product; the six or four diagonals of most planes in one loop."""
+    d, last, end = offsets.size, first + m, here + m
+    r0, x0 = stay[first:last], v[here:end]
+    if d >= 4:
+        r1, x1 = bands[0, first:last], v[here + offsets[0] : end + offsets[0]]
+        r2, x2 = bands[1, first:last], v[here + offsets[1] : end + offsets[1]]
+        r3, x3 = bands[2, first:last], v[here + offsets[2] : end + offsets[2]]
+        r4, x4 = bands[3, first:last], v[here + offsets[3] : end + offsets[3]]
+    if d >= 6:
+        r5, x5 = bands[4, first:last], v[here + offsets[4] : end + offsets[4]]
+        r6, x6 = bands[5, first:last], v[here + offsets[5] : end + offsets[5]]
         for i in range(m):
-            work[i] = work[i] + r0[i] * x0[i] + r1[i] * x1[i]
-        k += 2
-    if k < d:
-        r0 = bands[k, first : first + m]
-        x0 = v[here + offsets[k] : here + offsets[k] + m]
+            s = fma(r2[i], x2[i], fma(r1[i], x1[i], r0[i] * x0[i]))
+            s = fma(r4[i], x4[i], fma(r3[i], x3[i], s))
+            work[i] = fma(r6[i], x6[i], fma(r5[i], x5[i], s))
+    elif d >= 4:
         for i in range(m):
-            work[i] += r0[i] * x0[i]
+            s = fma(r2[i], x2[i], fma(r1[i], x1[i], r0[i] * x0[i]))
+            work[i] = fma(r4[i], x4[i], fma(r3[i], x3[i], s))
+    else:
+        for i in range(m):
+            work[i] = r0[i] * x0[i]
+    for k in range(6 if d >= 6 else 4 if d >= 4 else 0, d):
+        r, x = bands[k, first:last], v[here + offsets[k] : end + offsets[k]]
+        for i in range(m):
+            work[i] = fma(r[i], x[i], work[i])
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _length_kernel(y):  # type: ignore[no-untyped-def]
+    """L1 norm, added up in whichever order is fast: it is only compared with others."""
+    length = 0.0
+    for i in range(y.size):
+        length += abs(y[i])
+    return length
 
 
 @njit(cache=True)

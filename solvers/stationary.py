@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order
 
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.reduction import Reduction
 
-__all__ = ["equilibrium_mass", "log_equilibrium", "log_stationary", "stationary_mass"]
+__all__ = [
+    "equilibrium_mass",
+    "link_climbs",
+    "log_equilibrium",
+    "log_stationary",
+    "share_over",
+    "stationary_mass",
+]
 
 Array = NDArray[np.float64]
 
@@ -20,6 +27,8 @@ Array = NDArray[np.float64]
 LOOP_DEFECT = 1e-9
 #: rates below this may be lost on the way
 SMALLEST = 1e-290
+#: Times that links are gone through in the order they have.
+SWEEPS = 16
 #: Largest net flux out of a cell, of the largest throughput, that still counts as rounding.
 LARGEST_RESIDUAL = 1e-9
 
@@ -56,67 +65,118 @@ def equilibrium_mass(generator: Generator) -> Array | None:
     return None if found is None else np.exp(found)
 
 
-def log_equilibrium(generator: Generator) -> Array | None:
-    """Natural logarithms of the masses in detailed balance on every link, or None."""
-    two_way = (generator.forward > 0) & (generator.backward > 0)
-    tail, head = generator.tail[two_way], generator.head[two_way]
-    climb = np.log(generator.backward[two_way]) - np.log(generator.forward[two_way])
-    n = generator.cells
-    link = np.arange(1, tail.size + 1)
-    ends = (np.concatenate([tail, head]), np.concatenate([head, tail]))
-    graph = coo_array((np.concatenate([link, -link]), ends), shape=(n, n)).tocsr()
-    several = graph.nnz < 2 * tail.size  # two links between the same cells were added up
-    if several:
-        graph = coo_array((np.ones(2 * tail.size), ends), shape=(n, n)).tocsr()
-    order, parent = breadth_first_order(graph, 0, directed=False)
-    if order.size < n:
+def log_equilibrium(generator: Generator, climb: Array | None = None) -> Array | None:
+    """Natural logarithms of the masses in detailed balance on every link, or None.
+
+    Parameters
+    ----------
+    generator : Generator
+    climb : ndarray, shape (links,), optional
+        `link_climbs` of it, where they are known.
+    """
+    if climb is None:
+        climb = link_climbs(generator)
+    tail, head = generator.tail, generator.head
+    phi = np.full(generator.cells, np.nan)
+    phi[0] = 0.0
+    unknown, going_on = _spread_kernel(tail, head, climb, phi, SWEEPS)
+    if going_on:  # links in no order
+        order = np.argsort(np.minimum(tail, head))
+        unknown, _ = _spread_kernel(tail[order], head[order], climb[order], phi, generator.cells)
+    if unknown:
         return None
-    if several:
-        phi = _tree_search(order, parent, tail, head, climb, n)
-    else:
-        signed = np.asarray(graph[parent[order[1:]], order[1:]]).ravel()
-        step = np.where(signed > 0, 1.0, -1.0) * climb[np.abs(signed) - 1]
-        phi = _tree_sum_kernel(order, parent, np.concatenate([[0.0], step]), n)
-    defect = np.abs(phi[head] - phi[tail] - climb)
-    if defect.max(initial=0.0) > LOOP_DEFECT * max(1.0, float(np.abs(climb).max(initial=0.0))):
+    defect, largest = _defect_kernel(tail, head, climb, phi)
+    if defect > LOOP_DEFECT * max(1.0, largest):
         return None
-    if not _underflow(generator, phi[generator.head] - phi[generator.tail]).all():
+    one_way = np.flatnonzero(np.isinf(climb))
+    if one_way.size and not _underflow(generator, phi, one_way).all():
         return None
-    log_weight = phi.min() - phi
-    return np.asarray(log_weight - np.log(np.exp(log_weight).sum()))
+    log_weight = np.subtract(phi.min(), phi, out=phi)
+    log_weight -= np.log(np.exp(log_weight).sum())
+    return np.asarray(log_weight)
 
 
-def _underflow(generator: Generator, climb: Array) -> NDArray[np.bool_]:
+def link_climbs(generator: Generator) -> Array:
+    """Ln of the rate back over the rate forth, shape (links,): what a link climbs by, over T.
+
+    Infinite where there is no way up, or down; nan on links that cannot be passed.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        climb = np.log(generator.backward)
+        climb -= np.log(generator.forward)
+    return climb
+
+
+def share_over(generator: Generator, mass: Array, climb: Array, steep: float) -> float:
+    """Share of all jumps that run over links that climb, or fall, by more than `steep`.
+
+    Links that lead one way only do not count as steep.
+    """
+    over, all_jumps = _jumps_kernel(
+        generator.tail, generator.head, generator.forward, generator.backward, mass, climb, steep
+    )
+    return float(over) / float(all_jumps) if all_jumps > 0.0 else 0.0
+
+
+def _underflow(generator: Generator, phi: Array, links: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether links that lead one way only climb so far that the rate back is below all numbers."""
-    up, down = generator.forward, generator.backward
-    with np.errstate(divide="ignore"):
-        steep = np.abs(climb) >= np.log(np.maximum(up, down)) - np.log(SMALLEST)
-    one_way = (up > 0.0) != (down > 0.0)
-    return np.asarray(~one_way | (steep & ((climb > 0.0) == (down > 0.0))))
+    up, down = generator.forward[links], generator.backward[links]
+    climb = phi[generator.head[links]] - phi[generator.tail[links]]
+    steep = np.abs(climb) >= np.log(np.maximum(up, down)) - np.log(SMALLEST)
+    return np.asarray(steep & ((climb > 0.0) == (down > 0.0)))
 
 
-def _tree_search(
-    order: NDArray[np.int32],
-    parent: NDArray[np.int32],
-    tail: NDArray[np.int32],
-    head: NDArray[np.int32],
-    climb: Array,
-    n: int,
-) -> Array:
-    """Sum climbs along the tree when some cells are joined by several links (tiny rings)."""
-    step = {(int(a), int(b)): c for a, b, c in zip(tail, head, climb, strict=True)}
-    step |= {(b, a): -c for (a, b), c in step.items()}
-    steps = [0.0] + [step[int(parent[k]), int(k)] for k in order[1:]]
-    return np.asarray(_tree_sum_kernel(order, parent, np.array(steps), n))
+@njit(cache=True, nogil=True)
+def _spread_kernel(tail, head, climb, phi, sweeps):  # type: ignore[no-untyped-def]
+    """Add climbs to phi from cell to cell, nan where it is not known yet.
+
+    Links are gone through forth and back in turn. They mostly stand in the order of their cells,
+    so that once or twice is enough. Returns how many cells are not known, and whether more sweeps
+    would find some.
+    """
+    unknown = 0
+    for k in range(phi.size):
+        unknown += math.isnan(phi[k])
+    count, found, back = tail.size, 1, False
+    for _ in range(sweeps):
+        if unknown == 0 or found == 0:
+            break
+        found = 0
+        for k in range(count):
+            e = count - 1 - k if back else k
+            i, j = tail[e], head[e]
+            if math.isfinite(climb[e]) and math.isnan(phi[i]) != math.isnan(phi[j]):
+                if math.isnan(phi[j]):
+                    phi[j] = phi[i] + climb[e]
+                else:
+                    phi[i] = phi[j] - climb[e]
+                found += 1
+        unknown -= found
+        back = not back
+    return unknown, unknown > 0 and found > 0
 
 
-@njit(cache=True)
-def _tree_sum_kernel(order, parent, step, n):  # type: ignore[no-untyped-def]
-    """phi[k] = phi[parent of k] + step, along a breadth-first order."""
-    phi = np.zeros(n)
-    for k in range(1, order.size):
-        phi[order[k]] = phi[parent[order[k]]] + step[k]
-    return phi
+@njit(cache=True, nogil=True)
+def _defect_kernel(tail, head, climb, phi):  # type: ignore[no-untyped-def]
+    """Largest mismatch of phi on a link that leads both ways, and the largest climb of those."""
+    defect = largest = 0.0
+    for e in range(tail.size):
+        if math.isfinite(climb[e]):
+            defect = max(defect, abs(phi[head[e]] - phi[tail[e]] - climb[e]))
+            largest = max(largest, abs(climb[e]))
+    return defect, largest
+
+
+@njit(cache=True, nogil=True)
+def _jumps_kernel(tail, head, forward, backward, mass, climb, steep):  # type: ignore[no-untyped-def]
+    """Jumps per time over links that climb by more than `steep`, and over all."""
+    over = every = 0.0
+    for e in range(tail.size):
+        jumps = forward[e] * mass[tail[e]] + backward[e] * mass[head[e]]
+        every += jumps
+        if abs(climb[e]) > steep and math.isfinite(climb[e]):
+            over += jumps
+    return over, every
 
 
 def _log_driven(generator: Generator) -> Array:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.links import Links
+from fokkerplanck.solvers.live_links import links_of, on_live
 from fokkerplanck.solvers.weights import jump_weights
 
-__all__ = ["Cut", "Killed", "absorb"]
+__all__ = ["Arms", "Cut", "Killed", "absorb"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int32]
+Places = NDArray[np.int64]
 
 #: Shortest arm that is kept: the rate along it would grow beyond all bounds.
 SHORTEST = 1e-9
+
+
+class Arms(NamedTuple):
+    """Links that a set cuts on the way from one of their ends.
+
+    Parameters
+    ----------
+    link : ndarray of int, shape (arms,)
+        Numbers of the links, in order, each at most once.
+    theta : ndarray, shape (arms,)
+        Fraction of the link at which the set is entered.
+    """
+
+    link: Places
+    theta: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +48,13 @@ class Cut:
     ----------
     inside : ndarray of bool, shape (cells,)
         Cells whose centre is in the set.
-    forward, backward : ndarray, shape (links,)
-        Fraction of each link, from its tail and from its head, at which the set is entered;
-        inf where it is not.
+    forward, backward : Arms
+        Links that enter the set from their tail, and from their head.
     """
 
     inside: Mask
-    forward: Array
-    backward: Array
+    forward: Arms
+    backward: Arms
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +68,39 @@ class Killed:
         the sets have neither links nor absorption.
     live : ndarray of bool, shape (cells,)
         Cells outside all sets.
-    absorption : ndarray, shape (targets + 1, cells)
-        Rates into each set, and through the walls (last row).
+    targets : int
+        Number of sets.
+    target, cell, rate : ndarray, shape (ends,)
+        Rates into each set, and through the walls (as target `targets`), where there are any.
     """
 
     generator: Generator
     live: Mask
-    absorption: Array
+    targets: int
+    target: Places
+    cell: Places
+    rate: Array
+
+    @property
+    def absorption(self) -> Array:
+        """Rates into each set, and through the walls (last row), shape (targets + 1, cells)."""
+        out = np.zeros((self.targets + 1, self.live.size))
+        out[self.target, self.cell] = self.rate
+        return out
+
+    @property
+    def log_absorption(self) -> Array:
+        """Natural logarithms of `absorption`."""
+        out = np.full((self.targets + 1, self.live.size), -np.inf)
+        out[self.target, self.cell] = np.log(self.rate)
+        return out
 
 
 def absorb(
-    generator: Generator, links: Links, strength: tuple[Array, Array], cuts: Sequence[Cut]
+    generator: Generator,
+    links: Links,
+    strength: Callable[[Places], tuple[Array, Array]],
+    cuts: Sequence[Cut],
 ) -> Killed:
     r"""Make sets absorbing, with their boundaries where they are and not where cells end.
 
@@ -77,8 +116,8 @@ def absorb(
         Without the sets.
     links : Links
         The links that `generator` was made on, with climbs of the same noise strength.
-    strength : tuple of ndarray, shape (links,)
-        Rate of both directions of each link without arms and weight.
+    strength : callable
+        From numbers of links to the rates of both directions without arms and weight.
     cuts : sequence of Cut
         A link that meets several sets ends at the nearest.
 
@@ -90,60 +129,84 @@ def absorb(
     inside = np.zeros(cells, dtype=np.bool_)
     for cut in cuts:
         inside |= cut.inside
-    forward_set, forward = _nearest([c.forward for c in cuts])
-    backward_set, backward = _nearest([c.backward for c in cuts])
-    opposite = _Opposite(links, cells)
-    keep_out, rate_out, end_out = _one_way(
-        links.tail, links.arm_tail, forward, opposite.of_tails(backward), links.first, links.second,
-        generator.weight,
-    )  # fmt: skip
-    keep_in, rate_in, end_in = _one_way(
-        links.head, links.arm_head, backward, opposite.of_heads(forward), -links.second,
-        -links.first, generator.weight,
-    )  # fmt: skip
-    absorption = np.zeros((len(cuts) + 1, cells))
-    for which, cell, rate in (
-        (forward_set, links.tail, strength[0] * rate_out),
-        (backward_set, links.head, strength[1] * rate_in),
-    ):
-        flat = which.astype(np.int64) * cells + cell
-        ends = which >= 0
-        absorption += np.bincount(flat[ends], rate[ends], absorption.size).reshape(absorption.shape)
-    absorption[-1] += _walls(generator, links, opposite, forward, backward)
-    absorption[:, inside] = 0.0
-    live = ~inside
-    out = np.where(live[links.tail] & ~end_out, generator.forward * keep_out, 0.0)
-    into = np.where(live[links.head] & ~end_in, generator.backward * keep_in, 0.0)
-    return Killed(_on_live(generator, out, into, absorption.sum(axis=0)), live, absorption)
+    out = _Way(links, cells, [c.forward for c in cuts], forth=True)
+    back = _Way(links, cells, [c.backward for c in cuts], forth=False)
+    opposite = out.opposite(back), back.opposite(out)
+    ends = [
+        out.ends(opposite[0], strength, generator.weight),
+        back.ends(opposite[1], strength, generator.weight),
+    ]
+    walls = np.flatnonzero(generator.absorption)
+    ends.append((np.full(walls.size, len(cuts)), walls, _walls(generator, links, out, back)[walls]))
+    target, cell, rate = _added_up(ends, inside)
+    absorption = np.zeros(cells)
+    np.add.at(absorption, cell, rate)  # target after target
+    factors = out.factors(opposite[0]), back.factors(opposite[1])
+    kept = on_live(generator, inside, *factors, absorption)
+    return Killed(kept, ~inside, len(cuts), target, cell, rate)
 
 
-def _nearest(fractions: Sequence[Array]) -> tuple[NDArray[np.int8], Array]:
-    """Which set each link meets first (-1: none), and where."""
-    best = np.full(fractions[0].shape, np.inf)
-    which = np.full(best.shape, -1, dtype=np.int8)
-    for k, fraction in enumerate(fractions):
-        nearer = fraction < best
-        best[nearer], which[nearer] = fraction[nearer], k
-    return which, np.maximum(best, SHORTEST)
+class _Way:
+    """One direction of all links: which of them are cut, where, and by which set.
 
-
-def _one_way(
-    cell: Indices, arm: Array, theta: Array, other: Array, first: Array, second: Array, weight: str
-) -> tuple[Array, Array, Mask]:
-    """One direction of all links: factor of those that stay, rate of those that end, and which.
-
-    `other` is the length of the opposite arm where a set cuts it, nan where only walls do.
+    Parameters
+    ----------
+    links : Links
+    cells : int
+    arms : sequence of Arms
+        Of each set.
+    forth : bool
+        From tail to head, or back.
     """
-    ends = np.isfinite(theta)
-    before = 2.0 / arm - 1.0  # length of the opposite arm that is in the rates already
-    after = np.where(np.isnan(other), before, other)
-    keep = (1.0 + before) / (1.0 + after)
-    rate = np.zeros(cell.size)
-    t, a, b = theta[ends], first[ends], first[ends] + second[ends]
-    half, whole = _climb(t / 2, a, b), _climb(t, a, b)
-    part, _ = jump_weights(half, whole - half, weight)
-    rate[ends] = 2.0 / (t * (t + after[ends])) * part
-    return keep, rate, ends
+
+    def __init__(self, links: Links, cells: int, arms: Sequence[Arms], *, forth: bool) -> None:
+        self.links, self.cells, self.forth = links, cells, forth
+        self.cell = links.tail if forth else links.head
+        self.arm = links.arm_tail if forth else links.arm_head
+        link = np.concatenate([a.link for a in arms])
+        theta = np.concatenate([a.theta for a in arms])
+        which = np.repeat(np.arange(len(arms)), [a.link.size for a in arms])
+        order = np.lexsort((which, theta, link))
+        nearest = order[np.diff(link[order], prepend=-1) > 0]
+        self.link, self.which = link[nearest], which[nearest]
+        self.theta = np.maximum(theta[nearest], SHORTEST)
+        self.keys = _keys(links, self.cell[self.link], links.offset[self.link])
+
+    def opposite(self, other: _Way) -> tuple[Places, Array]:
+        """Links whose arm on the other side of the cell is cut, and the lengths of those arms."""
+        near = np.zeros(self.cells, dtype=np.bool_)
+        near[other.cell[other.link]] = True
+        link = links_of(near, self.cell)
+        at, hit = _look_up(_keys(self.links, self.cell[link], self.links.offset[link]), other.keys)
+        return link[hit], other.theta[at[hit]]
+
+    def factors(self, opposite: tuple[Places, Array]) -> tuple[Places, Array]:
+        """Factors of the rates of some links, in order: 0 of those that are cut."""
+        shorter, length = opposite
+        link = np.concatenate([shorter, self.link])
+        factor = 2.0 / self.arm[shorter] / (1.0 + length)
+        factor = np.concatenate([factor, np.zeros(self.link.size)])
+        order = np.argsort(link)
+        return link[order], factor[order]
+
+    def ends(
+        self,
+        opposite: tuple[Places, Array],
+        strength: Callable[[Places], tuple[Array, Array]],
+        weight: str,
+    ) -> tuple[Places, Places, Array]:
+        """Set, cell and rate of each link that is cut."""
+        link, t = self.link, self.theta
+        shorter, length = opposite
+        after = 2.0 / self.arm[link] - 1.0  # the opposite arm that is in the rates already
+        at, hit = _look_up(link, shorter)
+        after[hit] = length[at[hit]]
+        first, second = self.links.first[link], self.links.second[link]
+        a, b = (first, first + second) if self.forth else (-second, -second - first)
+        half, whole = _climb(t / 2, a, b), _climb(t, a, b)
+        part, _ = jump_weights(half, whole - half, weight)
+        rate = strength(link)[0 if self.forth else 1] * (2.0 / (t * (t + after)) * part)
+        return self.which, self.cell[link].astype(np.int64), rate
 
 
 def _climb(s: Array, half: Array, whole: Array) -> Array:
@@ -151,57 +214,32 @@ def _climb(s: Array, half: Array, whole: Array) -> Array:
     return s * ((4.0 * half - whole) + s * (2.0 * whole - 4.0 * half))
 
 
-class _Opposite:
-    """Finds the arm of a cell that points the other way."""
-
-    def __init__(self, links: Links, cells: int) -> None:
-        self.reach = int(max(np.abs(links.offset).max(initial=1), 1))
-        self.tail = self._key(links.tail, links.offset)
-        self.head = self._key(links.head, links.offset)
-        self.cells = cells
-
-    def _key(self, cell: Indices, offset: Indices) -> NDArray[np.int64]:
-        key = cell.astype(np.int64)
-        for component in offset.T:
-            key = key * (2 * self.reach + 1) + component + self.reach
-        return key
-
-    def of_tails(self, backward: Array) -> Array:
-        """Length of the arm of each link's tail that points away from the head."""
-        return _look_up(self.tail, self.head, backward)
-
-    def of_heads(self, forward: Array) -> Array:
-        """Length of the arm of each link's head that points away from the tail."""
-        return _look_up(self.head, self.tail, forward)
-
-    def of_walls(self, links: Links, forward: Array, backward: Array) -> Array:
-        """Length of the arm opposite to each arm that a wall cuts."""
-        along = _look_up(self._key(links.wall_cell, links.wall_offset), self.head, backward)
-        against = _look_up(self._key(links.wall_cell, -links.wall_offset), self.tail, forward)
-        return np.where(np.isnan(along), against, along)
+def _keys(links: Links, cell: Indices, offset: Indices) -> Places:
+    """One number for each pair of a cell and a lattice vector."""
+    reach = int(max(links.offset.max(initial=1), -links.offset.min(initial=-1)))
+    key = cell.astype(np.int64)
+    for component in offset.T:
+        key = key * (2 * reach + 1) + component + reach
+    return key
 
 
-def _look_up(wanted: NDArray[np.int64], keys: NDArray[np.int64], theta: Array) -> Array:
-    """Theta of the cut arms with the wanted keys; nan for those that no set cuts."""
-    cut = np.flatnonzero(np.isfinite(theta))
-    found = np.full(wanted.size, np.nan)
-    if not cut.size:
-        return found
-    order = cut[np.argsort(keys[cut])]
-    known = keys[order]
-    at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
-    hit = known[at] == wanted
-    found[hit] = theta[order[at[hit]]]
-    return found
+def _look_up(wanted: Places, keys: Places) -> tuple[Places, Mask]:
+    """Where wanted keys stand among all keys, and whether they do."""
+    if not keys.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=np.bool_)
+    order = np.argsort(keys)
+    at = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), keys.size - 1)]
+    return at, keys[at] == wanted
 
 
-def _walls(
-    generator: Generator, links: Links, opposite: _Opposite, forward: Array, backward: Array
-) -> Array:
+def _walls(generator: Generator, links: Links, out: _Way, back: _Way) -> Array:
     """Rates through the walls, where a set cuts the opposite arm rescaled."""
     if not links.wall_cell.size:
         return generator.absorption
-    other = opposite.of_walls(links, forward, backward)
+    other = np.full(links.wall_cell.size, np.nan)
+    for way, offset in ((out, -links.wall_offset), (back, links.wall_offset)):
+        at, hit = _look_up(_keys(links, links.wall_cell, offset), way.keys)
+        other[hit] = way.theta[at[hit]]
     cut = np.isfinite(other)
     if not cut.any():
         return generator.absorption
@@ -217,16 +255,16 @@ def _walls(
     return np.asarray(generator.absorption * share)
 
 
-def _on_live(generator: Generator, out: Array, into: Array, absorption: Array) -> Generator:
-    kept = (out > 0) | (into > 0)
-    return Generator(
-        generator.shape,
-        generator.spacing,
-        generator.tail[kept],
-        generator.head[kept],
-        generator.offset[kept],
-        out[kept],
-        into[kept],
-        absorption,
-        generator.weight,
-    )
+def _added_up(
+    ends: Sequence[tuple[Places, Places, Array]], inside: Mask
+) -> tuple[Places, Places, Array]:
+    """Sum up the rates of each target and cell, without cells inside sets; in order."""
+    flat = np.concatenate([which * inside.size + cell for which, cell, _ in ends])
+    found, place = np.unique(flat, return_inverse=True)
+    rate, first = np.zeros(found.size), 0
+    for _, _, rates in ends:
+        rate += np.bincount(place[first : first + rates.size], rates, found.size)
+        first += rates.size
+    target, cell = np.divmod(found, inside.size)
+    kept = (rate > 0.0) & ~inside[cell]
+    return target[kept], cell[kept], rate[kept]

@@ -42,6 +42,10 @@ def test_the_tables_of_the_readme_are_made_of_rows_that_are_there(scripts):
         assert f"<!-- bench {table.mark} -->" in text
         for _, group, name in table.rows:
             assert (group, name) in known
+    series = {(r.series, r.name) for r in all_rows(scripts, False)}
+    assert "<!-- bench W5 -->" in text
+    for _, group, name in readme.SERIES:
+        assert (group, name) in series
 
 
 def test_tables_are_put_between_their_marks_and_nothing_else_changes(scripts, tmp_path):
@@ -59,6 +63,23 @@ def test_tables_are_put_between_their_marks_and_nothing_else_changes(scripts, tm
         assert "| **fokkerplanck** | 2.0e-6 | 4e-23 | 2 ms |" in lines
         assert "| Crank–Nicolson in SciPy, 1000 steps | 2.0e-6 | 4e-23 | × 25 |" in lines
         assert "old" not in lines
+
+
+def test_growth_is_told_with_its_power(scripts):
+    results = [
+        {
+            "group": f"W5 passage {m}^2",
+            "name": "fokkerplanck",
+            "series": "W5 passage",
+            "cells": m * m,
+            "warm_s": 1e-9 * m**2.2,
+            "memory_mb": 2.0**-10 * m**2,
+        }
+        for m in (256, 512, 1024)
+    ]
+    table = scripts("bench_readme").growth(results).split("\n")
+    assert table[0] == "|  | 512² | 1024² | power |"
+    assert table[2].endswith("| 0.91 ms, 0.2 GiB | 4.2 ms, 1.0 GiB | 1.10 |")
 
 
 def test_ratios_floors_and_powers(scripts):

@@ -34,6 +34,18 @@ def sets_of_the_plane(draw):
     return HalfPlane((np.cos(angle), np.sin(angle)), draw(number))
 
 
+@given(sets_of_the_plane(), grids, st.floats(0.0, 0.5))
+@settings(max_examples=60, deadline=None)
+def test_cells_are_those_whose_centre_is_in_the_set(part, grid, distance):
+    if isinstance(part, HalfPlane):
+        grid = PLANE
+    centres = grid.points()
+    assert (part.cells(grid) == part.contains(centres, grid)).all()
+    near = part.near(centres, distance, grid)
+    assert (part.wider(distance).cells(grid) == near).all()
+    assert near[part.cells(grid)].all()
+
+
 def dense(start, end, count=400):
     t = np.linspace(0.0, 1.0, count + 1)
     return t, start + t[:, None] * (np.asarray(end) - start)

@@ -13,7 +13,12 @@ from fokkerplanck.solvers.current import cell_current, divergence, entropy_produ
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.reduction import MAX_JUMPS, Reduction
-from fokkerplanck.solvers.stationary import equilibrium_mass, stationary_mass
+from fokkerplanck.solvers.stationary import (
+    equilibrium_mass,
+    link_climbs,
+    share_over,
+    stationary_mass,
+)
 from tests.fields import line, line_fields, plane, plane_fields, quartic, tensor
 from tests.strategies import WEIGHTS, random_fields
 
@@ -40,6 +45,56 @@ def test_boltzmann_is_stationary_for_any_cell_values(weight):
     assert entropy_production(q, p, fields) == pytest.approx(
         0, abs=1e-20 + 1e-25 * q.exit_rate.sum()
     )
+
+
+def test_equilibrium_does_not_depend_on_the_order_or_direction_of_links():
+    rng = np.random.default_rng(4)
+    loss = rng.normal(size=(15, 15))
+    q = assemble(plane_fields(plane(1.0, 7), 0.2 * np.eye(2), lambda x, y: loss), "midpoint")
+    order, turned = rng.permutation(q.tail.size), rng.random(q.tail.size) < 0.5
+    mixed = Generator(
+        q.shape,
+        q.spacing,
+        np.where(turned, q.head, q.tail)[order],
+        np.where(turned, q.tail, q.head)[order],
+        np.where(turned, -1, 1)[order].astype(np.int32)[:, None] * q.offset[order],
+        np.where(turned, q.backward, q.forward)[order],
+        np.where(turned, q.forward, q.backward)[order],
+        q.absorption,
+    )
+    p = boltzmann(loss[1::2, 1::2], 0.2)
+    assert stationary_mass(mixed) == pytest.approx(p, rel=1e-12)
+
+
+def test_equilibrium_of_a_long_chain_of_links_in_no_order():
+    """Ln of the masses is the sum of the climbs: a random walk of 3000 steps."""
+    rng = np.random.default_rng(5)
+    n = 3000
+    order = rng.permutation(n - 1).astype(np.int32)
+    up = rng.lognormal(size=n - 1)
+    q = Generator(
+        (n,), (1.0,), order, order + np.int32(1), np.ones((n - 1, 1), dtype=np.int32),
+        up[order], np.ones(n - 1), np.zeros(n),
+    )  # fmt: skip
+    logs = np.concatenate([[0.0], np.cumsum(np.log(up))])
+    assert np.log(stationary_mass(q)) == pytest.approx(logs - np.logaddexp.reduce(logs), abs=1e-10)
+
+
+def test_steep_links_carry_their_share_of_the_jumps():
+    """Rates and masses of two levels: the share by hand; a one-way link counts among all only."""
+    link = np.arange(3, dtype=np.int32)
+    q = Generator(
+        (4,), (1.0,), link, link + np.int32(1), np.ones((3, 1), dtype=np.int32),
+        np.array([1.0, np.exp(-5.0), 2.0]), np.array([1.0, 1.0, 0.0]), np.zeros(4),
+    )  # fmt: skip
+    p = np.array([3.0, 3.0, 3.0 * np.exp(-5.0), 1.0])
+    steep = 6.0 * np.exp(-5.0)
+    every = 6.0 + steep + 6.0 * np.exp(-5.0)
+    climb = link_climbs(q)
+    assert climb[:2] == pytest.approx([0.0, 5.0])
+    assert climb[2] == -np.inf
+    assert share_over(q, p, climb, 4.0) == pytest.approx(steep / every, rel=1e-14)
+    assert share_over(q, p, climb, 6.0) == 0.0
 
 
 def test_quartic_weights_are_right_300_orders_below_the_peak():

@@ -15,9 +15,12 @@ from fokkerplanck.sets.base import (
     Array,
     Mask,
     PointSet,
+    centres,
     coordinates,
+    image,
     images,
     nearest_image,
+    separate,
     snapped,
     words,
 )
@@ -72,12 +75,18 @@ class Ball(PointSet):
         points = np.asarray(points, dtype=np.float64)
         if self.dim == 1:
             return box_contains(*self._ends(), points, grid)
-        away = self._away(points, grid)
-        return np.asarray(_square(away) <= self.radius**2)
+        return self._holds(separate(points), grid)
 
-    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
-        """See `PointSet.near`."""
-        return Ball(self.centre, (self.radius + distance) * STRETCH).contains(points, grid)
+    def cells(self, grid: Grid) -> Mask:
+        """See `PointSet.cells`."""
+        self.check_dim(grid)
+        if self.dim == 1:
+            return self.contains(grid.points(), grid)
+        return self._holds(centres(grid), grid)
+
+    def wider(self, distance: float) -> Ball:
+        """See `PointSet.wider`."""
+        return Ball(self.centre, (self.radius + distance) * STRETCH)
 
     def shares(self, grid: Grid) -> Array:
         """See `PointSet.shares`; exact."""
@@ -123,6 +132,13 @@ class Ball(PointSet):
             for axis, c in zip(grid.axes, self.centre, strict=True)
         ]
         return self.is_point and all(between)
+
+    def _holds(self, coordinates: Sequence[Array], grid: Grid) -> Mask:
+        x, y = (
+            image(part, centre, axis) - centre
+            for part, centre, axis in zip(coordinates, self.centre, grid.axes, strict=True)
+        )
+        return np.asarray(x * x + y * y <= self.radius**2)
 
     def _ends(self) -> tuple[Array, Array]:
         """Bound the interval that the ball is on a line."""

@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError
-from fokkerplanck.grid import Grid
+from fokkerplanck.grid import Axis, Grid
 
 __all__ = [
     "Array",
     "Mask",
     "PointSet",
+    "centres",
     "coordinates",
+    "image",
     "images",
     "nearest_image",
     "periods",
+    "separate",
     "snapped",
     "words",
 ]
@@ -93,6 +96,10 @@ class PointSet(ABC):
         fraction[self.contains(start, grid)] = 0.0
         return fraction
 
+    def cells(self, grid: Grid) -> Mask:
+        """Whether the centre of each cell is in the set, shape (*shape,)."""
+        return self.contains(grid.points(), grid)
+
     def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
         """Whether points may lie within a distance of the set; sets that cannot tell say yes.
 
@@ -107,11 +114,23 @@ class PointSet(ABC):
         -------
         ndarray of bool, shape (...)
         """
-        return np.ones(np.shape(points)[:-1], dtype=np.bool_)
+        wider = self.wider(distance)
+        if wider is None:
+            return np.ones(np.shape(points)[:-1], dtype=np.bool_)
+        return wider.contains(points, grid)
+
+    def wider(self, distance: float) -> PointSet | None:
+        """Return a set that holds all points within a distance; None where none is known."""
+        return None
 
     @property
     def is_point(self) -> bool:
         """Whether the set is a single point."""
+        return False
+
+    @property
+    def met_by_ends(self) -> bool:
+        """Whether only segments that end in the set are taken to meet it."""
         return False
 
     def check_on(self, grid: Grid) -> None:
@@ -121,7 +140,7 @@ class PointSet(ABC):
         part of it lies between the walls.
         """
         self.check_dim(grid)
-        if self.contains(grid.points(), grid).any() or self._point_on(grid):
+        if self._point_on(grid) or self.cells(grid).any():
             return
         if not self.shares(grid).any():
             box = " x ".join(f"[{a.min:g}, {a.max:g}]" for a in grid.axes)
@@ -172,6 +191,24 @@ def snapped(shares: Array) -> Array:
 def periods(grid: Grid) -> Array:
     """Length of each periodic axis, 0 of the others; shape (dim,)."""
     return np.array([axis.max - axis.min if axis.periodic else 0.0 for axis in grid.axes])
+
+
+def separate(points: Array) -> tuple[Array, ...]:
+    """Coordinates of points, one array for each axis."""
+    return tuple(np.moveaxis(points, -1, 0))
+
+
+def centres(grid: Grid) -> tuple[Array, ...]:
+    """Coordinates of the cell centres, one array for each axis that is spread over the others."""
+    return tuple(np.meshgrid(*(axis.centres for axis in grid.axes), indexing="ij", sparse=True))
+
+
+def image(x: Array, centre: float, axis: Axis) -> Array:
+    """Coordinates moved by whole periods, if the axis is periodic, to lie nearest to `centre`."""
+    if not axis.periodic:
+        return x
+    length = axis.max - axis.min
+    return np.asarray(x - np.rint((x - centre) / length) * length)
 
 
 def nearest_image(points: Array, centre: Array, grid: Grid) -> Array:

@@ -88,6 +88,11 @@ class Basin(PointSet):
         """Point that the basin was named by."""
         return np.array(self.point)
 
+    @property
+    def met_by_ends(self) -> bool:
+        """In the plane: where a segment passes a corner of the border is not searched for."""
+        return self.dim == 2
+
     def _first(self, start: Array, end: Array, grid: Grid) -> Array:
         if self.dim == 1:
             return box_entry(*self._ends(grid), start, end, grid)

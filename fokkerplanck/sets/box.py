@@ -16,9 +16,12 @@ from fokkerplanck.sets.base import (
     Array,
     Mask,
     PointSet,
+    centres,
+    image,
     images,
     nearest_image,
     periods,
+    separate,
     snapped,
 )
 
@@ -68,10 +71,15 @@ class Box(PointSet):
         self.check_dim(grid)
         return box_contains(*self._ends(), np.asarray(points, dtype=np.float64), grid)
 
-    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
-        """See `PointSet.near`."""
+    def cells(self, grid: Grid) -> Mask:
+        """See `PointSet.cells`."""
+        self.check_dim(grid)
+        return _holds(*self._ends(), centres(grid), grid)
+
+    def wider(self, distance: float) -> Box:
+        """See `PointSet.wider`."""
         more = distance * STRETCH
-        return Box([(low - more, high + more) for low, high in self.bounds]).contains(points, grid)
+        return Box([(low - more, high + more) for low, high in self.bounds])
 
     def shares(self, grid: Grid) -> Array:
         """See `PointSet.shares`; exact."""
@@ -93,10 +101,7 @@ class Box(PointSet):
 
 def box_contains(low: Array, high: Array, points: Array, grid: Grid) -> Mask:
     """Whether points, shape (..., dim), lie between the sides of a box."""
-    low, high, centre = _sides(low, high, grid)
-    near = nearest_image(points, centre, grid)
-    parts = [(near[..., i] >= low[i]) & (near[..., i] <= high[i]) for i in range(grid.dim)]
-    return np.asarray(reduce(np.logical_and, parts))
+    return _holds(low, high, separate(points), grid)
 
 
 def box_shares(low: Array, high: Array, grid: Grid) -> Array:
@@ -136,6 +141,15 @@ def pieces(axis: Axis, centre: float) -> Iterator[Array]:
     for turn in range(2):
         edges = axis.edges + (first + turn) * length
         yield np.clip(edges, centre - length / 2, centre + length / 2)
+
+
+def _holds(low: Array, high: Array, coordinates: Sequence[Array], grid: Grid) -> Mask:
+    low, high, centre = _sides(low, high, grid)
+    parts = []
+    for i, axis in enumerate(grid.axes):
+        away = image(coordinates[i], centre[i], axis)
+        parts.append((away >= low[i]) & (away <= high[i]))
+    return np.asarray(reduce(np.logical_and, parts))
 
 
 def _sides(low: Array, high: Array, grid: Grid) -> tuple[Array, Array, Array]:

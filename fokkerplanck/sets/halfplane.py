@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +16,9 @@ from fokkerplanck.sets.base import (
     Array,
     Mask,
     PointSet,
+    centres,
     coordinates,
+    separate,
     snapped,
     words,
 )
@@ -77,18 +80,23 @@ class HalfPlane(PointSet):
     def contains(self, points: ArrayLike, grid: Grid) -> Mask:
         """See `PointSet.contains`."""
         self.check_dim(grid)
-        return np.asarray(self._height(np.asarray(points, dtype=np.float64)) >= 0.0)
+        return self._height(*separate(np.asarray(points, dtype=np.float64))) >= 0.0
 
-    def near(self, points: ArrayLike, distance: float, grid: Grid) -> Mask:
-        """See `PointSet.near`."""
+    def cells(self, grid: Grid) -> Mask:
+        """See `PointSet.cells`."""
+        self.check_dim(grid)
+        return self._height(*centres(grid)) >= 0.0
+
+    def wider(self, distance: float) -> HalfPlane:
+        """See `PointSet.wider`."""
         below = distance * STRETCH * float(np.linalg.norm(self.normal))
-        return HalfPlane(self.normal, self.offset - below).contains(points, grid)
+        return HalfPlane(self.normal, self.offset - below)
 
     def shares(self, grid: Grid) -> Array:
         """See `PointSet.shares`; exact."""
         self.check_dim(grid)
         sides = np.abs(np.array(self.normal) * grid.spacing)
-        depth = self._height(grid.points()) / sides.sum() + 0.5
+        depth = self._height(*centres(grid)) / sides.sum() + 0.5
         return snapped(_below(np.clip(depth, 0.0, 1.0), float(sides.min() / sides.sum())))
 
     def representative(self) -> Array | None:
@@ -96,16 +104,14 @@ class HalfPlane(PointSet):
         return None
 
     def _first(self, start: Array, end: Array, grid: Grid) -> Array:
-        before, after = self._height(start), self._height(end)
+        before, after = self._height(*separate(start)), self._height(*separate(end))
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return np.where(after >= 0.0, before / (before - after), np.inf)
 
-    def _height(self, points: Array) -> Array:
+    def _height(self, *coordinates: Array) -> Array:
         """Compute ``normal . x - offset``, not negative inside."""
-        height = points[..., 0] * self.normal[0]
-        if self.dim == 2:
-            height += points[..., 1] * self.normal[1]
-        return np.asarray(height - self.offset)
+        parts = [x * n for x, n in zip(coordinates, self.normal, strict=True)]
+        return np.asarray(reduce(np.add, parts) - self.offset)
 
 
 def _below(depth: Array, small: float) -> Array:
