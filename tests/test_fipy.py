@@ -153,8 +153,14 @@ def test_jump_of_diffusion(kappa):
     assert errors[-1] < 2e-3
 
 
-@pytest.mark.parametrize("kappa", READINGS)
-@pytest.mark.parametrize("walls", ["reflecting", "absorbing", ("periodic", "reflecting")])
+@pytest.mark.parametrize(
+    ("walls", "kappa"),
+    [
+        pytest.param(walls, kappa, marks=[] if j == k else pytest.mark.slow)
+        for j, walls in enumerate(["reflecting", "absorbing", ("periodic", "reflecting")])
+        for k, kappa in enumerate(READINGS)
+    ],
+)
 def test_readings_and_walls_of_a_plane(walls, kappa):
     errors = []
     for n in (16, 32):

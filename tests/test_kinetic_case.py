@@ -318,7 +318,14 @@ temperature = 1.0
         compare_files(result, tmp_path / "plane.h5", at="stationary")
 
 
-@pytest.mark.parametrize("what", [None, "current", "stationary", "spectrum"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        None,
+        "spectrum",
+        *(pytest.param(w, marks=pytest.mark.slow) for w in ("current", "stationary")),
+    ],
+)
 def test_figures(result: Path, tmp_path: Path, what: str | None) -> None:
     with read(result) as stored:
         plot_result(stored, tmp_path / "out.png", what=what)

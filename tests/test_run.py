@@ -274,7 +274,9 @@ SLOW = CASE.replace("cells = 120", "cells = 6000").replace(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_signals_leave_a_file_to_go_on_from(tmp_path: Path, number: signal.Signals) -> None:
     case, output = case_file(tmp_path, SLOW), tmp_path / "out.h5"
     command = [sys.executable, "-m", "fokkerplanck.cli", "run", str(case), "-o", str(output)]
