@@ -124,6 +124,7 @@ ROWS = [
         "sweep",
         "projection",
         "sweep_worker",
+        "sweep_copy",
         "sweep_pool",
         "sweep_dask",
         "sweep_progress",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,8 @@ SAME = 1e-6
 FLAT = 1e-7
 #: degenerate points closer than this many lattice cells belong to one line of them
 CHAIN = 2.5
+#: landscapes whose points are remembered: a run asks again and again, a sweep at every point
+KEPT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +97,14 @@ def critical_points(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ..
     points of inflection with a horizontal tangent are left out.
     """
     _check_dim(landscape, grid)
+    try:
+        hash(landscape)
+    except TypeError:
+        return _search(landscape, grid)
+    return _kept(landscape, grid)
+
+
+def _search(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ...]:
     box = Box.around(grid)
     try:
         starts, scale = seeds(landscape, box)
@@ -104,6 +115,9 @@ def critical_points(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ..
     except CaseError:
         _check_loss(landscape, box)
         return ()
+
+
+_kept = lru_cache(KEPT)(_search)
 
 
 def barrier(
