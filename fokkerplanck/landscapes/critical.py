@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.landscapes.base import Array, Landscape
 from fokkerplanck.landscapes.newton import Box, polished, seeds
 from fokkerplanck.landscapes.paths import connected_minima, highest_on_path
+from fokkerplanck.landscapes.remember import remembered
 from fokkerplanck.landscapes.watershed import Labels, basins, join_to
 
 __all__ = ["Barrier", "CriticalPoint", "barrier", "basin_labels", "basins", "critical_points"]
@@ -27,8 +27,6 @@ SAME = 1e-6
 FLAT = 1e-7
 #: degenerate points closer than this many lattice cells belong to one line of them
 CHAIN = 2.5
-#: landscapes whose points are remembered: a run asks again and again, a sweep at every point
-KEPT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +81,7 @@ class Barrier:
     end: CriticalPoint
 
 
+@remembered
 def critical_points(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ...]:
     """All critical points in the box of `grid`: minima, then saddles, then maxima.
 
@@ -97,14 +96,6 @@ def critical_points(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ..
     points of inflection with a horizontal tangent are left out.
     """
     _check_dim(landscape, grid)
-    try:
-        hash(landscape)
-    except TypeError:
-        return _search(landscape, grid)
-    return _kept(landscape, grid)
-
-
-def _search(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ...]:
     box = Box.around(grid)
     try:
         starts, scale = seeds(landscape, box)
@@ -115,9 +106,6 @@ def _search(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ...]:
     except CaseError:
         _check_loss(landscape, box)
         return ()
-
-
-_kept = lru_cache(KEPT)(_search)
 
 
 def barrier(
