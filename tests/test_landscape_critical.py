@@ -191,7 +191,7 @@ def test_basins_follow_steepest_descent(seed: int, wraps: tuple[bool, bool]) -> 
         assert minima[labels[start]] == cell
 
 
-@settings(deadline=None, max_examples=5)
+@settings(deadline=None, max_examples=3)
 @given(seed=st.integers(0, 10**6))
 def test_barriers_of_random_landscapes_are_min_max_paths(seed: int) -> None:
     # three random waves on a torus; the reference floods the grid level by level
