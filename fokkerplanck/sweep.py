@@ -65,6 +65,8 @@ def run_sweep(
 ) -> SweepResult:
     """Run a case at every point of a grid of values.
 
+    Survival curves are found only where the case says ``survival = true`` or expects them.
+
     Parameters
     ----------
     case : Case, Variants, str or Path
