@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -57,8 +58,13 @@ Scale = Annotated[
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its status."""
     given = sys.argv[1:] if arguments is None else list(arguments)
-    app(args=spread(given), prog_name="fokkerplanck")
+    _command()(args=spread(given), prog_name="fokkerplanck")
     raise SystemExit(0)
+
+
+@cache  # typer would make all commands anew for every call
+def _command() -> Any:
+    return typer.main.get_command(app)
 
 
 def spread(arguments: Sequence[str]) -> list[str]:

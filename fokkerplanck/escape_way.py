@@ -80,7 +80,7 @@ class Way:
             from fokkerplanck.survival import first_passage_distribution
 
             tell(f"{steps}: distribution of the time")
-            self.survival = first_passage_distribution(problem, *ends, weight=weight)
+            self.survival = first_passage_distribution(problem, *ends, weight=weight, passage=found)
         if not refine:
             return
 

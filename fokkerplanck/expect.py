@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fokkerplanck.errors import CaseError
@@ -22,6 +23,12 @@ OPTIONAL = {
     "spectrum_modes": "spectrum",
     "rates": "rates",
     "quasi_stationary": "quasi_stationary",
+}
+#: sort of motion -> module of `fokkerplanck.theory` and name of its table of predictions
+PREDICTIONS = {
+    "overdamped": ("predictions", "PREDICTIONS"),
+    "underdamped": ("kinetic_predictions", "KINETIC"),
+    "heavy-tailed": ("levy_predictions", "HEAVY_TAILED"),
 }
 #: most keys listed in a message
 LISTED = 30
@@ -185,25 +192,28 @@ def _contents(place: Any) -> str:
 
 
 def _prediction(case: Case, name: str, key: str) -> Any:
-    from fokkerplanck.theory.kinetic_predictions import KINETIC
-    from fokkerplanck.theory.levy_predictions import HEAVY_TAILED
-    from fokkerplanck.theory.prediction import invalid
-    from fokkerplanck.theory.predictions import PREDICTIONS
-
-    sorts = {"overdamped": PREDICTIONS, "underdamped": KINETIC, "heavy-tailed": HEAVY_TAILED}
     sort = case.motion
-    known = sorts.pop(sort)
+    known = _predictions(sort)
     if name in known:
         return known[name]
-    if name in HEAVY_TAILED and case.noise.kind == "levy":
+    if case.noise.kind == "levy" and name in _predictions("heavy-tailed"):
+        from fokkerplanck.theory.prediction import invalid
+
         return lambda *_: invalid("a law of long jumps: there are none at alpha = 2")
     listed = ", ".join(sorted(known))
-    if other := next((kind for kind, names in sorts.items() if name in names), None):
+    if other := next((s for s in PREDICTIONS if s != sort and name in _predictions(s)), None):
         msg = f'"{name}" is a law of {other} motion, and this case is {sort}: of that are known '
         msg += listed
         raise CaseError(msg, file=_file(case), key=key)
     msg = f'no prediction "{name}"; known: {listed}'
     raise CaseError(msg, file=_file(case), key=key)
+
+
+def _predictions(sort: str) -> Mapping[str, Any]:
+    """Return the laws of one sort of motion; those of the others stay on the disk."""
+    module, name = PREDICTIONS[sort]
+    found: Mapping[str, Any] = getattr(import_module(f"fokkerplanck.theory.{module}"), name)
+    return found
 
 
 def _within(computed: Any, predicted: Any, rtol: float, atol: float) -> bool:

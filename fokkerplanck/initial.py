@@ -7,7 +7,6 @@ from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Axis, Grid
@@ -124,6 +123,8 @@ def _axis_mass(axis: Axis, mean: float, sd: float) -> Array:
 
 def _interval_mass(z: Array) -> Array:
     """``Phi(z[k+1]) - Phi(z[k])`` along the last axis, by symmetry without cancellation."""
+    from scipy.special import ndtr
+
     low, high = z[..., :-1], z[..., 1:]
     right = low > 0
     return np.where(right, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.case import build
-from fokkerplanck.ensemble_run import SampledEvolution, walk_on
 from fokkerplanck.errors import CaseError
 from fokkerplanck.escape import Escape
 from fokkerplanck.layout import Header
@@ -25,6 +24,7 @@ from fokkerplanck.writer import Snapshot
 
 if TYPE_CHECKING:
     from fokkerplanck.case import Case
+    from fokkerplanck.ensemble_run import SampledEvolution
     from fokkerplanck.problem import Problem
     from fokkerplanck.progress import Progress
     from fokkerplanck.solvers.evolve import Step
@@ -85,7 +85,7 @@ class Job(Task):
         initial = build.initial(case, problem) if case.evolve else None
         record, times, walkers = Record.of(problem), build.times(case), None
         if initial is not None:
-            walkers = SampledEvolution.of(case, problem, times, initial, record.labels)
+            walkers = _walkers(case, problem, times, initial, record.labels)
         if walkers is not None:
             times = walkers.times
         return cls(case, problem, times, initial, record, escape, walkers, sgd=sgd)
@@ -115,6 +115,8 @@ class Job(Task):
     def evolve(self, sink: Sink, progress: Progress | None) -> None:
         """Evolve to every time that is left, saving each snapshot before the next is begun."""
         if self.walkers is not None:
+            from fokkerplanck.ensemble_run import walk_on
+
             walk_on(self.walkers, self.record, self.mass, sink, progress)
             return
         table = self.case.evolve
@@ -217,6 +219,15 @@ class Job(Task):
     @property
     def _weight(self) -> str:
         return self.case.evolve.weight if self.case.evolve else "fitted"
+
+
+def _walkers(case: Case, *rest: Any) -> SampledEvolution | None:
+    """Make the walkers of a case; None where its density is solved for."""
+    if case.evolve is None or case.evolve.method != "ensemble":
+        return None
+    from fokkerplanck.ensemble_run import SampledEvolution
+
+    return SampledEvolution.of(case, *rest)
 
 
 def _sgd(case: Case, problem: Problem) -> dict[str, Any] | None:

@@ -18,6 +18,8 @@ Rate = Callable[[Array], Array]
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 #: a panel and its two halves agree to this
 TOLERANCE = 1e-13
+#: numbers below this one have no such agreement: they lose their digits
+SMALLEST = np.finfo(np.float64).tiny / np.finfo(np.float64).eps
 #: halvings that close in on a jump of the rate to rounding
 HALVINGS = 60
 #: Newton steps, or halvings where they leave the bracket
@@ -56,8 +58,8 @@ def inverse(rate: Rate, counts: Array) -> Array:
 
 def _when(rate: Rate, start: float, count: float) -> float:
     """Time at which the clock has gone on by `count` from `start`: Newton inside a bracket."""
-    if count <= 0:
-        return start
+    if count <= SMALLEST:
+        return start + max(count, 0.0) / float(rate(np.array(start)))
     low, before = start, 0.0  # the clock stands at `before` at the time `low`
     width = count / float(rate(np.array(start))) / 1024
     while True:
@@ -110,7 +112,7 @@ def _integrals(rate: Rate, low: Array, high: Array) -> Array:
         middle = (low + high) / 2
         left, right = _panel(rate, low, middle), _panel(rate, middle, high)
         parts = left + right
-        bad = np.abs(parts - whole) > TOLERANCE * np.abs(parts)
+        bad = np.abs(parts - whole) > np.maximum(TOLERANCE * np.abs(parts), SMALLEST)
         bad &= (middle > low) & (middle < high)
         np.add.at(total, owner[~bad], parts[~bad])
         if not bad.any():

@@ -16,6 +16,7 @@ from fokkerplanck.solvers.evolve import evolve
 from fokkerplanck.solvers.late import Late
 
 if TYPE_CHECKING:
+    from fokkerplanck.passage import Passage
     from fokkerplanck.problem import Problem
     from fokkerplanck.sets import PointSet
     from fokkerplanck.solvers.generator import Generator
@@ -79,6 +80,7 @@ def first_passage_distribution(
     count: int | None = None,
     tolerance: float = 1e-8,
     weight: str = "midpoint",
+    passage: Passage | None = None,
 ) -> Survival:
     r"""Evolve the mass that has not reached the target yet.
 
@@ -98,6 +100,8 @@ def first_passage_distribution(
         How many times, at least 2; 81 on a line and 41 in the plane unless given.
     tolerance : float
         L1 error of the time integration.
+    passage : Passage, optional
+        What `mean_first_passage` gives, where that is known already.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def first_passage_distribution(
         As in `mean_first_passage`; and when there is an error of time integration above the
         tolerance, or the mean passage time is beyond 1e290 and no times are given.
     """
-    mean = mean_first_passage(problem, start, target, weight=weight)
+    mean = passage or mean_first_passage(problem, start, target, weight=weight)
     moments = passage_times(times, count or COUNTS[problem.grid.dim], mean.log10_mean)
     begin, sets = start_and_target(problem, start, target)
     chain = _chain(problem, begin, sets, weight)

@@ -16,6 +16,7 @@ from fokkerplanck.case import Case, Variants, load_variants
 from fokkerplanck.errors import CaseError
 from fokkerplanck.resume import check_place, refuse_existing
 from fokkerplanck.store import part_path
+from fokkerplanck.sweep_copy import may_copy
 from fokkerplanck.sweep_data import Outcome, SweepResult
 from fokkerplanck.sweep_file import read_sweep, write_sweep
 from fokkerplanck.sweep_journal import Journal, check_same, is_begun, read_journal
@@ -63,6 +64,8 @@ def run_sweep(
     progress: SweepProgress | None = None,
 ) -> SweepResult:
     """Run a case at every point of a grid of values.
+
+    Survival curves are found only where the case says ``survival = true`` or expects them.
 
     Parameters
     ----------
@@ -143,7 +146,13 @@ def _solver(planned: Plan, workers: int | None, scheduler: str | None) -> Solver
         raise CaseError(msg, key="--workers")
     if workers == 0:
         return lambda points, _: solve_here(points, path)
-    return lambda points, most: solve_in_pool(points, path, most or workers or cores())
+
+    def solve(points: Sequence[Point], most: int) -> Generator[tuple[int, Outcome], None, None]:
+        # what has died as a copy is tried as a fresh interpreter
+        copies = not most and may_copy()
+        return solve_in_pool(points, path, most or workers or cores(), copies=copies)
+
+    return solve
 
 
 def _begin(

@@ -114,6 +114,10 @@ class Outcome:
     message: str = ""
     result: dict[str, Any] | None = None
 
+    def json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"status": self.status, "message": self.message, "result": self.result}
+
     @classmethod
     def done(cls, summary: Mapping[str, Any]) -> Outcome:
         """Return the outcome of a run that went well."""

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -82,7 +81,7 @@ class Journal:
         """Keep the outcome of a point."""
         try:
             with uninterrupted():
-                self._write({"point": index, **asdict(outcome)})
+                self._write({"point": index, **outcome.json()})
         except OSError as error:
             raise self._problem(error) from error
 

@@ -1,7 +1,8 @@
 """Processes on this machine that solve the points of a sweep.
 
-Each is a fresh interpreter that talks JSON through its pipes, so nothing is forked or pickled, a
-script needs no ``if __name__ == "__main__"``, and when one dies it is known which point it had.
+Each is a copy of this process where that is safe (`fokkerplanck.sweep_copy`), else a fresh
+interpreter, and talks JSON through its pipes: nothing is pickled, a script needs no
+``if __name__ == "__main__"``, and when one dies it is known which point it had.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from fokkerplanck.errors import DataError
+from fokkerplanck.sweep_copy import Copy
 from fokkerplanck.sweep_data import Outcome
 from fokkerplanck.sweep_points import Point
-from fokkerplanck.sweep_worker import READY
+from fokkerplanck.sweep_worker import READY, main, wake
 
 __all__ = ["cores", "solve_here", "solve_in_pool"]
 
@@ -54,12 +56,22 @@ def solve_here(
 
 
 def solve_in_pool(
-    points: Sequence[Point], path: str | None, workers: int
+    points: Sequence[Point], path: str | None, workers: int, *, copies: bool = False
 ) -> Generator[tuple[int, Outcome], None, None]:
     """Solve points in processes of their own, and yield them as they are finished.
 
     A process that dies takes only its own point with it: that one is yielded as crashed and a new
     process goes on. Closing the iterator kills the processes.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    path : str or None
+        File of the case.
+    workers : int
+        How many processes.
+    copies : bool
+        Begin with copies of this process, see `fokkerplanck.sweep_copy.may_copy`.
 
     Raises
     ------
@@ -68,7 +80,7 @@ def solve_in_pool(
     """
     crew = _Crew(points, path)
     try:
-        crew.start(min(workers, len(points)))
+        crew.start(min(workers, len(points)), copies=copies)
         for _ in points:
             yield crew.next()
     finally:
@@ -89,11 +101,14 @@ class _Crew:
         self._members: list[_Member] = []
         self._threads: list[threading.Thread] = []
 
-    def start(self, count: int) -> None:
-        for k in range(count):
-            member = _Member()
+    def start(self, count: int, *, copies: bool) -> None:
+        self._members = [_Member() for _ in range(count)]
+        if copies:
+            wake()
+            for member in self._members:  # before there is any thread
+                member.copy()
+        for k, member in enumerate(self._members):
             thread = threading.Thread(target=self._serve, args=(member, k == 0), daemon=True)
-            self._members.append(member)
             self._threads.append(thread)
             thread.start()
 
@@ -117,7 +132,7 @@ class _Crew:
 
     def _serve(self, member: _Member, first: bool) -> None:
         try:
-            member.begin()
+            member.come_up()
             if not first:
                 self._compiled.wait(HEAD_START)
             while not self._stopped:
@@ -139,13 +154,25 @@ class _Member:
     """One process, replaced by another when it dies."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | Copy | None = None
         self._errors: Any = None
         self._dismissed: bool = False
         self._changing = threading.Lock()
 
+    def copy(self) -> None:
+        """Let a copy of this process be the process."""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed by kill
+        self._process = Copy(main, self._errors)
+
+    def come_up(self) -> None:
+        """Start the process unless it is there; `DataError` when it does not come up."""
+        if self._process is None:
+            self.begin()
+        else:
+            self._greeted()
+
     def begin(self) -> None:
-        """Start the process; `DataError` when it does not come up."""
+        """Start a fresh process; `DataError` when it does not come up."""
         with self._changing:
             if self._dismissed:
                 return
@@ -160,7 +187,11 @@ class _Member:
                 encoding="utf-8",
                 start_new_session=True,  # Ctrl-C is for us alone
             )
-        if self._process.stdout is None or self._process.stdout.readline().strip() != READY:
+        self._greeted()
+
+    def _greeted(self) -> None:
+        process = self._process
+        if not process or not process.stdout or process.stdout.readline().strip() != READY:
             self._complain()
 
     def _complain(self) -> None:

@@ -14,19 +14,22 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fokkerplanck._version import __version__
 from fokkerplanck.errors import FokkerPlanckError, NumericalError
 from fokkerplanck.sweep_data import Outcome
 
-__all__ = ["READY", "solve", "solve_remotely"]
+if TYPE_CHECKING:
+    from fokkerplanck.case import Case
+    from fokkerplanck.case.passage_tables import PassageTable
+
+__all__ = ["READY", "main", "prepare", "solve", "solve_remotely", "wake", "without_curves"]
 
 READY = "ready"
-#: numba's simplest threading layer bears one caller at a time
+#: limits of threads are those of the process
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -52,7 +55,7 @@ def solve(text: str, path: str | None) -> Outcome:
     place = None if path is None else Path(path)
     try:
         with _ONE_AT_A_TIME, _one_thread():
-            return Outcome.done(judge_case(parse_case(text, place)))
+            return Outcome.done(judge_case(without_curves(parse_case(text, place))))
     except (FokkerPlanckError, NumericalError) as error:
         return Outcome("failed", short(error, place))
     except MemoryError:
@@ -61,26 +64,50 @@ def solve(text: str, path: str | None) -> Outcome:
         return Outcome("crashed", f"{type(error).__name__}: {short(error, place)}")
 
 
+def without_curves(case: Case) -> Case:
+    """Leave out survival curves that are neither asked for nor expected.
+
+    A run draws them; a sweep has no column for them, and they take more time than all the rest.
+    """
+    wanted = tuple(e.quantity for e in case.expect)
+
+    def lean(table: PassageTable) -> PassageTable:
+        expected = any(q.startswith(f"passage.{table.name}.survival") for q in wanted)
+        if table.survival is not None or table.method == "ensemble" or expected:
+            return table
+        return table.model_copy(update={"survival": False})
+
+    return case.model_copy(update={"passage": tuple(map(lean, case.passage))})
+
+
+def prepare() -> None:
+    """Import what points need, while nobody waits for an answer."""
+    from fokkerplanck import job, line_chain, run, sweep_points, transitions  # noqa: F401
+
+    _libraries()
+
+
+def wake() -> None:
+    """Import what points need and have numba ready, for copies of this process."""
+    from fokkerplanck.solvers.birth_death import solve as solve_line
+
+    prepare()
+    solve_line([1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0])
+
+
 def solve_remotely(text: str, path: str | None, version: str) -> dict[str, Any]:
     """Run a case on a worker of somebody's scheduler; refuses to with another version."""
     if version != __version__:
         msg = f"the worker has fokkerplanck {__version__}, the sweep was begun with {version}"
         raise RuntimeError(msg)
-    return asdict(solve(text, path))
+    return solve(text, path).json()
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Limit BLAS and numba: the points are what runs side by side, and sums keep their order."""
-    import numba
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        with _libraries().limit(limits=1, user_api="blas"):
-            yield
-    finally:
-        numba.set_num_threads(before)
+    """Limit BLAS: the points are what runs side by side, and sums keep their order."""
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
 
 
 @cache
@@ -101,8 +128,9 @@ def main() -> None:
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
     answers.write(READY + "\n")
     answers.flush()
+    prepare()
     while True:
-        answers.write(json.dumps(asdict(solve(*json.loads(lines.get())))) + "\n")
+        answers.write(json.dumps(solve(*json.loads(lines.get())).json()) + "\n")
         answers.flush()
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fokkerplanck.solvers.chebyshev import Chebyshev
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
-from fokkerplanck.solvers.late import Late
 from fokkerplanck.solvers.poles import STRICTEST
 from fokkerplanck.solvers.propagator import CLIP, Advance, Propagator, clip_rounding
-from fokkerplanck.solvers.rational import MOST_PIECES, Rational
 from fokkerplanck.solvers.tridiagonal import Tridiagonal
-from fokkerplanck.solvers.uniformisation import Uniformisation
+
+if TYPE_CHECKING:
+    from fokkerplanck.solvers.chebyshev import Chebyshev
+    from fokkerplanck.solvers.late import Late
+    from fokkerplanck.solvers.rational import Rational
+    from fokkerplanck.solvers.uniformisation import Uniformisation
 
 __all__ = ["Automatic"]
 
@@ -105,6 +108,8 @@ class Automatic(Propagator):
         return done, left
 
     def _mixed(self, mass: Array, dt: float, tolerance: float) -> Advance:
+        from fokkerplanck.solvers.rational import MOST_PIECES
+
         rational = self._rational
         done = Advance(mass, 0.0)
         left, stretch = dt, self._affordable()
@@ -170,16 +175,24 @@ class Automatic(Propagator):
 
     @cached_property
     def _chebyshev(self) -> Chebyshev:
+        from fokkerplanck.solvers.chebyshev import Chebyshev
+
         return Chebyshev(self.generator, self.fields)
 
     @cached_property
     def _uniform(self) -> Uniformisation:
+        from fokkerplanck.solvers.uniformisation import Uniformisation
+
         return Uniformisation(self.generator, self.fields, self._chebyshev.jump)
 
     @cached_property
     def _late(self) -> Late:
+        from fokkerplanck.solvers.late import Late
+
         return Late(self.generator, self.fields)
 
     @cached_property
     def _rational(self) -> Rational:
+        from fokkerplanck.solvers.rational import Rational
+
         return Rational(self.generator, self.fields)

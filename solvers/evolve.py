@@ -9,15 +9,10 @@ from importlib import import_module
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fokkerplanck.solvers.automatic import Automatic
-from fokkerplanck.solvers.chebyshev import Chebyshev
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.fields import Fields
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.propagator import Propagator
-from fokkerplanck.solvers.rational import Rational
-from fokkerplanck.solvers.tridiagonal import Tridiagonal
-from fokkerplanck.solvers.uniformisation import Uniformisation
 
 __all__ = [
     "METHODS",
@@ -34,14 +29,14 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-#: Name -> propagator; a string is a module and a class, imported on first use.
-METHODS: dict[str, type[Propagator] | str] = {
-    "auto": Automatic,
-    "tridiagonal": Tridiagonal,
-    "chebyshev": Chebyshev,
-    "uniformisation": Uniformisation,
-    "rational": Rational,
-    "fipy": "fokkerplanck.solvers.fipy_backend:FipyPropagator",
+#: Name -> module and class of the propagator, imported on first use.
+METHODS = {
+    "auto": "automatic:Automatic",
+    "tridiagonal": "tridiagonal:Tridiagonal",
+    "chebyshev": "chebyshev:Chebyshev",
+    "uniformisation": "uniformisation:Uniformisation",
+    "rational": "rational:Rational",
+    "fipy": "fipy_backend:FipyPropagator",
 }
 #: Least number of intervals between output times among which the tolerance is shared.
 SHARES = 32
@@ -151,13 +146,11 @@ def _steps(
 
 def propagator(method: str, generator: Generator, fields: Fields | None = None) -> Propagator:
     """Make the propagator called `method`; raises `ValueError` naming the known ones."""
-    kind = METHODS.get(method)
-    if kind is None:
+    if method not in METHODS:
         msg = f"unknown evolution method {method!r}; known: {', '.join(METHODS)}"
         raise ValueError(msg)
-    if isinstance(kind, str):
-        module, name = kind.split(":")
-        kind = getattr(import_module(module), name)
+    module, name = METHODS[method].split(":")
+    kind = getattr(import_module(f"fokkerplanck.solvers.{module}"), name)
     made: Propagator = kind(generator, fields)
     return made
 

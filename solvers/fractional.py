@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import gamma
 
 __all__ = [
@@ -97,6 +96,8 @@ class Toeplitz:
     _length: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        from scipy.fft import next_fast_len, rfft
+
         n = len(self.first)
         length = int(next_fast_len(2 * n - 1, real=True))
         circle = np.zeros(length)
@@ -106,6 +107,8 @@ class Toeplitz:
         object.__setattr__(self, "_length", length)
 
     def __matmul__(self, u: Array) -> Array:
+        from scipy.fft import irfft, rfft
+
         product = self._symbol * rfft(u, self._length)
         return np.asarray(irfft(product, self._length)[: len(self.first)])
 

@@ -723,7 +723,9 @@ def test_all_mistakes_are_listed(folder: Path, capsys: pytest.CaptureFixture[str
     [
         ("cells = 32", "cells = true", "grid.x.cells"),
         ('"a * (x**2 - 1)**2"', "\"__import__('os').getcwd()\"", "landscape.loss"),
-        ('"a * (x**2 - 1)**2"', '"9**9**9**9"', "landscape.loss"),
+        pytest.param(
+            '"a * (x**2 - 1)**2"', '"9**9**9**9"', "landscape.loss", marks=pytest.mark.slow
+        ),
     ],
     ids=["type", "import", "power"],
 )

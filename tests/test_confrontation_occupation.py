@@ -184,10 +184,10 @@ def test_survival_counts_walkers_given_up_as_late(strong):
 
 
 def test_the_same_seed_gives_the_same_densities(strong):
-    first, second = (occupation(strong, 0.05, 2, 100, seed=1) for _ in range(2))
+    first, second = (occupation(strong, 0.05, 2, 40, seed=1) for _ in range(2))
     assert plain(first) == plain(second)
     np.testing.assert_array_equal(first.sgd.density, second.sgd.density)
-    other = occupation(strong, 0.05, 2, 100, seed=2)
+    other = occupation(strong, 0.05, 2, 40, seed=2)
     assert plain(other.sgd) != plain(first.sgd)
 
 

@@ -164,7 +164,9 @@ def test_normal_laws_in_the_plane():
     assert nearer.error < 0.01
 
 
-@pytest.mark.parametrize("shift", [(3, 0), (0, -5), (4, 4)])
+@pytest.mark.parametrize(
+    "shift", [(4, 4), *(pytest.param(s, marks=pytest.mark.slow) for s in ((3, 0), (0, -5)))]
+)
 def test_shift_by_whole_cells_in_the_plane(shift):
     grid = Grid.plane((-4, 4, 48), (-4, 4, 64))
     p = gaussian_cells(grid, [0.2, -0.3], [[0.2, 0.1], [0.1, 0.3]])

@@ -55,7 +55,7 @@ def test_errors_in_the_plane_are_not_small_by_chance(
     cells: int, noises: Noise, target: PointSet
 ) -> None:
     found = mean_first_passage(plane(cells, noises), LEFT, target)
-    fine = mean_first_passage(plane(8 * cells, noises), LEFT, target)
+    fine = mean_first_passage(plane(6 * cells, noises), LEFT, target)
     assert away(found, fine.log10_mean) < 3 * found.error
 
 

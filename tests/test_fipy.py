@@ -29,6 +29,15 @@ from tests.fields import line, line_fields, plane, plane_fields, quartic, tensor
 READINGS = [1.0, 0.5, 0.0]
 
 
+def pairs(*walls):
+    """All pairs of walls and readings; each of them is in one that is not slow."""
+    return [
+        pytest.param(wall, kappa, marks=[] if j == k else pytest.mark.slow)
+        for j, wall in enumerate(walls)
+        for k, kappa in enumerate(READINGS)
+    ]
+
+
 def both(fields, initial, time, tolerance=1e-7):
     """Masses from FiPy and from the generator, of the same problem."""
     generator = assemble(fields)
@@ -122,8 +131,9 @@ def test_ornstein_uhlenbeck_plane():
     assert 0 < steps[0].clipped < 1e-4
 
 
-@pytest.mark.parametrize("kappa", READINGS)
-@pytest.mark.parametrize("walls", ["reflecting", ("absorbing", "reflecting"), "periodic"])
+@pytest.mark.parametrize(
+    ("walls", "kappa"), pairs("reflecting", ("absorbing", "reflecting"), "periodic")
+)
 def test_readings_and_walls_of_a_line(walls, kappa):
     errors = []
     for n in (50, 100, 200):
@@ -153,8 +163,9 @@ def test_jump_of_diffusion(kappa):
     assert errors[-1] < 2e-3
 
 
-@pytest.mark.parametrize("kappa", READINGS)
-@pytest.mark.parametrize("walls", ["reflecting", "absorbing", ("periodic", "reflecting")])
+@pytest.mark.parametrize(
+    ("walls", "kappa"), pairs("reflecting", "absorbing", ("periodic", "reflecting"))
+)
 def test_readings_and_walls_of_a_plane(walls, kappa):
     errors = []
     for n in (16, 32):

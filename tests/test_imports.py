@@ -125,6 +125,7 @@ ROWS = [
         "sweep",
         "projection",
         "sweep_worker",
+        "sweep_copy",
         "sweep_pool",
         "sweep_dask",
         "sweep_progress",
@@ -149,13 +150,19 @@ def modules():
             yield path, parts[0]
 
 
+def statements(block):
+    """All statements in a block of code, however deep, but those for type checkers alone."""
+    for node in ast.iter_child_nodes(block):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from (inner for part in node.orelse for inner in (part, *statements(part)))
+        elif not isinstance(node, ast.expr):
+            yield node
+            yield from statements(node)
+
+
 def imported(path):
     """Rooms of fokkerplanck that a module imports, apart from imports for type checkers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for block in ast.walk(tree):
-        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test):
-            block.body = []
-    for node in ast.walk(tree):
+    for node in statements(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module]
             if node.module == "fokkerplanck":

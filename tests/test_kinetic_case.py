@@ -16,8 +16,9 @@ from fokkerplanck.cli import main
 from fokkerplanck.compare import compare_files
 from fokkerplanck.errors import CaseError
 from fokkerplanck.plot import plot_result
-from fokkerplanck.run import Interrupted, run_case
+from fokkerplanck.run import run_case
 from fokkerplanck.store import read
+from tests.interruptions import assert_no_way_to_go_on, assert_resumes_to
 
 WELL = """
 title = "a damped well"
@@ -81,21 +82,6 @@ unit = "steps"
 """
 
 
-class Stopped:
-    """A progress bar that is interrupted after so many snapshots."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, time: float, error: float | None) -> None:
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-    def tell(self, what: str) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("kinetic") / "well.h5"
@@ -155,51 +141,34 @@ def test_old_programs_are_told_and_old_files_stay_readable(result: Path, tmp_pat
         assert old.attrs["format_version"] == 1
 
 
+FIELDS = "time density current mean_x time_error checkpoint/modes"
+OBSERVED = "mean covariance basin_masses"
+
+
 @pytest.mark.parametrize("after", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_interrupted_and_resumed_is_the_same_bit_for_bit(
     result: Path, tmp_path: Path, after: int
 ) -> None:
-    path = tmp_path / "out.h5"
-    with pytest.raises(Interrupted) as stop:
-        run_case(parse_case(WELL), path, progress=Stopped(after))  # type: ignore[arg-type]
-    assert stop.value.saved == after
-    run_case(parse_case(WELL), path, resume=True)
-    same(result, path)
+    assert_resumes_to(result, WELL, after, tmp_path / "out.h5", FIELDS, OBSERVED)
 
 
 def test_resumed_in_a_hotter_basis_is_the_same_bit_for_bit(tmp_path: Path) -> None:
     """Fast starts have a basis of modes that is hotter than the problem, and cools on the way."""
     text = WELL.split("[stationary]")[0].replace("-0.6, 0.1", "-1.5, 0.0").replace("= 24", "= 64")
     text = text.replace("cells = 40", "cells = 64").replace("0.2, 0.3", "0.15, 0.45")
-    case = parse_case(text.replace("[0.0, 0.5, 1.0, 2.0, 4.0]", "[1.0, 2.0, 8.0, 16.0]"))
+    text = text.replace("[0.0, 0.5, 1.0, 2.0, 4.0]", "[1.0, 2.0, 8.0, 16.0]")
+    case = parse_case(text)
     start = phase_start(case, underdamped(case, build.problem(case)))
     assert start.operator.cold < 1
-    run_case(case, tmp_path / "straight.h5")
+    whole = tmp_path / "straight.h5"
+    run_case(case, whole)
     for after in (1, 2, 3):
-        path = tmp_path / f"out{after}.h5"
-        with pytest.raises(Interrupted):
-            run_case(case, path, progress=Stopped(after))  # type: ignore[arg-type]
-        run_case(case, path, resume=True)
-        same(tmp_path / "straight.h5", path)
+        assert_resumes_to(whole, text, after, tmp_path / f"{after}.h5", FIELDS, OBSERVED)
 
 
-def same(first: Path, second: Path) -> None:
-    with h5py.File(first) as a, h5py.File(second) as b:
-        assert b.attrs["status"] == "complete"
-        for name in ("time", "density", "current", "mean_x", "time_error", "checkpoint/modes"):
-            np.testing.assert_array_equal(a[name][...], b[name][...], err_msg=name)
-        for name in ("mean", "covariance", "basin_masses"):
-            np.testing.assert_array_equal(
-                a[f"observables/{name}"][...], b[f"observables/{name}"][...]
-            )
-
-
-def test_another_friction_is_no_way_to_go_on(result: Path, tmp_path: Path) -> None:
-    path = tmp_path / "out.h5"
-    with pytest.raises(Interrupted):
-        run_case(parse_case(WELL), path, progress=Stopped(2))  # type: ignore[arg-type]
-    with pytest.raises(CaseError, match=r"dynamics\.friction was 0\.8, is 0\.7"):
-        run_case(parse_case(WELL.replace("= 0.8", "= 0.7")), path, resume=True)
+def test_another_friction_is_no_way_to_go_on(tmp_path: Path) -> None:
+    other, message = WELL.replace("= 0.8", "= 0.7"), r"dynamics\.friction was 0\.8, is 0\.7"
+    assert_no_way_to_go_on(WELL, other, tmp_path / "out.h5", message)
 
 
 def test_momentum_has_a_mass_and_steps_of_the_learning_rate() -> None:
@@ -318,7 +287,14 @@ temperature = 1.0
         compare_files(result, tmp_path / "plane.h5", at="stationary")
 
 
-@pytest.mark.parametrize("what", [None, "current", "stationary", "spectrum"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        None,
+        "spectrum",
+        *(pytest.param(w, marks=pytest.mark.slow) for w in ("current", "stationary")),
+    ],
+)
 def test_figures(result: Path, tmp_path: Path, what: str | None) -> None:
     with read(result) as stored:
         plot_result(stored, tmp_path / "out.png", what=what)

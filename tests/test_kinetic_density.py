@@ -79,7 +79,7 @@ def test_oscillator_at_256_squared():
     [
         ([1.0, 0.0], [0.3, 2.5]),  # hotter than twice the temperature
         ([5.5, 0.0], [0.3, 0.8]),  # fifteen temperatures up the slope
-        ([-1.0, 4.0], [0.5, 0.6]),  # fast
+        pytest.param([-1.0, 4.0], [0.5, 0.6], marks=pytest.mark.slow),  # fast
     ],
 )
 def test_starts_that_are_hot_or_far(mean, std):

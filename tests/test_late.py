@@ -108,7 +108,7 @@ def test_driven_wells_relax_at_their_slowest_mode():
 
 
 @pytest.mark.parametrize("absorbing", [False, True])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))])
 def test_small_chains_against_forty_digits(seed, absorbing):
     """Two lattices that hardly communicate, one-way links included."""
     rng = np.random.default_rng(seed)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
@@ -17,8 +16,9 @@ from fokkerplanck.compare import compare_files
 from fokkerplanck.errors import CaseError
 from fokkerplanck.levy_cells import cell_density, node_density
 from fokkerplanck.plot import plot_result
-from fokkerplanck.run import Interrupted, run_case
+from fokkerplanck.run import run_case
 from fokkerplanck.store import read
+from tests.interruptions import assert_no_way_to_go_on, assert_resumes_to
 
 WELL = """
 title = "jumps in a parabola"
@@ -79,21 +79,6 @@ std = [0.2]
 [evolve]
 times = [0.1, 1.0]
 """
-
-
-class Stopped:
-    """Ctrl-C after some snapshots."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, time: float, error: float | None) -> None:
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-    def tell(self, what: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -168,26 +153,14 @@ def test_current_and_its_jumps_carry_the_masses(result: Path) -> None:
 def test_stopped_and_resumed_is_the_same_bit_for_bit(
     result: Path, tmp_path: Path, after: int
 ) -> None:
-    path = tmp_path / "out.h5"
-    with pytest.raises(Interrupted) as stop:
-        run_case(parse_case(WELL), path, progress=Stopped(after))  # type: ignore[arg-type]
-    assert stop.value.saved == after
-    run_case(parse_case(WELL), path, resume=True)
-    with h5py.File(result) as a, h5py.File(path) as b:
-        assert b.attrs["status"] == "complete"
-        for name in ("time", "density", "current", "jump_current", "grid_error", "time_error"):
-            np.testing.assert_array_equal(a[name][...], b[name][...], err_msg=name)
-        for name in ("mean", "median", "quartiles", "basin_masses"):
-            one, other = (f[f"observables/{name}"][...] for f in (a, b))
-            np.testing.assert_array_equal(one, other, err_msg=name)
+    fields = "time density current jump_current grid_error time_error"
+    observed = "mean median quartiles basin_masses"
+    assert_resumes_to(result, WELL, after, tmp_path / "out.h5", fields, observed)
 
 
 def test_another_index_is_no_way_to_go_on(tmp_path: Path) -> None:
-    path = tmp_path / "out.h5"
-    with pytest.raises(Interrupted):
-        run_case(parse_case(WELL), path, progress=Stopped(2))  # type: ignore[arg-type]
-    with pytest.raises(CaseError, match=r"noise\.alpha was 1\.5, is 1\.4"):
-        run_case(parse_case(WELL.replace("= 1.5", "= 1.4")), path, resume=True)
+    other, message = WELL.replace("= 1.5", "= 1.4"), r"noise\.alpha was 1\.5, is 1\.4"
+    assert_no_way_to_go_on(WELL, other, tmp_path / "out.h5", message)
 
 
 def test_densities_keep_their_mass_between_nodes_and_cells() -> None:

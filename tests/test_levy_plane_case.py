@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 
@@ -22,11 +21,12 @@ from fokkerplanck.case.build_levy import levy, levy_start
 from fokkerplanck.compare import compare_files
 from fokkerplanck.errors import CaseError
 from fokkerplanck.plot import plot_result
-from fokkerplanck.run import Interrupted, run_case
+from fokkerplanck.run import run_case
 from fokkerplanck.sets import Ball
 from fokkerplanck.store import read
 from fokkerplanck.theory.levy_plane_predictions import plane_wave
 from fokkerplanck.writer import part_path
+from tests.interruptions import assert_resumes_to
 
 ROOT = Path(__file__).parents[1]
 BOWL = """
@@ -73,21 +73,6 @@ prediction = "levy-ou"
 rtol = 1.5e-2
 """
 INDEPENDENT = BOWL.replace("scale = 1.0", 'scale = [1.0, 0.5]\ncomponents = "independent"')
-
-
-class Stopped:
-    """Ctrl-C after some snapshots."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, time: float, error: float | None) -> None:
-        self.left -= 1
-        if not self.left:
-            raise KeyboardInterrupt
-
-    def tell(self, what: str) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -144,17 +129,9 @@ def test_current_is_what_the_density_loses(result: Path) -> None:
 
 
 def test_stopped_and_resumed_is_the_same_bit_for_bit(result: Path, tmp_path: Path) -> None:
-    path = tmp_path / "out.h5"
-    case = parse_case(BOWL.split("[stationary]")[0])
-    with pytest.raises(Interrupted):
-        run_case(case, path, progress=Stopped(2))  # type: ignore[arg-type]
-    run_case(case, path, resume=True)
-    with h5py.File(result) as a, h5py.File(path) as b:
-        for name in ("time", "density", "current", "jump_current", "grid_error", "time_error"):
-            np.testing.assert_array_equal(a[name][...], b[name][...], err_msg=name)
-        for name in ("mean", "median", "quartiles"):
-            one, other = (f[f"observables/{name}"][...] for f in (a, b))
-            np.testing.assert_array_equal(one, other, err_msg=name)
+    fields = "time density current jump_current grid_error time_error"
+    text = BOWL.split("[stationary]")[0]
+    assert_resumes_to(result, text, 2, tmp_path / "out.h5", fields, "mean median quartiles")
 
 
 def test_file_is_drawn_and_compared(result: Path, tmp_path: Path) -> None:
@@ -222,12 +199,8 @@ def test_walkers_evolve_densities(result: Path, tmp_path: Path) -> None:
             width = true[2] - true[0]
             # of a median over 2000, and of the cells
             assert row[1] == pytest.approx(true[1], abs=4 * 0.02 * width + 0.05)
-    with pytest.raises(Interrupted):
-        run_case(parse_case(WALK), other, progress=Stopped(2))  # type: ignore[arg-type]
-    run_case(parse_case(WALK), other, resume=True)
-    with h5py.File(path) as a, h5py.File(other) as b:
-        for name in ("density", "density_error", "observables/mean", "time_error"):
-            np.testing.assert_array_equal(a[name][...], b[name][...], err_msg=name)
+    fields = "density density_error observables/mean time_error"
+    assert_resumes_to(path, WALK, 2, other, fields)
 
 
 def refused(old: str, new: str, key: str, *words: str, text: str = BOWL + EXPECT) -> Any:

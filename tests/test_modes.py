@@ -126,7 +126,7 @@ def test_modes_that_turn_fast_are_not_missed():
 )
 def test_gaps_of_1e_minus_217(barrier):
     """lambda_1 = 2 / mean time between the wells, both to all digits of the same chain."""
-    problem = coupled(128 if barrier < 400 else 192, barrier)
+    problem = coupled({30: 128, 100: 96, 500: 192}[barrier], barrier)
     minimum = np.array(COUPLED_MINIMUM)
     passage = mean_first_passage(problem, -minimum, Ball(minimum, 0.25))
     modes = spectrum(problem, 1)

@@ -276,7 +276,7 @@ def test_noise_proportional_to_the_loss(c, ito, stratonovich, hanggi):
         check(mean_first_passage(wide, -1.0, 1.0), mean, 1e-11)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(
     st.floats(-0.95, 1.1),
     st.floats(0.0, 0.3),

@@ -225,8 +225,14 @@ def test_sets_and_wells_stay_in_the_picture(plane: StoredResult) -> None:
     assert found.passages[0].source.sum() == plane.passage("over $").source.sum()
 
 
-@pytest.mark.parametrize("dim", [1, 2])
-@pytest.mark.parametrize("what", [None, *ESCAPE])
+@pytest.mark.parametrize(
+    ("what", "dim"),
+    [
+        *((what, 2) for what in (None, *ESCAPE)),
+        *((what, 1) for what in (None, "survival")),
+        *(pytest.param(w, 1, marks=pytest.mark.slow) for w in ESCAPE if w != "survival"),
+    ],
+)
 def test_every_figure_can_be_drawn(tmp_path: Path, dim: int, what: str | None) -> None:
     result = escape_file(tmp_path / "out.h5", dim)
     assert is_png(plot_result(result, tmp_path / "a.png", what=what, dpi=40))

@@ -99,12 +99,13 @@ def test_mp4_without_ffmpeg_says_how_to_get_it(
         plot_result(plane, tmp_path / "m.mp4")
 
 
-def test_mp4(plane: StoredResult, tmp_path: Path) -> None:
+@pytest.mark.parametrize("dpi", [pytest.param(40, marks=pytest.mark.slow), 41])
+def test_mp4(plane: StoredResult, tmp_path: Path, dpi: int) -> None:
     if shutil.which("ffmpeg") is None:
         pytest.importorskip("imageio_ffmpeg")
-    for dpi in (40, 41):  # an odd number of pixels is padded: the codec wants even ones
-        out = plot_result(plane, tmp_path / f"{dpi}.mp4", dpi=dpi)
-        assert out.read_bytes()[4:8] == b"ftyp"
+    # an odd number of pixels is padded: the codec wants even ones
+    out = plot_result(plane, tmp_path / f"{dpi}.mp4", dpi=dpi)
+    assert out.read_bytes()[4:8] == b"ftyp"
 
 
 def test_only_known_suffixes(wells: StoredResult, tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_what_a_result_lacks_is_said(plane: StoredResult, tmp_path: Path) -> Non
         figure_of(none)
 
 
-@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("log", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("dim", [1, 2])
 def test_degenerate_results_are_drawn(tmp_path: Path, dim: int, log: bool) -> None:
     grid = Grid.line(0.0, 1.0, 5) if dim == 1 else Grid.plane((0.0, 1.0, 5), (0.0, 40.0, 3))

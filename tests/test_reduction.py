@@ -98,7 +98,7 @@ def vouched(solve, *given):
 
 
 @given(SEEDS, st.integers(2, 60), MAKERS, SPREADS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_sparse_path(seed, n, make, spread):
     """No chain is solved as a whole: factors of the rest, and anchors that find themselves."""
     a, d, b = random_chain(seed, n, make, spread)

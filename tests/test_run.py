@@ -21,6 +21,7 @@ from fokkerplanck.expect import lookup
 from fokkerplanck.grid import Grid
 from fokkerplanck.run import Interrupted, run_case
 from fokkerplanck.store import part_path, read
+from tests.interruptions import Stopped
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,18 +73,6 @@ def densities(path: Path) -> np.ndarray:
 
 def l1(a: np.ndarray, b: np.ndarray, volume: float) -> float:
     return float(np.abs(a - b).sum(axis=tuple(range(1, a.ndim))).max() * volume)
-
-
-class StopAfter:
-    """Progress that raises after some snapshots, as Ctrl-C does."""
-
-    def __init__(self, count: int, error: type[BaseException] = KeyboardInterrupt) -> None:
-        self.left, self.error = count, error
-
-    def advance(self, t: float, mass_error: float | None) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise self.error
 
 
 def test_a_run_keeps_what_its_case_asks_for(tmp_path: Path) -> None:
@@ -164,7 +153,7 @@ def test_resumed_run_equals_a_straight_one(tmp_path: Path, text: str, count: int
     straight, broken = tmp_path / "straight.h5", tmp_path / "broken.h5"
     run_case(case, straight)
     with pytest.raises(Interrupted) as stopped:
-        run_case(case, broken, progress=StopAfter(count))  # type: ignore[arg-type]
+        run_case(case, broken, progress=Stopped(count))  # type: ignore[arg-type]
     assert (stopped.value.path, stopped.value.saved, stopped.value.planned) == (broken, count, 6)
     assert not part_path(broken).exists()
     with read(broken) as stored:
@@ -221,7 +210,7 @@ def test_existing_files_are_safe(tmp_path: Path) -> None:
         run_case(case, output)
     other = load_case(case_file(tmp_path), ["noise.temperature=0.3"])
     with pytest.raises(Interrupted) as stopped:
-        run_case(other, output, force=True, progress=StopAfter(2))  # type: ignore[arg-type]
+        run_case(other, output, force=True, progress=Stopped(2))  # type: ignore[arg-type]
     assert output.read_bytes() == before  # an unfinished run does not replace a whole one
     assert stopped.value.path == part_path(output)
     with pytest.raises(DataError, match="an unfinished run is there"):
@@ -256,7 +245,7 @@ def test_resume_without_a_file_starts_anew(tmp_path: Path) -> None:
 
 def test_a_numerical_failure_keeps_what_was_found(tmp_path: Path) -> None:
     case, output = load_case(case_file(tmp_path, ABSORBING)), tmp_path / "out.h5"
-    failing = StopAfter(4, NumericalError)
+    failing = Stopped(4, NumericalError)
     with pytest.raises(NumericalError, match=r"4 of 6 snapshots\) is in .*out\.h5"):
         run_case(case, output, progress=failing)  # type: ignore[arg-type]
     with read(output) as stored:
@@ -274,7 +263,9 @@ SLOW = CASE.replace("cells = 120", "cells = 6000").replace(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_signals_leave_a_file_to_go_on_from(tmp_path: Path, number: signal.Signals) -> None:
     case, output = case_file(tmp_path, SLOW), tmp_path / "out.h5"
     command = [sys.executable, "-m", "fokkerplanck.cli", "run", str(case), "-o", str(output)]
@@ -299,7 +290,7 @@ def test_signals_leave_a_file_to_go_on_from(tmp_path: Path, number: signal.Signa
     assert saved <= kept < 400
     shorter = load_case(case)
     with pytest.raises(Interrupted) as stopped:  # a few more
-        run_case(shorter, output, resume=True, progress=StopAfter(3))  # type: ignore[arg-type]
+        run_case(shorter, output, resume=True, progress=Stopped(3))  # type: ignore[arg-type]
     assert stopped.value.saved == kept + 3
     with read(output) as stored:
         np.testing.assert_array_equal(stored.density(0), first)

@@ -108,7 +108,7 @@ lattice = st.tuples(dyadic, dyadic)
 
 
 @given(st.sampled_from(["ball", "box"]), lattice, st.integers(1, 127), lattice, lattice)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_sets_repeat_with_the_period(kind, place, size, start, end):
     size = size / 64
 

@@ -54,7 +54,7 @@ def test_solves_are_entrywise_right(seed, n, make, spread):
 
 
 @given(SEEDS, st.integers(10, 16), MAKERS)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_solves_of_more_states(seed, n, make):
     check_solves(seed, n, make, 150)
 
@@ -86,7 +86,7 @@ def eliminated(rates, absorption, b):
 
 
 @given(SEEDS, st.integers(21, 60), MAKERS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_solves_of_sixty_states(seed, n, make):
     """Plain elimination would take 20 000 digits here."""
     rng, a, d = random_chain(seed, n, make, 150)

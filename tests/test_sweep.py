@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -14,6 +18,7 @@ import fokkerplanck as fp
 from fokkerplanck.cli import main
 from fokkerplanck.errors import CaseError, DataError
 from fokkerplanck.sweep import run_sweep
+from fokkerplanck.sweep_copy import Copy
 from fokkerplanck.sweep_dask import solve_with_dask
 from fokkerplanck.sweep_data import Outcome
 from fokkerplanck.sweep_file import is_sweep, read_sweep, write_sweep
@@ -188,6 +193,46 @@ def test_processes_that_do_not_start_are_an_error(monkeypatch):
     monkeypatch.setattr("fokkerplanck.sweep_pool.WORKER", ("-c", "raise SystemExit('no room')"))
     with pytest.raises(DataError, match="did not start: the process ended with status 1: no room"):
         list(solve_in_pool([Point(0, "a"), Point(1, "b")], None, 2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="copies are made on Linux only")
+def test_a_copy_of_this_process_answers_and_dies_alone():
+    def answer():
+        for line in sys.stdin:
+            print(len(line), len(os.listdir("/proc/self/fd")), os.getsid(0) == os.getpid())
+            sys.stdout.flush()
+            if line == "leave\n":
+                raise ValueError("too bad")
+
+    with tempfile.TemporaryFile() as errors, socket.socket():
+        one, other = Copy(answer, errors), Copy(answer, errors)
+        for copy in (one, other):
+            copy.stdin.write("four\n")
+            copy.stdin.flush()
+            # nothing is open but three streams, and the list itself
+            assert copy.stdout.readline().split() == ["5", "4", "True"]
+        one.kill()
+        assert one.wait() == -9
+        assert other.poll() is None
+        other.stdin.write("leave\n")
+        other.stdin.flush()
+        assert other.wait() == 1
+        errors.seek(0)
+        assert errors.read().decode().strip().endswith("ValueError: too bad")
+        for copy in (one, other):
+            copy.stdin.close()
+            copy.stdout.close()
+
+
+def test_survival_curves_are_left_out_unless_they_are_wanted():
+    text = CASE.replace("survival = false\n", "")
+    assert solve(text, None).result["passage"]["a"]["survival"] is None
+    assert solve(text.replace("reactive", "survival = true\nreactive"), None).result["passage"][
+        "a"
+    ]["survival"]
+    more = '[[expect]]\nquantity = "passage.a.survival.error"\nvalue = 0.0\natol = 1e-6\n'
+    (_, row) = solve(text + more, None).result["expect"]
+    assert row["pass"]
 
 
 def test_an_iterator_that_is_closed_ends_its_processes(monkeypatch):

@@ -54,7 +54,9 @@ class PassageTable(Table):
     method: PassageMethod = None
     weight: Literal["fitted", "midpoint", "quadrature"] = "midpoint"
     survival: bool | None = Field(
-        None, description="true or false: the distribution of the time; if left out, on a line only"
+        None,
+        description="true or false: the distribution of the time; if left out, on a line only, "
+        "and not in sweeps",
     )
     reactive: bool | None = Field(
         None,

@@ -14,6 +14,7 @@ from fokkerplanck.grid import Grid
 from fokkerplanck.landscapes.base import Array, Landscape
 from fokkerplanck.landscapes.newton import Box, polished, seeds
 from fokkerplanck.landscapes.paths import connected_minima, highest_on_path
+from fokkerplanck.landscapes.remember import remembered
 from fokkerplanck.landscapes.watershed import Labels, basins, join_to
 
 __all__ = ["Barrier", "CriticalPoint", "barrier", "basin_labels", "basins", "critical_points"]
@@ -80,6 +81,7 @@ class Barrier:
     end: CriticalPoint
 
 
+@remembered
 def critical_points(landscape: Landscape, grid: Grid) -> tuple[CriticalPoint, ...]:
     """All critical points in the box of `grid`: minima, then saddles, then maxima.
 

@@ -8,7 +8,6 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ive
 
 from fokkerplanck.grid import Grid
 from fokkerplanck.theory.quadrature import panel_rule
@@ -107,6 +106,8 @@ def quartic_partition(temperature: float) -> float:
 
     ``Z = (pi / 2) e^{-a} [I_{-1/4}(a) + I_{1/4}(a)]``, ``a = 1 / (8 T)``.
     """
+    from scipy.special import ive
+
     a = 1 / (8 * temperature)
     return float(0.5 * np.pi * (ive(-0.25, a) + ive(0.25, a)))
 

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm, solve
 
 __all__ = ["LinearFlow", "leap"]
 
@@ -40,6 +39,8 @@ class LinearFlow:
     @cached_property
     def modes(self) -> tuple[Modes, Modes, Modes] | None:
         """``(lambda, V, V^-1)``, or None where they would lose digits."""
+        from scipy.linalg import solve
+
         a = self.rate
         if np.array_equal(a, a.T):
             values, vectors = np.linalg.eigh(a)
@@ -137,6 +138,8 @@ def leap(rate: Array, diffusion: Array | None, time: float) -> tuple[Array, Arra
     By doubling, from a step so short that a block exponential (Van Loan) holds no large numbers:
     ``G(2t) = G(t) + E G(t) E^T`` and ``E(2t) = E^2`` subtract nothing.
     """
+    from scipy.linalg import expm
+
     n = len(rate)
     if diffusion is None:
         return np.asarray(expm(-rate * time)), np.zeros((n, n))

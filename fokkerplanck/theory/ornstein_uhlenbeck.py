@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_continuous_lyapunov
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.grid import Grid
@@ -95,6 +94,8 @@ class OrnsteinUhlenbeck:
 
         Raises `CaseError` where there is none.
         """
+        from scipy.linalg import solve_continuous_lyapunov
+
         if not self.stable:
             msg = "no stationary law: an eigenvalue of the rate has a real part <= 0"
             raise CaseError(msg)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.landscapes.remember import remembered
 from fokkerplanck.theory.eyring_kramers import EscapeRate, langer, over_paths
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Wells:
         return float(min(heights, default=inf)) / temperature
 
 
+@remembered
 def find_wells(landscape: Landscape, grid: Grid) -> Wells:
     """Find the minima between the walls of a grid and the saddles that connect them."""
     from fokkerplanck.landscapes.critical import critical_points
