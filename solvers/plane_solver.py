@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers import multigrid_kernels as kernels
+from fokkerplanck.solvers import multigrid_vectors as vectors
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.multigrid import (
@@ -17,7 +18,9 @@ from fokkerplanck.solvers.multigrid import (
     interpolated,
     padded,
     right_hand_sides,
+    smoothed,
 )
+from fokkerplanck.solvers.multigrid_rows import shared, strips
 
 __all__ = ["PlaneSolver", "suits"]
 
@@ -104,7 +107,8 @@ class PlaneSolver:
         self.stencil = _stencil(generator, kept, 1.0 + killing)
         self.killing = killing
         self.precision: type[np.floating] = np.float32
-        self.levels = hierarchy(self.stencil)
+        self.levels = hierarchy(self.stencil, steep=True)
+        self._room: list[Level] = []
         self._across: list[Array] | None = None
 
     def solve(self, b: Array, trans: str = "N", aim: float = AIM) -> Array:
@@ -150,16 +154,16 @@ class PlaneSolver:
 
     def _solved(self, b: Array, transposed: bool, aim: float) -> Array:
         stencils = self._transposed() if transposed else [v.stencil for v in self.levels]
-        u = self._estimate(stencils, b, transposed)
+        c, u = stencils[0], self._estimate(stencils, b, transposed)
         u[u < FAINT] = 0.0
-        r, last = np.zeros_like(b), b.shape[0] - 1
+        r, s = np.zeros_like(b), np.zeros_like(b)
         chain: _Conditioned | None = None
         before = np.inf
         for _ in range(ROUNDS):
-            worst, over = kernels.relative(stencils[0], u, b, r, 1, last)
+            worst, over = _relative(c, u, b, r)
             if not np.isfinite(worst):  # the estimate has lost entries
-                for down, left in ((0, 0), (1, 1), (0, 1), (1, 0)):
-                    kernels.sweep(stencils[0], u, b, down, left)
+                for down in (False, True):
+                    smoothed(c, u, b, down)
                 u[u < FAINT] = 0.0
                 chain = None
                 continue
@@ -172,19 +176,16 @@ class PlaneSolver:
                 break
             before = worst
             if chain is None:
-                chain, s = _Conditioned(stencils[0], u, self.precision), u.copy()
-            g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
-            np.minimum(r, MOST, out=r)
+                chain = self._conditioned(c, u)
+                s[:] = u
             done = chain.cycles
-            change = chain.solve(r * g, max(FALL, aim / likely / 4))
+            e = chain.solve(_weighed(r, u, s, chain), max(FALL, aim / likely / 4))
             self.cycles += chain.cycles - done
-            np.divide(change, g, out=g, where=g > 0.0)
-            if np.abs(g).max() > CHANGED:
+            if _changed(u, s, e) > CHANGED:
                 chain = None
-            u *= np.clip(1.0 + g, 1.0 / MOST, MOST)
         if over > max(aim, ACCEPTED):
-            chain = _Conditioned(stencils[0], u, self.precision) if chain is None else chain
-            over = worst * _longest(chain, stencils[0], u)
+            chain = self._conditioned(c, u) if chain is None else chain
+            over = worst * _longest(chain, c, u)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
@@ -201,12 +202,39 @@ class PlaneSolver:
         u = padded(u.reshape(self.levels[-1].shape))
         for k in range(len(self.levels) - 2, -1, -1):
             u = interpolated(self.levels[k], u, transposed=transposed)
-            for down in (0, 1):
-                for left in (0, 1):
-                    kernels.sweep(stencils[k], u, sides[k], down, left)
+            for down in (False, True):
+                smoothed(stencils[k], u, sides[k], down)
             if k > 0:
-                u = _improved(stencils[k], u, sides[k], self.precision)
+                self._improve(k, stencils[k], u, sides[k])
         return u
+
+    def _improve(self, k: int, c: Array, u: Array, b: Array) -> None:
+        """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
+        r, s = np.zeros_like(u), np.zeros_like(u)
+        for tries in range(TRIES):
+            worst, _ = _relative(c, u, b, r)
+            if tries > 0 and worst < GOOD:
+                break
+            chain = self._conditioned(c, u, k)
+            s[:] = u
+            _changed(u, s, chain.solve(_weighed(r, u, s, chain), QUICK if worst < GOOD else FALL))
+            if worst > GOOD:
+                for down in (False, True):
+                    smoothed(c, u, b, down)
+
+    def _conditioned(self, c: Array, u: Array, k: int = 0) -> _Conditioned:
+        """Chain of level k conditioned on what u is the mean of; the last one made is given up."""
+        if self._room and self._room[0].stencil.dtype == self.precision:
+            old = self._room[k:]
+        else:
+            old = None
+        out = np.zeros(c.shape, self.precision) if old is None else old[0].stencil
+        rows = strips(u.shape[0] - 2, u.shape[1] - 2)
+        shared(lambda _, *part: kernels.transform(c, u, out, *part), rows)
+        levels = hierarchy(out, old=old)
+        if k == 0:
+            self._room = levels
+        return _Conditioned(levels)
 
     def _transposed(self) -> list[Array]:
         if self._across is None:
@@ -236,38 +264,48 @@ def _stencil(g: Generator, kept: Mask, diagonal: float) -> Array:
     return c
 
 
-def _conditioned(c: Array, u: Array, precision: type[np.floating]) -> list[Level]:
-    """Hierarchy of the chain conditioned on what u is the mean of."""
-    out = np.zeros(c.shape, precision)
-    kernels.transform(c, u, out, 1, u.shape[0] - 1)
-    return hierarchy(out)
+def _relative(c: Array, u: Array, b: Array, r: Array) -> tuple[float, float]:
+    """Residuals relative to u, and the largest of them and of those relative to b."""
+    rows = strips(u.shape[0] - 2, u.shape[1] - 2)
+    found = np.zeros((len(rows), 2))
+
+    def part(k: int, first: int, last: int) -> None:
+        found[k] = kernels.relative(c, u, b, r, first, last)
+
+    shared(part, rows)
+    worst, over = found.max(axis=0)
+    return float(worst), float(over)
 
 
-def _improved(c: Array, u: Array, b: Array, precision: type[np.floating]) -> Array:
-    """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
-    r = np.zeros_like(u)
-    for k in range(TRIES):
-        worst, _ = kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
-        if k > 0 and worst < GOOD:
-            break
-        chain = _Conditioned(c, u, precision)
-        change = chain.solve(np.minimum(r, MOST), QUICK if worst < GOOD else FALL)
-        u = u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST)
-        if worst > GOOD:
-            kernels.sweep(c, u, b, 0, 0)
-            kernels.sweep(c, u, b, 1, 1)
-    return u
+def _weighed(r: Array, u: Array, s: Array, chain: _Conditioned) -> Floats:
+    """Right-hand side of a chain that is conditioned on s, for relative residuals r of u."""
+    out = chain.levels[0].zeros()
+    rows = chain.levels[0].strips
+    shared(lambda _, *part: vectors.weigh(r, u, s, MOST, out, *part), rows)
+    return out
+
+
+def _changed(u: Array, s: Array, e: Floats) -> float:
+    """Add s e to u; the largest relative change."""
+    rows = strips(u.shape[0] - 2, u.shape[1] - 2)
+    found = np.zeros(len(rows))
+
+    def part(k: int, first: int, last: int) -> None:
+        found[k] = vectors.change(u, s, e, MOST, first, last)
+
+    shared(part, rows)
+    return float(found.max())
 
 
 def _longest(chain: _Conditioned, c: Array, u: Array) -> float:
     """Bound of the norm of the inverse of the chain conditioned on u, which `chain` resembles."""
     r = (u > 0.0).astype(np.float64)
-    t, last = np.zeros_like(u), u.shape[0] - 1
+    t = np.zeros_like(u)
     for _ in range(6):
-        t += chain.solve(r, 0.03)
+        t += chain.solve(r.astype(chain.levels[0].stencil.dtype), 0.1)
         if not (t[u > 0.0] > 0.0).all():
             return np.inf
-        kernels.relative(c, u * t, u, r, 1, last)
+        _relative(c, u * t, u, r)
         r *= t  # 1 - (1 - W^u) t
         margin = 1.0 - float(np.abs(r).max())
         if margin > 0.25:
@@ -287,34 +325,58 @@ class _Conditioned:
     residuals).
     """
 
-    def __init__(self, stencil: Array, u: Array, precision: type[np.floating]) -> None:
-        self.levels = _conditioned(stencil, u, precision)
-        self.pairs: list[tuple[Floats, Floats]] = []
+    def __init__(self, levels: list[Level]) -> None:
+        self.levels, self.strips = levels, levels[0].strips
         self.cycles = 0
-        self.kept = min(max(ALL_KEPT // u.size, KEPT[0]), KEPT[1])
+        shape, cells = levels[0].stencil.shape[1:], levels[0].stencil[0].size
+        kept = min(max(ALL_KEPT // cells, KEPT[0]), KEPT[1])
+        # pages of memory are taken when they are written
+        self.z, self.v = (np.empty((kept, *shape), levels[0].stencil.dtype) for _ in range(2))
+        self.count, self.next = 0, 0
 
-    def solve(self, b: Floats, fall: float) -> Floats:
-        """Solve ``(1 - W) e = b`` until the residual has fallen to a part of b."""
-        c, rows = self.levels[0].stencil, b.shape[0] - 1
-        r, e = b.astype(c.dtype), self.levels[0].zeros()
-        enough = fall * kernels.length(r)
-        for z, v in self.pairs:
-            kernels.add(kernels.take_out(v, r), z, e)
-        for _ in range(VECTORS):
-            if not kernels.length(r) > enough:
+    def solve(self, r: Floats, fall: float) -> Floats:
+        """Solve ``(1 - W) e = r`` until the residual, which r becomes, has fallen to a part."""
+        c, e = self.levels[0].stencil, self.levels[0].zeros()
+        found = self._dots(r)
+        enough = fall * np.sqrt(found[-1])
+        if self.count:
+            self._combine(self.v, -found[:-1], r)
+            self._combine(self.z, found[:-1], e)
+        for k in range(VECTORS):
+            if (k or self.count) and not np.sqrt(self._dots(r, 0)[-1]) > enough:
                 break
-            z = cycle(self.levels, r)
+            if self.next == self.z.shape[0]:
+                self.next = 0
+            at = self.next
+            z, v = self.z[at], self.v[at]
+            z[0], z[-1], z[:, 0], z[:, -1] = 0.0, 0.0, 0.0, 0.0
+            v[0], v[-1], v[:, 0], v[:, -1] = 0.0, 0.0, 0.0, 0.0
+            cycle(self.levels, r, z)
             self.cycles += 1
-            v = self.levels[0].zeros()
-            kernels.product(c, z, v, 1, rows)
-            for past, image in self.pairs:
-                kernels.add(-kernels.take_out(image, v), past, z)
-            norm = kernels.length(v)
+            shared(lambda _, *rows, z=z, v=v: kernels.product(c, z, v, *rows), self.strips)
+            factors = -self._dots(v)[:-1]
+            if at < self.count:
+                factors[at] = 0.0  # the oldest pair gives way
+            if self.count:
+                self._combine(self.v, factors, v)
+                self._combine(self.z, factors, z)
+            norm = float(np.sqrt(self._dots(v, 0)[-1]))
             if not norm > 0.0:
                 break
-            kernels.scale(v, 1.0 / norm)
-            kernels.scale(z, 1.0 / norm)
-            kernels.add(kernels.take_out(v, r), z, e)
-            self.pairs.append((z, v))
-            del self.pairs[: -self.kept]
+            for x in (z, v):
+                shared(lambda _, *rows, x=x: vectors.scale(x, 1.0 / norm, *rows), self.strips)
+            self.next, self.count = at + 1, max(self.count, at + 1)
+            s = self._dots(r, at, 1)[:-1]
+            self._combine(self.v[at : at + 1], -s, r)
+            self._combine(self.z[at : at + 1], s, e)
         return e
+
+    def _dots(self, v: Floats, first: int | None = None, count: int = 0) -> Array:
+        """Products of v with all v of the pairs, or some, and with itself."""
+        many = self.v[: self.count] if first is None else self.v[first : first + count]
+        parts = np.zeros((len(self.strips), len(many) + 1))
+        shared(lambda k, *rows: vectors.dots(many, v, parts[k], *rows), self.strips)
+        return np.asarray(parts.sum(axis=0))
+
+    def _combine(self, many: Floats, factors: Array, v: Floats) -> None:
+        shared(lambda _, *rows: vectors.combine(many[: factors.size], factors, v, *rows), self.strips)

@@ -1,0 +1,37 @@
+"""Rows of a grid in strips, always the same ones, that threads share: results have the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from fokkerplanck.solvers.crew import available_threads, team
+
+__all__ = ["Span", "shared", "strips"]
+
+#: Rows ``first <= i < last``, counted from 1.
+Span = tuple[int, int]
+
+#: Least number of cells of a strip, and most strips.
+STRIP, MOST = 65536, 8
+
+
+@cache
+def strips(rows: int, columns: int) -> tuple[Span, ...]:
+    """Strips of so many rows of so many cells each."""
+    count = min(max(rows * columns // STRIP, 1), MOST, rows)
+    edges = [1 + rows * k // count for k in range(count + 1)]
+    return tuple(zip(edges[:-1], edges[1:], strict=True))
+
+
+def shared(task: Callable[[int, int, int], None], parts: tuple[Span, ...]) -> None:
+    """Run ``task(number, first, last)`` for all strips, in threads."""
+    threads = min(available_threads(), len(parts))
+    numbered = [(k, *span) for k, span in enumerate(parts)]
+    edges = [len(parts) * k // threads for k in range(threads + 1)]
+
+    def run(group: int) -> None:
+        for part in numbered[edges[group] : edges[group + 1]]:
+            task(*part)
+
+    team(run, range(threads))
