@@ -39,6 +39,9 @@ Array = NDArray[Any]
 FEW, THIN = 160, 3
 #: Total rate out of a cell that can never be left.
 SMALLEST = 1e-300
+#: Passes after the correction by coarser levels, down or not; and the level that is solved by two
+#: cycles (measured: another pass, and those, are worth more than another cycle).
+AFTER, TWICE = (False, True), 2
 
 
 @dataclass(eq=False)
@@ -55,6 +58,8 @@ class Level:
         Of the matrix, on the coarsest level.
     u, b, r : ndarray
         Where cycles keep an answer, its right-hand side and its residual; made when needed.
+    kept : tuple of ndarray
+        Vectors that are kept by what uses the cycles; made when needed.
     """
 
     stencil: Array
@@ -64,6 +69,7 @@ class Level:
     u: Array | None = None
     b: Array | None = None
     r: Array | None = None
+    kept: tuple[Array, Array] | None = None
     shape: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +94,13 @@ class Level:
         if getattr(self, name) is None:
             setattr(self, name, self.zeros())
         return getattr(self, name)
+
+    def pairs(self, count: int) -> tuple[Array, Array]:
+        """Two times `count` vectors that are kept, with rims of zeros."""
+        if self.kept is None:
+            shape = (count, *self.stencil.shape[1:])
+            self.kept = np.zeros(shape, self.stencil.dtype), np.zeros(shape, self.stencil.dtype)
+        return self.kept
 
 
 def padded(values: NDArray[Any]) -> NDArray[Any]:
@@ -209,18 +222,30 @@ def _correct(level: Level, coarse: Array, u: Array) -> None:
     shared(lambda _, *rows: transfer.correct(p, coarse, u, *rows), level.coarse_strips)
 
 
-def cycle(levels: list[Level], b: Array, out: Array | None = None) -> Array:
-    """One V-cycle for ``(1 - W) u = b`` from 0; u is put into `out`, which has a rim of zeros."""
+def cycle(levels: list[Level], b: Array, out: Array | None = None, depth: int = 0) -> Array:
+    """One cycle for ``(1 - W) u = b`` from 0; u is put into `out`, which has a rim of zeros.
+
+    A V-cycle, but the levels from `TWICE` on, which cost little, are gone through twice.
+    """
     level, rest = levels[0], levels[1:]
     u = level.room("u") if out is None else out
     if not rest:
         assert level.inverse is not None
         u[1:-1, 1:-1] = (level.inverse @ b[1:-1, 1:-1].ravel()).reshape(level.shape)
         return u
-    c, r, below = level.stencil, level.room("r"), rest[0].room("b")
-    smoothed(c, u, b, False, fresh=True)
-    shared(lambda _, *rows: kernels.residual(c, u, b, r, *rows), level.strips)
-    _restricted(level, r, below)
-    _correct(level, cycle(rest, below), u)
-    smoothed(c, u, b, True)
+    smoothed(level.stencil, u, b, False, fresh=True)
+    below = rest[0].room("b")
+    _restricted(level, _residual(level, u, b), below)
+    coarse = cycle(rest, below, depth=depth + 1)
+    if depth + 1 == TWICE and len(rest) > 1:
+        coarse += cycle(rest, _residual(rest[0], coarse, below), rest[0].zeros(), depth + 1)
+    _correct(level, coarse, u)
+    for down in AFTER:
+        smoothed(level.stencil, u, b, down)
     return u
+
+
+def _residual(level: Level, u: Array, b: Array) -> Array:
+    c, r = level.stencil, level.room("r")
+    shared(lambda _, *rows: kernels.residual(c, u, b, r, *rows), level.strips)
+    return r

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["WAYS", "product", "relative", "residual", "transform", "transposed"]
+__all__ = ["WAYS", "product", "relative", "remainder", "residual", "transform", "transposed"]
 
 #: Directions of neighbours; those of a five-point stencil come first.
 WAYS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -135,3 +135,30 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
             worst = max(worst, abs(r[i, j]) + UNIT)
             over = max(over, (abs(d) + UNIT * x) / b[i, j]) if b[i, j] > 0.0 else np.inf
     return worst, over
+
+
+@_kernel
+def remainder(c, u, t, r, first, last):  # type: ignore[no-untyped-def]
+    """``r = 1 - (1 - W^u) t`` of the chain conditioned on u, 0 where u is.
+
+    Returns the least and the largest t where u is not 0, and the largest r.
+    """
+    n = u.shape[1] - 2
+    least, most, rest = np.inf, 0.0, -np.inf
+    for i in range(first, last):
+        for j in range(1, n + 1):
+            x = u[i, j]
+            if not x > 0.0:
+                r[i, j] = 0.0
+                continue
+            z = c[W, i, j] * (u[i, j - 1] * t[i, j - 1]) + c[E, i, j] * (u[i, j + 1] * t[i, j + 1])
+            z += c[S, i, j] * (u[i - 1, j] * t[i - 1, j]) + c[N, i, j] * (u[i + 1, j] * t[i + 1, j])
+            if c.shape[0] > 4:
+                z += c[SW, i, j] * (u[i - 1, j - 1] * t[i - 1, j - 1])
+                z += c[SE, i, j] * (u[i - 1, j + 1] * t[i - 1, j + 1])
+                z += c[NW, i, j] * (u[i + 1, j - 1] * t[i + 1, j - 1])
+                z += c[NE, i, j] * (u[i + 1, j + 1] * t[i + 1, j + 1])
+            d = 1.0 - t[i, j] + z / x
+            r[i, j] = d
+            least, most, rest = min(least, t[i, j]), max(most, t[i, j]), max(rest, d)
+    return least, most, rest

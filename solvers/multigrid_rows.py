@@ -26,6 +26,9 @@ def strips(rows: int, columns: int) -> tuple[Span, ...]:
 
 def shared(task: Callable[[int, int, int], None], parts: tuple[Span, ...]) -> None:
     """Run ``task(number, first, last)`` for all strips, in threads."""
+    if len(parts) == 1:
+        task(0, *parts[0])
+        return
     threads = min(available_threads(), len(parts))
     numbered = [(k, *span) for k, span in enumerate(parts)]
     edges = [len(parts) * k // threads for k in range(threads + 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["change", "combine", "dots", "scale", "weigh"]
+__all__ = ["change", "combine", "dots", "weigh"]
 
 _kernel = njit(cache=True, nogil=True, error_model="numpy")
 _sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc"})
@@ -27,23 +27,20 @@ def dots(many, v, out, first, last):  # type: ignore[no-untyped-def]
         out[-1] += z
 
 
-@_kernel
+@_sum
 def combine(many, factors, v, first, last):  # type: ignore[no-untyped-def]
-    """``v += sum_k f_k x_k``."""
+    """``v += sum_k f_k x_k``; returns the squared length."""
+    square = 0.0
     for i in range(first, last):
         for k in range(factors.size):
             f = v.dtype.type(factors[k])
             for j in range(v.shape[1]):
                 v[i, j] += f * many[k, i, j]
-
-
-@_kernel
-def scale(v, f, first, last):  # type: ignore[no-untyped-def]
-    """Multiply v by a number."""
-    g = v.dtype.type(f)
-    for i in range(first, last):
+        z = v[i, 0] * 0
         for j in range(v.shape[1]):
-            v[i, j] *= g
+            z += v[i, j] * v[i, j]
+        square += z
+    return square
 
 
 @_kernel

@@ -39,6 +39,8 @@ FAINT = 1e-300
 VECTORS, FALL, ROUNDS = 10, 1e-5, 20
 #: Least and most directions that are kept, and cells of all of them together.
 KEPT, ALL_KEPT = (6, 16), 1 << 25
+#: How far the residual of a proof falls between two looks at it, and how often it is looked at.
+PROOF, PROOFS = 0.1, 8
 #: How much longer conditioned chains take than others, as a guess.
 LONGER = 6.0
 #: Largest factor by which an entry is changed at once; changes of more than some of it change the
@@ -46,8 +48,8 @@ LONGER = 6.0
 MOST, CHANGED = 100.0, 0.5
 #: Residual, relative to the entries, of a good estimate, and how often one is improved.
 GOOD, TRIES = 0.1, 20
-#: By how much residuals of good estimates fall.
-QUICK = 0.05
+#: By how much residuals of good estimates fall, and of others.
+QUICK, FIRM = 0.1, 0.01
 
 
 def suits(generator: Generator) -> bool:
@@ -185,7 +187,7 @@ class PlaneSolver:
                 chain = None
         if over > max(aim, ACCEPTED):
             chain = self._conditioned(c, u) if chain is None else chain
-            over = worst * _longest(chain, c, u)
+            over = worst * _longest(chain, c, u, aim / worst)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
@@ -217,7 +219,7 @@ class PlaneSolver:
                 break
             chain = self._conditioned(c, u, k)
             s[:] = u
-            _changed(u, s, chain.solve(_weighed(r, u, s, chain), QUICK if worst < GOOD else FALL))
+            _changed(u, s, chain.solve(_weighed(r, u, s, chain), QUICK if worst < GOOD else FIRM))
             if worst > GOOD:
                 for down in (False, True):
                     smoothed(c, u, b, down)
@@ -297,26 +299,34 @@ def _changed(u: Array, s: Array, e: Floats) -> float:
     return float(found.max())
 
 
-def _longest(chain: _Conditioned, c: Array, u: Array) -> float:
-    """Bound of the norm of the inverse of the chain conditioned on u, which `chain` resembles."""
-    r = (u > 0.0).astype(np.float64)
-    t = np.zeros_like(u)
-    for _ in range(6):
-        t += chain.solve(r.astype(chain.levels[0].stencil.dtype), 0.1)
-        if not (t[u > 0.0] > 0.0).all():
-            return np.inf
-        _relative(c, u * t, u, r)
-        r *= t  # 1 - (1 - W^u) t
-        margin = 1.0 - float(np.abs(r).max())
-        if margin > 0.25:
-            return float(t.max()) / margin
-    return np.inf
+def _longest(chain: _Conditioned, c: Array, u: Array, enough: float) -> float:
+    """Bound of the norm of the inverse of the chain conditioned on u, which `chain` resembles.
+
+    The best that is found, or one of `enough`.
+    """
+    t, r = np.zeros_like(u), (u > 0.0).astype(chain.levels[0].stencil.dtype)
+    rows = chain.strips
+    found = np.zeros((len(rows), 3))
+
+    def part(k: int, first: int, last: int) -> None:
+        found[k] = kernels.remainder(c, u, t, r, first, last)
+
+    bound = np.inf
+    for _ in range(PROOFS):
+        t += chain.solve(r, PROOF)
+        shared(part, rows)
+        least, most, rest = found[:, 0].min(), found[:, 1].max(), found[:, 2].max()
+        if least > 0.0 and rest < 1.0:
+            bound = min(bound, float(most / (1.0 - rest)))
+            if bound <= enough or rest < 0.75:
+                break
+    return bound
 
 
 class _Conditioned:
     """A conditioned chain: its hierarchy, and directions that its equations were solved along.
 
-    Those are pairs z and ``c = (1 - W) z``, orthonormal in c, which are kept from one residual
+    Those are pairs z and ``c = (1 - W) z``, orthogonal in c, which are kept from one residual
     to the next, so that what is slow is found once.
 
     References
@@ -328,55 +338,56 @@ class _Conditioned:
     def __init__(self, levels: list[Level]) -> None:
         self.levels, self.strips = levels, levels[0].strips
         self.cycles = 0
-        shape, cells = levels[0].stencil.shape[1:], levels[0].stencil[0].size
-        kept = min(max(ALL_KEPT // cells, KEPT[0]), KEPT[1])
-        # pages of memory are taken when they are written
-        self.z, self.v = (np.empty((kept, *shape), levels[0].stencil.dtype) for _ in range(2))
+        cells = levels[0].stencil[0].size
+        self.z, self.v = levels[0].pairs(min(max(ALL_KEPT // cells, KEPT[0]), KEPT[1]))
+        self.squares = np.ones(len(self.v))
         self.count, self.next = 0, 0
 
     def solve(self, r: Floats, fall: float) -> Floats:
         """Solve ``(1 - W) e = r`` until the residual, which r becomes, has fallen to a part."""
         c, e = self.levels[0].stencil, self.levels[0].zeros()
-        found = self._dots(r)
-        enough = fall * np.sqrt(found[-1])
+        along, square = self._along(r)
+        enough = fall**2 * square
         if self.count:
-            self._combine(self.v, -found[:-1], r)
-            self._combine(self.z, found[:-1], e)
-        for k in range(VECTORS):
-            if (k or self.count) and not np.sqrt(self._dots(r, 0)[-1]) > enough:
+            square = self._combine(self.v, -along, r)
+            self._combine(self.z, along, e)
+        for _ in range(VECTORS):
+            if not square > enough:
                 break
-            if self.next == self.z.shape[0]:
-                self.next = 0
             at = self.next
             z, v = self.z[at], self.v[at]
-            z[0], z[-1], z[:, 0], z[:, -1] = 0.0, 0.0, 0.0, 0.0
-            v[0], v[-1], v[:, 0], v[:, -1] = 0.0, 0.0, 0.0, 0.0
             cycle(self.levels, r, z)
             self.cycles += 1
             shared(lambda _, *rows, z=z, v=v: kernels.product(c, z, v, *rows), self.strips)
-            factors = -self._dots(v)[:-1]
-            if at < self.count:
-                factors[at] = 0.0  # the oldest pair gives way
+            factors, self.squares[at] = self._along(v)
             if self.count:
-                self._combine(self.v, factors, v)
-                self._combine(self.z, factors, z)
-            norm = float(np.sqrt(self._dots(v, 0)[-1]))
-            if not norm > 0.0:
+                factors[at : at + 1] = 0.0  # the oldest pair gives way
+                self.squares[at] = self._combine(self.v, -factors, v)
+                self._combine(self.z, -factors, z)
+            if not self.squares[at] > 0.0:
+                self.count = min(self.count, at)
                 break
-            for x in (z, v):
-                shared(lambda _, *rows, x=x: vectors.scale(x, 1.0 / norm, *rows), self.strips)
-            self.next, self.count = at + 1, max(self.count, at + 1)
-            s = self._dots(r, at, 1)[:-1]
-            self._combine(self.v[at : at + 1], -s, r)
-            self._combine(self.z[at : at + 1], s, e)
+            self.next, self.count = (at + 1) % len(self.v), max(self.count, at + 1)
+            step = self._along(r, at)[0]
+            square = self._combine(self.v[at : at + 1], -step, r)
+            self._combine(self.z[at : at + 1], step, e)
         return e
 
-    def _dots(self, v: Floats, first: int | None = None, count: int = 0) -> Array:
-        """Products of v with all v of the pairs, or some, and with itself."""
-        many = self.v[: self.count] if first is None else self.v[first : first + count]
+    def _along(self, v: Floats, only: int | None = None) -> tuple[Array, float]:
+        """Components of v along the images of all pairs, or of one; and its squared length."""
+        pairs = slice(0, self.count) if only is None else slice(only, only + 1)
+        many = self.v[pairs]
         parts = np.zeros((len(self.strips), len(many) + 1))
         shared(lambda k, *rows: vectors.dots(many, v, parts[k], *rows), self.strips)
-        return np.asarray(parts.sum(axis=0))
+        found = parts.sum(axis=0)
+        return np.asarray(found[:-1] / self.squares[pairs]), float(found[-1])
 
-    def _combine(self, many: Floats, factors: Array, v: Floats) -> None:
-        shared(lambda _, *rows: vectors.combine(many[: factors.size], factors, v, *rows), self.strips)
+    def _combine(self, many: Floats, factors: Array, v: Floats) -> float:
+        """Add to v the first vectors times factors; returns the squared length of the sum."""
+        parts = np.zeros(len(self.strips))
+
+        def part(k: int, first: int, last: int) -> None:
+            parts[k] = vectors.combine(many, factors, v, first, last)
+
+        shared(part, self.strips)
+        return float(parts.sum())
