@@ -132,9 +132,11 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
                     worst = over = np.inf
                 continue
             r[i, j] = d / x
-            worst = max(worst, abs(r[i, j]) + UNIT)
-            over = max(over, (abs(d) + UNIT * x) / b[i, j]) if b[i, j] > 0.0 else np.inf
-    return worst, over
+            worst = max(worst, abs(r[i, j]))
+            z = abs(d) + UNIT * x
+            if z > over * b[i, j]:
+                over = z / b[i, j]
+    return worst + UNIT if worst > 0.0 else 0.0, over
 
 
 @_kernel
