@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["WAYS", "product", "relative", "remainder", "residual", "transform", "transposed"]
+__all__ = ["WAYS", "product", "relative", "remainder", "residual", "scatter", "transform", "transposed"]
 
 #: Directions of neighbours; those of a five-point stencil come first.
 WAYS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -164,3 +164,18 @@ def remainder(c, u, t, r, first, last):  # type: ignore[no-untyped-def]
             r[i, j] = d
             least, most, rest = min(least, t[i, j]), max(most, t[i, j]), max(rest, d)
     return least, most, rest
+
+
+@_kernel
+def scatter(c, tail, head, offset, forward, backward, per, kept, ways):  # type: ignore[no-untyped-def]
+    """Put jump probabilities along links into a stencil: rates times `per`, between kept cells.
+
+    ``ways[3 x + y + 4]`` is the direction of a link to cell (x, y).
+    """
+    ny = c.shape[2] - 2
+    for k in range(tail.size):
+        a, b = tail[k], head[k]
+        if kept[a] and kept[b]:
+            x, y = offset[k, 0], offset[k, 1]
+            c[ways[3 * x + y + 4], a // ny + 1, a % ny + 1] += forward[k] * per[a]
+            c[ways[4 - 3 * x - y], b // ny + 1, b % ny + 1] += backward[k] * per[b]

@@ -30,8 +30,8 @@ Mask = NDArray[np.bool_]
 
 #: Relative error, as proven, that is aimed at, and the largest that is accepted.
 AIM, ACCEPTED = 5e-9, 1e-6
-#: The same of numbers of jumps, which are only compared with large numbers.
-ROUGH = 1e-3
+#: What is aimed at for numbers of jumps, which are only compared with large numbers.
+ROUGH = 0.1
 #: Entries below this part of what is given are taken for 0.
 FAINT = 1e-300
 #: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
@@ -49,7 +49,7 @@ MOST, CHANGED = 100.0, 0.5
 #: Residual, relative to the entries, of a good estimate, and how often one is improved.
 GOOD, TRIES = 0.1, 20
 #: By how much residuals of good estimates fall, and of others.
-QUICK, FIRM = 0.1, 0.01
+QUICK, FIRM = 0.1, 0.1
 
 
 def suits(generator: Generator) -> bool:
@@ -137,7 +137,7 @@ class PlaneSolver:
         return np.asarray(u[1:-1, 1:-1].ravel()[self.rest] * top)
 
     def jumps(self) -> Array:
-        """Mean numbers of jumps until the chain ends, right to a per mille."""
+        """Mean numbers of jumps until the chain ends, right to a tenth."""
         one = np.ones(self.rest.size)
         before, self.error = self.error, 0.0
         u = self.solve(one, aim=ROUGH)
@@ -253,16 +253,12 @@ def _stencil(g: Generator, kept: Mask, diagonal: float) -> Array:
     nx, ny = g.shape
     ways = 4 if int(np.abs(g.offset).sum(axis=1).max(initial=0)) <= 1 else 8
     c = np.zeros((ways, nx + 2, ny + 2))
-    out = g.exit_rate
-    code = g.offset[:, 0] * 3 + g.offset[:, 1]
-    flat = c.reshape(ways, -1)
-    both = kept[g.tail] & kept[g.head]
-    for k, (x, y) in enumerate(kernels.WAYS[:ways]):
-        for way, cell, rate in ((1, g.tail, g.forward), (-1, g.head, g.backward)):
-            links = np.flatnonzero((code == way * (3 * x + y)) & both)
-            at = cell[links]
-            i = (at // ny + 1) * (ny + 2) + at % ny + 1
-            flat[k, i] += rate[links] / (out[at] * diagonal)
+    number = np.zeros(9, dtype=np.int64)
+    for k, (x, y) in enumerate(kernels.WAYS):
+        number[3 * x + y + 4] = k
+    with np.errstate(divide="ignore"):
+        per = 1.0 / (g.exit_rate * diagonal)
+    kernels.scatter(c, g.tail, g.head, g.offset, g.forward, g.backward, per, kept, number)
     return c
 
 

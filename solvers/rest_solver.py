@@ -77,7 +77,7 @@ class RestSolver:
         return np.asarray(self._lu.solve(b, trans=trans))  # type: ignore[call-overload]
 
     def jumps(self) -> Array:
-        """Mean number of jumps until the chain leaves the rest, right to a per mille.
+        """Mean number of jumps until the chain leaves the rest, right to a tenth.
 
         Raises
         ------
