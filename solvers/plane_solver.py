@@ -37,8 +37,8 @@ FAINT = 1e-300
 #: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
 #: is looked at.
 VECTORS, FALL, ROUNDS = 10, 1e-5, 20
-#: Least and most directions that are kept, and cells of all of them together.
-KEPT, ALL_KEPT = (6, 16), 1 << 25
+#: Directions that are kept (measured: more save no cycle, less cost some).
+KEPT = 6
 #: How far the residual of a proof falls between two looks at it, and how often it is looked at.
 PROOF, PROOFS = 0.1, 8
 #: How much longer conditioned chains take than others, as a guess.
@@ -334,8 +334,7 @@ class _Conditioned:
     def __init__(self, levels: list[Level]) -> None:
         self.levels, self.strips = levels, levels[0].strips
         self.cycles = 0
-        cells = levels[0].stencil[0].size
-        self.z, self.v = levels[0].pairs(min(max(ALL_KEPT // cells, KEPT[0]), KEPT[1]))
+        self.z, self.v = levels[0].pairs(KEPT)
         self.squares = np.ones(len(self.v))
         self.count, self.next = 0, 0
 
