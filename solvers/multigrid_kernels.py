@@ -112,7 +112,7 @@ def transposed(c, out, first, last):  # type: ignore[no-untyped-def]
 def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
     """``r = (b - u + W u) / u``, 0 where u is; returns the largest sizes of u r / u and u r / b.
 
-    Both include the rounding of the residual; inf if u is 0 where it should be none.
+    Both include the rounding of the residual; inf if u is 0 where it should be none, or no number.
     """
     n = u.shape[1] - 2
     worst, over = 0.0, 0.0
@@ -126,6 +126,10 @@ def relative(c, u, b, r, first, last):  # type: ignore[no-untyped-def]
                     c[NW, i, j] * u[i + 1, j - 1] + c[NE, i, j] * u[i + 1, j + 1]
                 )
             d = (b[i, j] - x) + z
+            if not abs(d) < np.inf:
+                r[i, j] = 0.0
+                worst = over = np.inf
+                continue
             if x == 0.0:
                 r[i, j] = 0.0
                 if d > LOST:
@@ -162,6 +166,9 @@ def remainder(c, u, t, r, first, last):  # type: ignore[no-untyped-def]
                 z += c[NE, i, j] * (u[i + 1, j + 1] * t[i + 1, j + 1])
             d = 1.0 - t[i, j] + z / x
             r[i, j] = d
+            if not abs(d) < np.inf:
+                r[i, j], rest = 0.0, np.inf
+                continue
             least, most, rest = min(least, t[i, j]), max(most, t[i, j]), max(rest, d)
     return least, most, rest
 

@@ -54,13 +54,18 @@ def weigh(r, u, s, most, out, first, last):  # type: ignore[no-untyped-def]
 
 @_kernel
 def change(u, s, e, most, first, last):  # type: ignore[no-untyped-def]
-    """Add s e to u, entries changed by a factor of `most` at most; returns the largest e s / u."""
+    """Add s e to u, entries changed by a factor of `most` at most; returns the largest e s / u.
+
+    Those that are no numbers are left out, and count as infinite.
+    """
     largest = 0.0
     for i in range(first, last):
         for j in range(u.shape[1]):
             x = u[i, j]
             if x > 0.0 and s[i, j] > 0.0:
                 z = e[i, j] / (x / s[i, j])
+                if not abs(z) < np.inf:
+                    z, largest = 0.0, np.inf
                 largest = max(largest, abs(z))
                 u[i, j] = x * min(max(1.0 + z, 1.0 / most), most)
     return largest

@@ -37,8 +37,13 @@ FAINT = 1e-300
 #: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
 #: is looked at.
 VECTORS, FALL, ROUNDS = 10, 1e-5, 20
-#: Directions that are kept (measured: more save no cycle, less cost some).
-KEPT = 6
+#: Least and most directions that are kept, and cells of all of them together: more save cycles only
+#: where little is absorbed.
+KEPT, ALL_KEPT = (6, 16), 1 << 22
+#: Squared length of an image that is not taken for 0.
+TINY = 1e-290
+#: Square of the residual, relative to that before a cycle, from which on this is taken for stuck.
+STUCK = 0.8
 #: How far the residual of a proof falls between two looks at it, and how often it is looked at.
 PROOF, PROOFS = 0.1, 8
 #: How much longer conditioned chains take than others, as a guess.
@@ -186,8 +191,10 @@ class PlaneSolver:
             if _changed(u, s, e) > CHANGED:
                 chain = None
         if over > max(aim, ACCEPTED):
-            chain = self._conditioned(c, u) if chain is None else chain
-            over = worst * _longest(chain, c, u, aim / worst)
+            if chain is not None:
+                over = worst * _longest(chain, c, u, aim / worst)
+            if not over <= max(aim, ACCEPTED):  # a chain that was conditioned on u itself may do
+                over = worst * _longest(self._conditioned(c, u), c, u, aim / worst)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
@@ -312,6 +319,7 @@ def _longest(chain: _Conditioned, c: Array, u: Array, enough: float) -> float:
         t += chain.solve(r, PROOF)
         shared(part, rows)
         least, most, rest = found[:, 0].min(), found[:, 1].max(), found[:, 2].max()
+        rest += 4.0 * kernels.UNIT * most  # what rounding may have added to (1 - W^u) t
         if least > 0.0 and rest < 1.0:
             bound = min(bound, float(most / (1.0 - rest)))
             if bound <= enough or rest < 0.75:
@@ -328,13 +336,15 @@ class _Conditioned:
     References
     ----------
     Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345 (1983) (generalised conjugate
-    residuals).
+    residuals; Orthodir, which does not get stuck).
     """
 
     def __init__(self, levels: list[Level]) -> None:
         self.levels, self.strips = levels, levels[0].strips
         self.cycles = 0
-        self.z, self.v = levels[0].pairs(KEPT)
+        self.z, self.v = levels[0].pairs(
+            min(max(ALL_KEPT // levels[0].stencil[0].size, KEPT[0]), KEPT[1])
+        )
         self.squares = np.ones(len(self.v))
         self.count, self.next = 0, 0
 
@@ -346,12 +356,13 @@ class _Conditioned:
         if self.count:
             square = self._combine(self.v, -along, r)
             self._combine(self.z, along, e)
+        source = r
         for _ in range(VECTORS):
             if not square > enough:
                 break
             at = self.next
             z, v = self.z[at], self.v[at]
-            cycle(self.levels, r, z)
+            cycle(self.levels, source, z)
             self.cycles += 1
             shared(lambda _, *rows, z=z, v=v: kernels.product(c, z, v, *rows), self.strips)
             factors, self.squares[at] = self._along(v)
@@ -359,13 +370,15 @@ class _Conditioned:
                 factors[at : at + 1] = 0.0  # the oldest pair gives way
                 self.squares[at] = self._combine(self.v, -factors, v)
                 self._combine(self.z, -factors, z)
-            if not self.squares[at] > 0.0:
-                self.count = min(self.count, at)
+            if not TINY < self.squares[at] < np.inf:  # out of the range of the precision
+                self.count, self.next = min(self.count, at), at
                 break
             self.next, self.count = (at + 1) % len(self.v), max(self.count, at + 1)
             step = self._along(r, at)[0]
-            square = self._combine(self.v[at : at + 1], -step, r)
+            before, square = square, self._combine(self.v[at : at + 1], -step, r)
             self._combine(self.z[at : at + 1], step, e)
+            # where it does not help, the same again would not either: follow the image instead
+            source = r if square < STUCK * before else v
         return e
 
     def _along(self, v: Floats, only: int | None = None) -> tuple[Array, float]:
@@ -375,7 +388,8 @@ class _Conditioned:
         parts = np.zeros((len(self.strips), len(many) + 1))
         shared(lambda k, *rows: vectors.dots(many, v, parts[k], *rows), self.strips)
         found = parts.sum(axis=0)
-        return np.asarray(found[:-1] / self.squares[pairs]), float(found[-1])
+        with np.errstate(invalid="ignore"):
+            return np.asarray(found[:-1] / self.squares[pairs]), float(found[-1])
 
     def _combine(self, many: Floats, factors: Array, v: Floats) -> float:
         """Add to v the first vectors times factors; returns the squared length of the sum."""
