@@ -91,9 +91,11 @@ class Level:
 
     def room(self, name: str) -> Array:
         """Vector that is kept for u, b or r, with a rim of zeros."""
-        if getattr(self, name) is None:
-            setattr(self, name, self.zeros())
-        return getattr(self, name)
+        found: Array | None = getattr(self, name)
+        if found is None:
+            found = self.zeros()
+            setattr(self, name, found)
+        return found
 
     def pairs(self, count: int) -> tuple[Array, Array]:
         """Two times `count` vectors that are kept, with rims of zeros."""
@@ -108,7 +110,9 @@ def padded(values: NDArray[Any]) -> NDArray[Any]:
     return np.pad(values, 1)
 
 
-def hierarchy(stencil: Array, *, steep: bool = False, old: list[Level] | None = None) -> list[Level]:
+def hierarchy(
+    stencil: Array, *, steep: bool = False, old: list[Level] | None = None
+) -> list[Level]:
     """Levels from the finest to the coarsest, in the precision of the stencil.
 
     Parameters

@@ -1,9 +1,10 @@
 """Coarser chains of nine-point stencils, see `fokkerplanck.solvers.multigrid_kernels`.
 
 Coarse cell (a, e) is the fine cell (2 a - 1, 2 e - 1). Behind it along both axes lie a cell
-between two, (2 a - 1, 2 e) or (2 a, 2 e - 1), and one between four, (2 a, 2 e). Weights ``p[k, a, e]``:
-0 and 1 lead from the first to the coarse cells left and right, 2 and 3 from the second to those below
-and above, 4 to 7 from the third to all four; 8 and 9 are times that are spent in the first two.
+between two, (2 a - 1, 2 e) or (2 a, 2 e - 1), and one between four, (2 a, 2 e). Of the weights
+``p[k, a, e]``, 0 and 1 lead from the first to the coarse cells left and right, 2 and 3 from the
+second to those below and above, 4 to 7 from the third to all four; 8 and 9 are times that are spent
+in the first two.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def _from_flat(c, p, to, a):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _from_upright(c, p, to, a):  # type: ignore[no-untyped-def]
-    """Where they lead from cells between below and above: in rows a, a + 1 to the left, on, right."""
+    """Where they lead from cells between below and above: in rows a, a + 1 left, on, right."""
     i, nine = 2 * a, c.shape[0] > 4
     for q in range(to.shape[1] - 1):
         e, j = q + 1, 2 * q + 1

@@ -10,7 +10,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-__all__ = ["WAYS", "product", "relative", "remainder", "residual", "scatter", "transform", "transposed"]
+__all__ = [
+    "WAYS",
+    "product",
+    "relative",
+    "remainder",
+    "residual",
+    "scatter",
+    "transform",
+    "transposed",
+]
 
 #: Directions of neighbours; those of a five-point stencil come first.
 WAYS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))

@@ -1,9 +1,10 @@
-"""Rows of a grid in strips, always the same ones, that threads share: results have the same bits."""
+"""Rows of a grid in strips, the same for any number of threads: so are the bits of results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 
 from fokkerplanck.solvers.crew import available_threads, team
 
@@ -18,10 +19,10 @@ STRIP, MOST = 65536, 8
 
 @cache
 def strips(rows: int, columns: int) -> tuple[Span, ...]:
-    """Strips of so many rows of so many cells each."""
+    """Cut so many rows of so many cells each into strips."""
     count = min(max(rows * columns // STRIP, 1), MOST, rows)
     edges = [1 + rows * k // count for k in range(count + 1)]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(pairwise(edges))
 
 
 def shared(task: Callable[[int, int, int], None], parts: tuple[Span, ...]) -> None:

@@ -62,7 +62,7 @@ def smooth(c, u, b, down, fresh, first, last, lower, upper):  # type: ignore[no-
 
 @_kernel
 def _beside(side, c, b, i, under, over, down, fresh):  # type: ignore[no-untyped-def]
-    """What comes from the rows below and above; with `fresh`, from the one that is done."""
+    """Sum what comes from the rows below and above; with `fresh`, from the one that is done."""
     n = side.size
     if fresh and down:
         _add(side, b[i, 1:], c[N, i, 1:], over[1:], n)

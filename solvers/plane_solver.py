@@ -8,12 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers import multigrid_kernels as kernels
-from fokkerplanck.solvers import multigrid_vectors as vectors
+from fokkerplanck.solvers.conditioned_chain import (
+    ConditionedChain,
+    changed,
+    longest,
+    relative,
+    weighed,
+)
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.multigrid import (
     Level,
-    cycle,
     hierarchy,
     interpolated,
     padded,
@@ -25,7 +30,6 @@ from fokkerplanck.solvers.multigrid_rows import shared, strips
 __all__ = ["PlaneSolver", "suits"]
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 #: Relative error, as proven, that is aimed at, and the largest that is accepted.
@@ -34,27 +38,17 @@ AIM, ACCEPTED = 5e-9, 1e-6
 ROUGH = 0.1
 #: Entries below this part of what is given are taken for 0.
 FAINT = 1e-300
-#: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
-#: is looked at.
-VECTORS, FALL, ROUNDS = 10, 1e-5, 20
-#: Least and most directions that are kept, and cells of all of them together: more save cycles only
-#: where little is absorbed.
-KEPT, ALL_KEPT = (6, 16), 1 << 22
-#: Squared length of an image that is not taken for 0.
-TINY = 1e-290
-#: Square of the residual, relative to that before a cycle, from which on this is taken for stuck.
-STUCK = 0.8
-#: How far the residual of a proof falls between two looks at it, and how often it is looked at.
-PROOF, PROOFS = 0.1, 8
+#: How far residuals fall in single precision between two looks at the true one, and how often it is
+#: looked at.
+FALL, ROUNDS = 1e-5, 20
 #: How much longer conditioned chains take than others, as a guess.
 LONGER = 6.0
-#: Largest factor by which an entry is changed at once; changes of more than some of it change the
-#: chain that is conditioned on the answer, too.
-MOST, CHANGED = 100.0, 0.5
+#: Relative change of an entry from which on the chain is conditioned anew.
+CHANGED = 0.5
 #: Residual, relative to the entries, of a good estimate, and how often one is improved.
 GOOD, TRIES = 0.1, 20
-#: By how much residuals of good estimates fall, and of others.
-QUICK, FIRM = 0.1, 0.1
+#: By how much residuals of estimates fall.
+QUICK = 0.1
 
 
 def suits(generator: Generator) -> bool:
@@ -164,10 +158,10 @@ class PlaneSolver:
         c, u = stencils[0], self._estimate(stencils, b, transposed)
         u[u < FAINT] = 0.0
         r, s = np.zeros_like(b), np.zeros_like(b)
-        chain: _Conditioned | None = None
+        chain: ConditionedChain | None = None
         before = np.inf
         for _ in range(ROUNDS):
-            worst, over = _relative(c, u, b, r)
+            worst, over = relative(c, u, b, r)
             if not np.isfinite(worst):  # the estimate has lost entries
                 for down in (False, True):
                     smoothed(c, u, b, down)
@@ -186,15 +180,15 @@ class PlaneSolver:
                 chain = self._conditioned(c, u)
                 s[:] = u
             done = chain.cycles
-            e = chain.solve(_weighed(r, u, s, chain), max(FALL, aim / likely / 4))
+            e = chain.solve(weighed(r, u, s, chain), max(FALL, aim / likely / 4))
             self.cycles += chain.cycles - done
-            if _changed(u, s, e) > CHANGED:
+            if changed(u, s, e) > CHANGED:
                 chain = None
         if over > max(aim, ACCEPTED):
             if chain is not None:
-                over = worst * _longest(chain, c, u, aim / worst)
+                over = worst * longest(chain, c, u, aim / worst)
             if not over <= max(aim, ACCEPTED):  # a chain that was conditioned on u itself may do
-                over = worst * _longest(self._conditioned(c, u), c, u, aim / worst)
+                over = worst * longest(self._conditioned(c, u), c, u, aim / worst)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
@@ -221,17 +215,17 @@ class PlaneSolver:
         """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
         r, s = np.zeros_like(u), np.zeros_like(u)
         for tries in range(TRIES):
-            worst, _ = _relative(c, u, b, r)
+            worst, _ = relative(c, u, b, r)
             if tries > 0 and worst < GOOD:
                 break
             chain = self._conditioned(c, u, k)
             s[:] = u
-            _changed(u, s, chain.solve(_weighed(r, u, s, chain), QUICK if worst < GOOD else FIRM))
+            changed(u, s, chain.solve(weighed(r, u, s, chain), QUICK))
             if worst > GOOD:
                 for down in (False, True):
                     smoothed(c, u, b, down)
 
-    def _conditioned(self, c: Array, u: Array, k: int = 0) -> _Conditioned:
+    def _conditioned(self, c: Array, u: Array, k: int = 0) -> ConditionedChain:
         """Chain of level k conditioned on what u is the mean of; the last one made is given up."""
         if self._room and self._room[0].stencil.dtype == self.precision:
             old = self._room[k:]
@@ -243,7 +237,7 @@ class PlaneSolver:
         levels = hierarchy(out, old=old)
         if k == 0:
             self._room = levels
-        return _Conditioned(levels)
+        return ConditionedChain(levels)
 
     def _transposed(self) -> list[Array]:
         if self._across is None:
@@ -267,136 +261,3 @@ def _stencil(g: Generator, kept: Mask, diagonal: float) -> Array:
         per = 1.0 / (g.exit_rate * diagonal)
     kernels.scatter(c, g.tail, g.head, g.offset, g.forward, g.backward, per, kept, number)
     return c
-
-
-def _relative(c: Array, u: Array, b: Array, r: Array) -> tuple[float, float]:
-    """Residuals relative to u, and the largest of them and of those relative to b."""
-    rows = strips(u.shape[0] - 2, u.shape[1] - 2)
-    found = np.zeros((len(rows), 2))
-
-    def part(k: int, first: int, last: int) -> None:
-        found[k] = kernels.relative(c, u, b, r, first, last)
-
-    shared(part, rows)
-    worst, over = found.max(axis=0)
-    return float(worst), float(over)
-
-
-def _weighed(r: Array, u: Array, s: Array, chain: _Conditioned) -> Floats:
-    """Right-hand side of a chain that is conditioned on s, for relative residuals r of u."""
-    out = chain.levels[0].zeros()
-    rows = chain.levels[0].strips
-    shared(lambda _, *part: vectors.weigh(r, u, s, MOST, out, *part), rows)
-    return out
-
-
-def _changed(u: Array, s: Array, e: Floats) -> float:
-    """Add s e to u; the largest relative change."""
-    rows = strips(u.shape[0] - 2, u.shape[1] - 2)
-    found = np.zeros(len(rows))
-
-    def part(k: int, first: int, last: int) -> None:
-        found[k] = vectors.change(u, s, e, MOST, first, last)
-
-    shared(part, rows)
-    return float(found.max())
-
-
-def _longest(chain: _Conditioned, c: Array, u: Array, enough: float) -> float:
-    """Bound of the norm of the inverse of the chain conditioned on u, which `chain` resembles.
-
-    The best that is found, or one of `enough`.
-    """
-    t, r = np.zeros_like(u), (u > 0.0).astype(chain.levels[0].stencil.dtype)
-    rows = chain.strips
-    found = np.zeros((len(rows), 3))
-
-    def part(k: int, first: int, last: int) -> None:
-        found[k] = kernels.remainder(c, u, t, r, first, last)
-
-    bound = np.inf
-    for _ in range(PROOFS):
-        t += chain.solve(r, PROOF)
-        shared(part, rows)
-        least, most, rest = found[:, 0].min(), found[:, 1].max(), found[:, 2].max()
-        rest += 4.0 * kernels.UNIT * most  # what rounding may have added to (1 - W^u) t
-        if least > 0.0 and rest < 1.0:
-            bound = min(bound, float(most / (1.0 - rest)))
-            if bound <= enough or rest < 0.75:
-                break
-    return bound
-
-
-class _Conditioned:
-    """A conditioned chain: its hierarchy, and directions that its equations were solved along.
-
-    Those are pairs z and ``c = (1 - W) z``, orthogonal in c, which are kept from one residual
-    to the next, so that what is slow is found once.
-
-    References
-    ----------
-    Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345 (1983) (generalised conjugate
-    residuals; Orthodir, which does not get stuck).
-    """
-
-    def __init__(self, levels: list[Level]) -> None:
-        self.levels, self.strips = levels, levels[0].strips
-        self.cycles = 0
-        self.z, self.v = levels[0].pairs(
-            min(max(ALL_KEPT // levels[0].stencil[0].size, KEPT[0]), KEPT[1])
-        )
-        self.squares = np.ones(len(self.v))
-        self.count, self.next = 0, 0
-
-    def solve(self, r: Floats, fall: float) -> Floats:
-        """Solve ``(1 - W) e = r`` until the residual, which r becomes, has fallen to a part."""
-        c, e = self.levels[0].stencil, self.levels[0].zeros()
-        along, square = self._along(r)
-        enough = fall**2 * square
-        if self.count:
-            square = self._combine(self.v, -along, r)
-            self._combine(self.z, along, e)
-        source = r
-        for _ in range(VECTORS):
-            if not square > enough:
-                break
-            at = self.next
-            z, v = self.z[at], self.v[at]
-            cycle(self.levels, source, z)
-            self.cycles += 1
-            shared(lambda _, *rows, z=z, v=v: kernels.product(c, z, v, *rows), self.strips)
-            factors, self.squares[at] = self._along(v)
-            if self.count:
-                factors[at : at + 1] = 0.0  # the oldest pair gives way
-                self.squares[at] = self._combine(self.v, -factors, v)
-                self._combine(self.z, -factors, z)
-            if not TINY < self.squares[at] < np.inf:  # out of the range of the precision
-                self.count, self.next = min(self.count, at), at
-                break
-            self.next, self.count = (at + 1) % len(self.v), max(self.count, at + 1)
-            step = self._along(r, at)[0]
-            before, square = square, self._combine(self.v[at : at + 1], -step, r)
-            self._combine(self.z[at : at + 1], step, e)
-            # where it does not help, the same again would not either: follow the image instead
-            source = r if square < STUCK * before else v
-        return e
-
-    def _along(self, v: Floats, only: int | None = None) -> tuple[Array, float]:
-        """Components of v along the images of all pairs, or of one; and its squared length."""
-        pairs = slice(0, self.count) if only is None else slice(only, only + 1)
-        many = self.v[pairs]
-        parts = np.zeros((len(self.strips), len(many) + 1))
-        shared(lambda k, *rows: vectors.dots(many, v, parts[k], *rows), self.strips)
-        found = parts.sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(found[:-1] / self.squares[pairs]), float(found[-1])
-
-    def _combine(self, many: Floats, factors: Array, v: Floats) -> float:
-        """Add to v the first vectors times factors; returns the squared length of the sum."""
-        parts = np.zeros(len(self.strips))
-
-        def part(k: int, first: int, last: int) -> None:
-            parts[k] = vectors.combine(many, factors, v, first, last)
-
-        shared(part, self.strips)
-        return float(parts.sum())
