@@ -13,14 +13,16 @@ __all__ = ["Span", "shared", "strips"]
 #: Rows ``first <= i < last``, counted from 1.
 Span = tuple[int, int]
 
-#: Least number of cells of a strip, and most strips.
+#: Least number of cells of a strip, and most strips; a power of 2, which threads share evenly.
 STRIP, MOST = 65536, 8
 
 
 @cache
 def strips(rows: int, columns: int) -> tuple[Span, ...]:
     """Cut so many rows of so many cells each into strips."""
-    count = min(max(rows * columns // STRIP, 1), MOST, rows)
+    count = 1
+    while count < MOST and 2 * count * STRIP <= rows * columns and 2 * count <= rows:
+        count *= 2
     edges = [1 + rows * k // count for k in range(count + 1)]
     return tuple(pairwise(edges))
 
