@@ -39,9 +39,9 @@ Array = NDArray[Any]
 FEW, THIN = 160, 3
 #: Total rate out of a cell that can never be left.
 SMALLEST = 1e-300
-#: Passes after the correction by coarser levels, down or not; and the level that is solved by two
-#: cycles (measured: another pass, and those, are worth more than another cycle).
-AFTER, TWICE = (False, True), 2
+#: Passes after the correction by coarser levels, down or not (measured: the second of them is worth
+#: more than another cycle).
+AFTER = (False, True)
 
 
 @dataclass(eq=False)
@@ -226,11 +226,8 @@ def _correct(level: Level, coarse: Array, u: Array) -> None:
     shared(lambda _, *rows: transfer.correct(p, coarse, u, *rows), level.coarse_strips)
 
 
-def cycle(levels: list[Level], b: Array, out: Array | None = None, depth: int = 0) -> Array:
-    """One cycle for ``(1 - W) u = b`` from 0; u is put into `out`, which has a rim of zeros.
-
-    A V-cycle, but the levels from `TWICE` on, which cost little, are gone through twice.
-    """
+def cycle(levels: list[Level], b: Array, out: Array | None = None) -> Array:
+    """One V-cycle for ``(1 - W) u = b`` from 0; u is put into `out`, which has a rim of zeros."""
     level, rest = levels[0], levels[1:]
     u = level.room("u") if out is None else out
     if not rest:
@@ -240,10 +237,7 @@ def cycle(levels: list[Level], b: Array, out: Array | None = None, depth: int = 
     smoothed(level.stencil, u, b, False, fresh=True)
     below = rest[0].room("b")
     _restricted(level, _residual(level, u, b), below)
-    coarse = cycle(rest, below, depth=depth + 1)
-    if depth + 1 == TWICE and len(rest) > 1:
-        coarse += cycle(rest, _residual(rest[0], coarse, below), rest[0].zeros(), depth + 1)
-    _correct(level, coarse, u)
+    _correct(level, cycle(rest, below), u)
     for down in AFTER:
         smoothed(level.stencil, u, b, down)
     return u

@@ -46,7 +46,7 @@ LONGER = 6.0
 #: Relative change of an entry from which on the chain is conditioned anew.
 CHANGED = 0.5
 #: Residual, relative to the entries, of a good estimate, and how often one is improved.
-GOOD, TRIES = 0.1, 20
+GOOD, TRIES = 0.05, 20
 #: By how much residuals of estimates fall.
 QUICK = 0.1
 
@@ -216,7 +216,7 @@ class PlaneSolver:
         r, s = np.zeros_like(u), np.zeros_like(u)
         for tries in range(TRIES):
             worst, _ = relative(c, u, b, r)
-            if tries > 0 and worst < GOOD:
+            if worst < GOOD:
                 break
             chain = self._conditioned(c, u, k)
             s[:] = u
