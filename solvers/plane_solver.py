@@ -214,7 +214,7 @@ class PlaneSolver:
     def _improve(self, k: int, c: Array, u: Array, b: Array) -> None:
         """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
         r, s = np.zeros_like(u), np.zeros_like(u)
-        for tries in range(TRIES):
+        for _ in range(TRIES):
             worst, _ = relative(c, u, b, r)
             if worst < GOOD:
                 break
