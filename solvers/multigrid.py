@@ -4,7 +4,8 @@ The matrix is ``1 - W`` with jump probabilities W between neighbours, row sums o
 coarser level is such a chain again, that of the walker watched on every second cell along
 both axes: jumps that lead between those cells are followed until one of them is met, nothing
 is ever subtracted, and what is absorbed on the way is lost. So all levels are stable for any
-drift; Gauss-Seidel steps in all four directions solve for drift that points anywhere.
+drift. Gauss-Seidel passes up and down the rows, each of which is solved to the right and back,
+solve for drift that points anywhere.
 """
 
 from __future__ import annotations
@@ -16,9 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers import multigrid_coarse as coarse_chains
 from fokkerplanck.solvers import multigrid_kernels as kernels
+from fokkerplanck.solvers import multigrid_transfer as transfer
+from fokkerplanck.solvers.multigrid_rows import Span, shared, strips
+from fokkerplanck.solvers.multigrid_smoothing import smooth
 
-__all__ = ["Level", "cycle", "hierarchy", "interpolated", "padded", "right_hand_sides"]
+__all__ = [
+    "Level",
+    "cycle",
+    "hierarchy",
+    "interpolated",
+    "padded",
+    "right_hand_sides",
+    "smoothed",
+]
 
 Array = NDArray[Any]
 
@@ -26,8 +39,9 @@ Array = NDArray[Any]
 FEW, THIN = 160, 3
 #: Total rate out of a cell that can never be left.
 SMALLEST = 1e-300
-#: Directions of the steps before and after the correction by coarser levels, as (down, left).
-BEFORE, AFTER = ((0, 0), (1, 1)), ((0, 1), (1, 0))
+#: Passes after the correction by coarser levels, down or not (measured: the second of them is worth
+#: more than another cycle).
+AFTER = (False, True)
 
 
 @dataclass(eq=False)
@@ -42,20 +56,53 @@ class Level:
         Of the coarse cells; None on the coarsest level.
     inverse : ndarray, shape (cells, cells)
         Of the matrix, on the coarsest level.
+    u, b, r : ndarray
+        Where cycles keep an answer, its right-hand side and its residual; made when needed.
+    kept : tuple of ndarray
+        Vectors that are kept by what uses the cycles; made when needed.
     """
 
     stencil: Array
     weights: Array | None = None
     scale: Array | None = None
     inverse: Array | None = None
+    u: Array | None = None
+    b: Array | None = None
+    r: Array | None = None
+    kept: tuple[Array, Array] | None = None
     shape: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.shape = (self.stencil.shape[1] - 2, self.stencil.shape[2] - 2)
 
+    @property
+    def strips(self) -> tuple[Span, ...]:
+        """Rows, in strips."""
+        return strips(*self.shape)
+
+    @property
+    def coarse_strips(self) -> tuple[Span, ...]:
+        """Rows of the next coarser level, in strips."""
+        return strips((self.shape[0] + 1) // 2, 2 * self.shape[1])
+
     def zeros(self) -> Array:
         """Make a vector with a rim."""
         return np.zeros(self.stencil.shape[1:], self.stencil.dtype)
+
+    def room(self, name: str) -> Array:
+        """Vector that is kept for u, b or r, with a rim of zeros."""
+        found: Array | None = getattr(self, name)
+        if found is None:
+            found = self.zeros()
+            setattr(self, name, found)
+        return found
+
+    def pairs(self, count: int) -> tuple[Array, Array]:
+        """Two times `count` vectors that are kept, with rims of zeros."""
+        if self.kept is None:
+            shape = (count, *self.stencil.shape[1:])
+            self.kept = np.zeros(shape, self.stencil.dtype), np.zeros(shape, self.stencil.dtype)
+        return self.kept
 
 
 def padded(values: NDArray[Any]) -> NDArray[Any]:
@@ -63,25 +110,40 @@ def padded(values: NDArray[Any]) -> NDArray[Any]:
     return np.pad(values, 1)
 
 
-def hierarchy(stencil: Array) -> list[Level]:
-    """Levels from the finest to the coarsest, in the precision of the stencil."""
-    levels = [Level(stencil)]
+def hierarchy(
+    stencil: Array, *, steep: bool = False, old: list[Level] | None = None
+) -> list[Level]:
+    """Levels from the finest to the coarsest, in the precision of the stencil.
+
+    Parameters
+    ----------
+    stencil : ndarray, shape (4 or 8, nx + 2, ny + 2)
+    steep : bool
+        Whether answers change by factors from cell to cell, not by little.
+    old : list of Level, optional
+        Those of another stencil of that shape, given up: their memory is used again.
+    """
+    levels = [Level(stencil)] if old is None else old[:1]
+    levels[0].stencil = stencil
     while np.prod(levels[-1].shape) > FEW and min(levels[-1].shape) > THIN:
-        levels.append(_coarser(levels[-1]))
+        below = None if old is None else old[len(levels)]
+        levels.append(_coarser(levels[-1], below, steep))
     levels[-1].inverse = _inverse(levels[-1]).astype(stencil.dtype)
     return levels
 
 
-def _coarser(level: Level) -> Level:
+def _coarser(level: Level, below: Level | None, steep: bool) -> Level:
     c, (nx, ny) = level.stencil, level.shape
     mx, my = (nx + 1) // 2, (ny + 1) // 2
-    level.weights = np.zeros((8, mx + 2, my + 2), c.dtype)
-    level.scale = np.zeros((mx + 2, my + 2), c.dtype)
-    stencil = np.zeros((8, mx + 2, my + 2), c.dtype)
-    kernels.line_weights(c, level.weights, 1, mx + 1)
-    kernels.middle_weights(c, level.weights, 1, mx + 1)
-    kernels.coarse_stencil(c, level.weights, stencil, level.scale, 1, mx + 1)
-    return Level(stencil)
+    if below is None:
+        level.weights = np.zeros((coarse_chains.COUNT, mx + 2, my + 2), c.dtype)
+        level.scale = np.zeros((mx + 2, my + 2), c.dtype)
+        below = Level(np.zeros((8, mx + 2, my + 2), c.dtype))
+    p, scale, out, parts = level.weights, level.scale, below.stencil, level.coarse_strips
+    shared(lambda _, *rows: coarse_chains.line_weights(c, p, steep, *rows), parts)
+    shared(lambda _, *rows: coarse_chains.middle_weights(c, p, *rows), parts)
+    shared(lambda _, *rows: coarse_chains.coarse_stencil(c, p, out, scale, *rows), parts)
+    return below
 
 
 def _inverse(level: Level) -> NDArray[np.float64]:
@@ -117,26 +179,33 @@ def _without_subtraction(w: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(x)
 
 
-def _restricted(level: Level, r: Array, below: Level) -> Array:
-    """Residuals of the coarse cells; changes r."""
-    last = below.shape[0] + 1
-    kernels.gather_middle(level.stencil, r, 1, last)
-    kernels.gather_lines(level.stencil, r, 1, last)
-    out = below.zeros()
-    kernels.restrict(level.stencil, level.scale, r, out, 1, last)
-    return out
+def smoothed(c: Array, u: Array, b: Array, down: bool, *, fresh: bool = False) -> None:
+    """One pass over all rows; strips of them take what lies around them as it was before."""
+    parts = strips(u.shape[0] - 2, u.shape[1] - 2)
+    nothing = np.zeros_like(u[0])
+    around = [
+        (nothing, nothing) if fresh else (u[first - 1].copy(), u[last].copy())
+        for first, last in parts
+    ]
+    shared(lambda k, *rows: smooth(c, u, b, down, fresh, *rows, *around[k]), parts)
+
+
+def _restricted(level: Level, r: Array, out: Array) -> None:
+    """Residuals of the coarse cells."""
+    c, p, scale = level.stencil, level.weights, level.scale
+    shared(lambda _, *rows: transfer.restrict(c, p, scale, r, out, *rows), level.coarse_strips)
 
 
 def right_hand_sides(levels: list[Level], b: Array, *, transposed: bool = False) -> list[Array]:
     """Right-hand sides of all levels."""
     out = [b]
     for fine, coarse in pairwise(levels):
+        fine_side, side = out[-1], coarse.zeros()
         if transposed:
-            out.append(coarse.zeros())
-            last = coarse.shape[0] + 1
-            kernels.restrict_transposed(fine.weights, out[-2], out[-1], 1, last)
+            transfer.restrict_transposed(fine.weights, fine_side, side, 1, coarse.shape[0] + 1)
         else:
-            out.append(_restricted(fine, out[-1].copy(), coarse))
+            _restricted(fine, fine_side, side)
+        out.append(side)
     return out
 
 
@@ -145,27 +214,36 @@ def interpolated(level: Level, coarse: Array, *, transposed: bool = False) -> Ar
     out, last = level.zeros(), coarse.shape[0] - 1
     if transposed:
         c = level.stencil
-        kernels.spread_lines(c, level.scale, coarse, out, 1, last)
-        kernels.spread_middle(c, out, 1, last)
+        transfer.spread_lines(c, level.scale, coarse, out, 1, last)
+        transfer.spread_middle(c, out, 1, last)
         return out
-    kernels.correct(level.weights, coarse, out, 1, last)
+    _correct(level, coarse, out)
     return out
 
 
-def cycle(levels: list[Level], b: Array, u: Array | None = None) -> Array:
-    """One V-cycle for ``(1 - W) u = b``, from 0 unless u is given (and changed)."""
+def _correct(level: Level, coarse: Array, u: Array) -> None:
+    p = level.weights
+    shared(lambda _, *rows: transfer.correct(p, coarse, u, *rows), level.coarse_strips)
+
+
+def cycle(levels: list[Level], b: Array, out: Array | None = None) -> Array:
+    """One V-cycle for ``(1 - W) u = b`` from 0; u is put into `out`, which has a rim of zeros."""
     level, rest = levels[0], levels[1:]
+    u = level.room("u") if out is None else out
     if not rest:
         assert level.inverse is not None
-        inner = level.inverse @ b[1:-1, 1:-1].ravel()
-        return padded(inner.reshape(level.shape))
-    u = level.zeros() if u is None else u
-    for down, left in BEFORE:
-        kernels.sweep(level.stencil, u, b, down, left)
-    r = level.zeros()
-    kernels.residual(level.stencil, u, b, r, 1, level.shape[0] + 1)
-    coarse = cycle(rest, _restricted(level, r, rest[0]))
-    kernels.correct(level.weights, coarse, u, 1, coarse.shape[0] - 1)
-    for down, left in AFTER:
-        kernels.sweep(level.stencil, u, b, down, left)
+        u[1:-1, 1:-1] = (level.inverse @ b[1:-1, 1:-1].ravel()).reshape(level.shape)
+        return u
+    smoothed(level.stencil, u, b, False, fresh=True)
+    below = rest[0].room("b")
+    _restricted(level, _residual(level, u, b), below)
+    _correct(level, cycle(rest, below), u)
+    for down in AFTER:
+        smoothed(level.stencil, u, b, down)
     return u
+
+
+def _residual(level: Level, u: Array, b: Array) -> Array:
+    c, r = level.stencil, level.room("r")
+    shared(lambda _, *rows: kernels.residual(c, u, b, r, *rows), level.strips)
+    return r

@@ -8,43 +8,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.solvers import multigrid_kernels as kernels
+from fokkerplanck.solvers.conditioned_chain import (
+    ConditionedChain,
+    changed,
+    longest,
+    relative,
+    weighed,
+)
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.multigrid import (
     Level,
-    cycle,
     hierarchy,
     interpolated,
     padded,
     right_hand_sides,
+    smoothed,
 )
+from fokkerplanck.solvers.multigrid_rows import shared, strips
 
 __all__ = ["PlaneSolver", "suits"]
 
 Array = NDArray[np.float64]
-Floats = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 #: Relative error, as proven, that is aimed at, and the largest that is accepted.
 AIM, ACCEPTED = 5e-9, 1e-6
-#: The same of numbers of jumps, which are only compared with large numbers.
-ROUGH = 1e-3
+#: What is aimed at for numbers of jumps, which are only compared with large numbers.
+ROUGH = 0.1
 #: Entries below this part of what is given are taken for 0.
 FAINT = 1e-300
-#: V-cycles between two looks at the true residual, how far it falls meanwhile, and how often it
-#: is looked at.
-VECTORS, FALL, ROUNDS = 10, 1e-5, 20
-#: Least and most directions that are kept, and cells of all of them together.
-KEPT, ALL_KEPT = (6, 16), 1 << 25
+#: How far residuals fall in single precision between two looks at the true one, and how often it is
+#: looked at.
+FALL, ROUNDS = 1e-5, 20
 #: How much longer conditioned chains take than others, as a guess.
 LONGER = 6.0
-#: Largest factor by which an entry is changed at once; changes of more than some of it change the
-#: chain that is conditioned on the answer, too.
-MOST, CHANGED = 100.0, 0.5
+#: Relative change of an entry from which on the chain is conditioned anew.
+CHANGED = 0.5
 #: Residual, relative to the entries, of a good estimate, and how often one is improved.
-GOOD, TRIES = 0.1, 20
-#: By how much residuals of good estimates fall.
-QUICK = 0.05
+GOOD, TRIES = 0.05, 20
+#: By how much residuals of estimates fall.
+QUICK = 0.1
 
 
 def suits(generator: Generator) -> bool:
@@ -104,7 +108,8 @@ class PlaneSolver:
         self.stencil = _stencil(generator, kept, 1.0 + killing)
         self.killing = killing
         self.precision: type[np.floating] = np.float32
-        self.levels = hierarchy(self.stencil)
+        self.levels = hierarchy(self.stencil, steep=True)
+        self._room: list[Level] = []
         self._across: list[Array] | None = None
 
     def solve(self, b: Array, trans: str = "N", aim: float = AIM) -> Array:
@@ -131,7 +136,7 @@ class PlaneSolver:
         return np.asarray(u[1:-1, 1:-1].ravel()[self.rest] * top)
 
     def jumps(self) -> Array:
-        """Mean numbers of jumps until the chain ends, right to a per mille."""
+        """Mean numbers of jumps until the chain ends, right to a tenth."""
         one = np.ones(self.rest.size)
         before, self.error = self.error, 0.0
         u = self.solve(one, aim=ROUGH)
@@ -150,16 +155,16 @@ class PlaneSolver:
 
     def _solved(self, b: Array, transposed: bool, aim: float) -> Array:
         stencils = self._transposed() if transposed else [v.stencil for v in self.levels]
-        u = self._estimate(stencils, b, transposed)
+        c, u = stencils[0], self._estimate(stencils, b, transposed)
         u[u < FAINT] = 0.0
-        r, last = np.zeros_like(b), b.shape[0] - 1
-        chain: _Conditioned | None = None
+        r, s = np.zeros_like(b), np.zeros_like(b)
+        chain: ConditionedChain | None = None
         before = np.inf
         for _ in range(ROUNDS):
-            worst, over = kernels.relative(stencils[0], u, b, r, 1, last)
+            worst, over = relative(c, u, b, r)
             if not np.isfinite(worst):  # the estimate has lost entries
-                for down, left in ((0, 0), (1, 1), (0, 1), (1, 0)):
-                    kernels.sweep(stencils[0], u, b, down, left)
+                for down in (False, True):
+                    smoothed(c, u, b, down)
                 u[u < FAINT] = 0.0
                 chain = None
                 continue
@@ -172,19 +177,18 @@ class PlaneSolver:
                 break
             before = worst
             if chain is None:
-                chain, s = _Conditioned(stencils[0], u, self.precision), u.copy()
-            g = np.divide(u, s, out=np.zeros_like(u), where=s > 0.0)
-            np.minimum(r, MOST, out=r)
+                chain = self._conditioned(c, u)
+                s[:] = u
             done = chain.cycles
-            change = chain.solve(r * g, max(FALL, aim / likely / 4))
+            e = chain.solve(weighed(r, u, s, chain), max(FALL, aim / likely / 4))
             self.cycles += chain.cycles - done
-            np.divide(change, g, out=g, where=g > 0.0)
-            if np.abs(g).max() > CHANGED:
+            if changed(u, s, e) > CHANGED:
                 chain = None
-            u *= np.clip(1.0 + g, 1.0 / MOST, MOST)
         if over > max(aim, ACCEPTED):
-            chain = _Conditioned(stencils[0], u, self.precision) if chain is None else chain
-            over = worst * _longest(chain, stencils[0], u)
+            if chain is not None:
+                over = worst * longest(chain, c, u, aim / worst)
+            if not over <= max(aim, ACCEPTED):  # a chain that was conditioned on u itself may do
+                over = worst * longest(self._conditioned(c, u), c, u, aim / worst)
         if not over <= max(aim, ACCEPTED):
             msg = f"the multigrid solver proves no error below {over:.1e}"
             raise NumericalError(msg)
@@ -201,12 +205,39 @@ class PlaneSolver:
         u = padded(u.reshape(self.levels[-1].shape))
         for k in range(len(self.levels) - 2, -1, -1):
             u = interpolated(self.levels[k], u, transposed=transposed)
-            for down in (0, 1):
-                for left in (0, 1):
-                    kernels.sweep(stencils[k], u, sides[k], down, left)
+            for down in (False, True):
+                smoothed(stencils[k], u, sides[k], down)
             if k > 0:
-                u = _improved(stencils[k], u, sides[k], self.precision)
+                self._improve(k, stencils[k], u, sides[k])
         return u
+
+    def _improve(self, k: int, c: Array, u: Array, b: Array) -> None:
+        """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
+        r, s = np.zeros_like(u), np.zeros_like(u)
+        for _ in range(TRIES):
+            worst, _ = relative(c, u, b, r)
+            if worst < GOOD:
+                break
+            chain = self._conditioned(c, u, k)
+            s[:] = u
+            changed(u, s, chain.solve(weighed(r, u, s, chain), QUICK))
+            if worst > GOOD:
+                for down in (False, True):
+                    smoothed(c, u, b, down)
+
+    def _conditioned(self, c: Array, u: Array, k: int = 0) -> ConditionedChain:
+        """Chain of level k conditioned on what u is the mean of; the last one made is given up."""
+        if self._room and self._room[0].stencil.dtype == self.precision:
+            old = self._room[k:]
+        else:
+            old = None
+        out = np.zeros(c.shape, self.precision) if old is None else old[0].stencil
+        rows = strips(u.shape[0] - 2, u.shape[1] - 2)
+        shared(lambda _, *part: kernels.transform(c, u, out, *part), rows)
+        levels = hierarchy(out, old=old)
+        if k == 0:
+            self._room = levels
+        return ConditionedChain(levels)
 
     def _transposed(self) -> list[Array]:
         if self._across is None:
@@ -223,98 +254,10 @@ def _stencil(g: Generator, kept: Mask, diagonal: float) -> Array:
     nx, ny = g.shape
     ways = 4 if int(np.abs(g.offset).sum(axis=1).max(initial=0)) <= 1 else 8
     c = np.zeros((ways, nx + 2, ny + 2))
-    out = g.exit_rate
-    code = g.offset[:, 0] * 3 + g.offset[:, 1]
-    flat = c.reshape(ways, -1)
-    both = kept[g.tail] & kept[g.head]
-    for k, (x, y) in enumerate(kernels.WAYS[:ways]):
-        for way, cell, rate in ((1, g.tail, g.forward), (-1, g.head, g.backward)):
-            links = np.flatnonzero((code == way * (3 * x + y)) & both)
-            at = cell[links]
-            i = (at // ny + 1) * (ny + 2) + at % ny + 1
-            flat[k, i] += rate[links] / (out[at] * diagonal)
+    number = np.zeros(9, dtype=np.int64)
+    for k, (x, y) in enumerate(kernels.WAYS):
+        number[3 * x + y + 4] = k
+    with np.errstate(divide="ignore"):
+        per = 1.0 / (g.exit_rate * diagonal)
+    kernels.scatter(c, g.tail, g.head, g.offset, g.forward, g.backward, per, kept, number)
     return c
-
-
-def _conditioned(c: Array, u: Array, precision: type[np.floating]) -> list[Level]:
-    """Hierarchy of the chain conditioned on what u is the mean of."""
-    out = np.zeros(c.shape, precision)
-    kernels.transform(c, u, out, 1, u.shape[0] - 1)
-    return hierarchy(out)
-
-
-def _improved(c: Array, u: Array, b: Array, precision: type[np.floating]) -> Array:
-    """V-cycles for the relative error of an estimate, until this is some tens of per cent."""
-    r = np.zeros_like(u)
-    for k in range(TRIES):
-        worst, _ = kernels.relative(c, u, b, r, 1, u.shape[0] - 1)
-        if k > 0 and worst < GOOD:
-            break
-        chain = _Conditioned(c, u, precision)
-        change = chain.solve(np.minimum(r, MOST), QUICK if worst < GOOD else FALL)
-        u = u * np.clip(1.0 + change.astype(np.float64), 1.0 / MOST, MOST)
-        if worst > GOOD:
-            kernels.sweep(c, u, b, 0, 0)
-            kernels.sweep(c, u, b, 1, 1)
-    return u
-
-
-def _longest(chain: _Conditioned, c: Array, u: Array) -> float:
-    """Bound of the norm of the inverse of the chain conditioned on u, which `chain` resembles."""
-    r = (u > 0.0).astype(np.float64)
-    t, last = np.zeros_like(u), u.shape[0] - 1
-    for _ in range(6):
-        t += chain.solve(r, 0.03)
-        if not (t[u > 0.0] > 0.0).all():
-            return np.inf
-        kernels.relative(c, u * t, u, r, 1, last)
-        r *= t  # 1 - (1 - W^u) t
-        margin = 1.0 - float(np.abs(r).max())
-        if margin > 0.25:
-            return float(t.max()) / margin
-    return np.inf
-
-
-class _Conditioned:
-    """A conditioned chain: its hierarchy, and directions that its equations were solved along.
-
-    Those are pairs z and ``c = (1 - W) z``, orthonormal in c, which are kept from one residual
-    to the next, so that what is slow is found once.
-
-    References
-    ----------
-    Eisenstat, Elman and Schultz, SIAM J. Numer. Anal. 20, 345 (1983) (generalised conjugate
-    residuals).
-    """
-
-    def __init__(self, stencil: Array, u: Array, precision: type[np.floating]) -> None:
-        self.levels = _conditioned(stencil, u, precision)
-        self.pairs: list[tuple[Floats, Floats]] = []
-        self.cycles = 0
-        self.kept = min(max(ALL_KEPT // u.size, KEPT[0]), KEPT[1])
-
-    def solve(self, b: Floats, fall: float) -> Floats:
-        """Solve ``(1 - W) e = b`` until the residual has fallen to a part of b."""
-        c, rows = self.levels[0].stencil, b.shape[0] - 1
-        r, e = b.astype(c.dtype), self.levels[0].zeros()
-        enough = fall * kernels.length(r)
-        for z, v in self.pairs:
-            kernels.add(kernels.take_out(v, r), z, e)
-        for _ in range(VECTORS):
-            if not kernels.length(r) > enough:
-                break
-            z = cycle(self.levels, r)
-            self.cycles += 1
-            v = self.levels[0].zeros()
-            kernels.product(c, z, v, 1, rows)
-            for past, image in self.pairs:
-                kernels.add(-kernels.take_out(image, v), past, z)
-            norm = kernels.length(v)
-            if not norm > 0.0:
-                break
-            kernels.scale(v, 1.0 / norm)
-            kernels.scale(z, 1.0 / norm)
-            kernels.add(kernels.take_out(v, r), z, e)
-            self.pairs.append((z, v))
-            del self.pairs[: -self.kept]
-        return e

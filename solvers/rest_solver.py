@@ -19,7 +19,7 @@ Cells = NDArray[np.int64]
 METHODS = ("auto", "lu", "multigrid")
 #: Cells from which on multigrid is faster than a factorisation (measured), and up to which the
 #: factors fit into memory: they take about 2 kB per cell at 1024 x 1024, growing with ln N.
-LARGE, LARGEST = 300_000, 4_500_000
+LARGE, LARGEST = 200_000, 4_500_000
 
 
 class RestSolver:
@@ -77,7 +77,7 @@ class RestSolver:
         return np.asarray(self._lu.solve(b, trans=trans))  # type: ignore[call-overload]
 
     def jumps(self) -> Array:
-        """Mean number of jumps until the chain leaves the rest, right to a per mille.
+        """Mean number of jumps until the chain leaves the rest, right to a tenth.
 
         Raises
         ------

@@ -12,6 +12,7 @@ from fokkerplanck.solvers import multigrid_kernels as kernels
 from fokkerplanck.solvers.assemble import assemble
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.multigrid import hierarchy, padded, right_hand_sides
+from fokkerplanck.solvers.multigrid_rows import strips
 from fokkerplanck.solvers.plane_solver import ACCEPTED, PlaneSolver, suits
 from fokkerplanck.solvers.reduction import Reduction
 from fokkerplanck.solvers.rest_solver import RestSolver
@@ -19,7 +20,7 @@ from tests.escapes import COUPLED_MINIMUM, coupled
 from tests.fields import plane, plane_fields, tensor
 
 RIGHT = np.array(COUPLED_MINIMUM)
-#: from 300 000 cells on; its kernels take a while to compile
+#: from 200 000 cells on; its kernels take a while to compile
 pytestmark = pytest.mark.slow
 
 DISC = Ball(RIGHT, 0.25)
@@ -115,6 +116,43 @@ def test_diffusion_is_the_same_on_every_level():
         kernels.product(level.stencil, u, own, 1, len(u) - 1)
         centre = len(u) // 2
         assert own[centre, centre] == pytest.approx(side[centre, centre], rel=0.05)
+
+
+@pytest.mark.parametrize("ways", [4, 8])
+@pytest.mark.parametrize("cells", [(37, 50), (64, 31)])
+def test_coarse_chains_absorb_what_is_absorbed(ways, cells):
+    """What is met on the way between coarse cells, killing included, is what they lose.
+
+    So an answer that is the same everywhere, which takes longest to build up, is corrected at once.
+    """
+    rng = np.random.default_rng(ways)
+    inner = np.zeros(np.add(cells, 2))
+    inner[1:-1, 1:-1] = 1.0
+    stencil = rng.random((ways, *inner.shape)) * inner
+    for k, (x, y) in enumerate(kernels.WAYS[:ways]):  # none leads off the grid
+        stencil[k] *= np.roll(inner, (-x, -y), (0, 1))
+    total = stencil.sum(axis=0)
+    stencil /= np.where(total > 0, total, 1.0) * (1.0 + 0.1 * rng.random(inner.shape))
+    fine, coarse = hierarchy(stencil)[:2]
+    lost, own = np.zeros_like(inner), coarse.zeros()
+    kernels.product(stencil, inner, lost, 1, cells[0] + 1)
+    side = right_hand_sides([fine, coarse], lost)[1]
+    one = padded(np.ones(coarse.shape))
+    kernels.product(coarse.stencil, one, own, 1, coarse.shape[0] + 1)
+    assert (lost[1:-1, 1:-1] > 0).any()
+    assert own == pytest.approx(side, abs=1e-13)
+
+
+def test_same_bits_for_any_number_of_threads(monkeypatch):
+    generator = driven(1, 400, strength=3.0)
+    kept = np.ones(generator.cells, dtype=bool)
+    kept[80000] = False
+    assert len(strips(400, 400)) > 1
+    answers = []
+    for threads in "12":
+        monkeypatch.setenv("NUMBA_NUM_THREADS", threads)
+        answers.append(PlaneSolver(generator, kept).solve(np.ones(generator.cells - 1)))
+    assert np.array_equal(*answers)
 
 
 @pytest.mark.parametrize("barrier", [10, 300])
