@@ -14,7 +14,10 @@ Array = NDArray[np.float64]
 
 
 def interpolate(log_u: Array, live: NDArray[np.bool_], grid: Grid, point: Array) -> float:
-    """Ln of u at a point: cubic through 4 x 4 live cells, else a quadratic fitted to live cells."""
+    """Ln of u at a point: cubic through 4 x 4 live cells, else a quadratic fitted to live cells.
+
+    Nan where one of these is.
+    """
     window, offset = _window(grid, point, 4)
     if not live[window].all():
         window, offset = _window(grid, point, 5)
@@ -25,7 +28,7 @@ def interpolate(log_u: Array, live: NDArray[np.bool_], grid: Grid, point: Array)
     values = log_u[window][good]
     top = float(values.max())
     if not np.isfinite(top):
-        return -np.inf
+        return top if np.isnan(top) else -np.inf
     degree = 3 if good.all() and offset.shape[0] == 16 else 2
     x, y = offset[good].T
     powers = [(i, j) for i in range(4) for j in range(4) if degree == 3 or i + j <= 2]

@@ -86,6 +86,10 @@ class KilledChain(ABC):
     def at(self, log_u: Array, start: PointSet) -> float:
         """Ln of u at a point, or of its mean over the stationary density within a set."""
 
+    def solve_at(self, log_b: Array, start: PointSet) -> float:
+        """Ln of u at a start, where ``-Q u = b``."""
+        return self.at(self.solve(log_b), start)
+
     @property
     @abstractmethod
     def reversed(self) -> KilledChain | None:
@@ -186,4 +190,6 @@ def check_target(problem: Problem, target: PointSet | str) -> list[PointSet]:
 def log_sum(x: Array) -> float:
     """Ln of the sum of e^x."""
     top = float(x.max(initial=-np.inf))
-    return top + float(np.log(np.exp(x - top).sum())) if np.isfinite(top) else -np.inf
+    if not np.isfinite(top):
+        return top if np.isnan(top) else -np.inf
+    return top + float(np.log(np.exp(x - top).sum()))

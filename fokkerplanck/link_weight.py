@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers.detailed_balance import link_climbs
 from fokkerplanck.solvers.reduction import lowest_cells
-from fokkerplanck.solvers.stationary import link_climbs, share_over
+from fokkerplanck.solvers.stationary import share_over
 
 if TYPE_CHECKING:
     from fokkerplanck.solvers.generator import Generator

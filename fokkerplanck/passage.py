@@ -303,9 +303,8 @@ def _moments(chain: KilledChain, start: PointSet, row: int) -> tuple[float, floa
     reach = live if certain else chain.solve(chain.log_absorption[row])
     reach[chain.inside(row)] = 0.0  # a start may border on the target
     first = chain.solve(reach)
-    second = chain.solve(first)
     at = [0.0 if certain else chain.at(reach, start)]
-    at += [chain.at(u, start) for u in (first, second)]
+    at += [chain.at(first, start), chain.solve_at(first, start)]
     if not np.isfinite(at).all():
         return np.inf, np.inf, at[0], first
     mean = at[1] - at[0]

@@ -17,9 +17,10 @@ from fokkerplanck.link_weight import too_steep, too_steep_in_wells
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.assemble import link_strength
 from fokkerplanck.solvers.current import current_of_fluxes
+from fokkerplanck.solvers.detailed_balance import link_climbs, log_equilibrium
 from fokkerplanck.solvers.live_links import links_of
 from fokkerplanck.solvers.reduction import Reduction
-from fokkerplanck.solvers.stationary import link_climbs, log_equilibrium, log_stationary
+from fokkerplanck.solvers.stationary import log_stationary
 from fokkerplanck.solvers.targets import Arms, Cut, Killed, absorb
 from fokkerplanck.solvers.weights import jump_weights
 
@@ -97,7 +98,7 @@ class PlaneChain(KilledChain):
     @cached_property
     def reduction(self) -> Reduction:
         """The chain reduced to its anchors: where the time goes."""
-        return Reduction(self.killed.generator, self.live)
+        return Reduction(self.killed.generator, self.live, log_mass=self._log_equilibrium)
 
     @property
     def error(self) -> float:  # type: ignore[override]
@@ -128,6 +129,12 @@ class PlaneChain(KilledChain):
     def solve(self, log_b: Array) -> Array:
         """Ln of u, where ``-Q u = b``."""
         return self.reduction.solve(log_b)
+
+    def solve_at(self, log_b: Array, start: PointSet) -> float:
+        """Ln of u at a start; nothing is solved for where only what anchors collect matters."""
+        far = self.reduction.solve_far(log_b)
+        found = np.nan if far is None else self.at(far, start)
+        return super().solve_at(log_b, start) if np.isnan(found) else found
 
     def solve_transposed(self, log_b: Array) -> Array:
         """Ln of y, where ``-Q.T y = b``."""
@@ -180,7 +187,8 @@ class PlaneChain(KilledChain):
         weight = self._log_start(start)
         if weight is None:
             return interpolate(log_u, self.live, self.problem.grid, _point(start))
-        return log_sum(weight + log_u) - log_sum(weight)
+        part = np.isfinite(weight)
+        return log_sum(weight[part] + log_u[part]) - log_sum(weight)
 
     def start_mass(self, start: PointSet) -> Array:
         """Masses of the cells to start from."""

@@ -193,8 +193,8 @@ def _ring(problem: Problem, chains: Sequence[LineChain], count: int) -> Spectrum
 def _general(problem: Problem, chain: KilledChain, generator: Generator, count: int) -> Spectrum:
     from fokkerplanck.solvers.anchor_modes import AnchorModes, metastable
     from fokkerplanck.solvers.arnoldi import arnoldi_modes
+    from fokkerplanck.solvers.detailed_balance import log_equilibrium
     from fokkerplanck.solvers.reduction import Reduction
-    from fokkerplanck.solvers.stationary import log_equilibrium
 
     reduction = metastable(Reduction(generator, chain.live))
     slow = AnchorModes(reduction)

@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from fokkerplanck.solvers.balanced_visits import BalancedVisits
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.rest_solver import METHODS, RestSolver, rates_between
@@ -42,6 +43,12 @@ FAINT, LOST = 1e-300, 1e-290
 DOUBT = 1e-8
 #: Probability to be killed at a jump while anchors are searched: keeps every number finite.
 KILLING = 1e-9
+#: Ln of the part of an answer that is left out.
+NEGLIGIBLE = np.log(1e-13)
+#: What depends on the anchors.
+CACHED = (
+    "hits", "_ends", "leaving", "_leave", "chain", "relaxation", "_visits", "_collected_ends"
+)  # fmt: skip
 ROUNDING = np.finfo(float).eps
 TINY = np.finfo(float).tiny
 
@@ -64,6 +71,8 @@ class Reduction:
         Chains of up to so many live cells are solved as a whole, in numbers of any size.
     method : str
         How the rest is solved: ``"auto"``, ``"lu"`` or ``"multigrid"``, see `RestSolver`.
+    log_mass : ndarray, shape (cells,), optional
+        Ln of masses in detailed balance on most links; spares solves by iteration.
 
     Attributes
     ----------
@@ -90,11 +99,12 @@ class Reduction:
         *,
         exact: int = FEW,
         method: str = "auto",
+        log_mass: Array | None = None,
     ) -> None:
         if method not in METHODS:
             msg = f"unknown method {method!r}; known: {', '.join(METHODS)}"
             raise ValueError(msg)
-        self.generator, self.method = generator, method
+        self.generator, self.method, self._log_mass = generator, method, log_mass
         out = generator.exit_rate
         if live is None:
             into = np.bincount(generator.head, generator.forward, generator.cells)
@@ -147,6 +157,26 @@ class Reduction:
         at_anchors = self._among_anchors(answer, 0.0)
         (far, close), top = _scaled(at_anchors, top + _log(near))
         return self._joined(at_anchors, top + _log(_kept(self.hits @ far + close, LOST)))
+
+    @one_blas_thread
+    def solve_far(self, log_b: Array) -> Array | None:
+        """Find u as `solve` does, where what is added before an anchor is met is negligible.
+
+        Nothing is solved for. Nan in cells where it may not be negligible; None where there are no
+        anchors or no detailed balance, and where factors make `solve` cheap.
+        """
+        if self._visits is None or not self.anchors.size:
+            return None
+        before = (log_b[self.rest] - self._log_out[self.rest]).max() + np.log(2.0 * self.jumps)
+        into = self._visits.collected(log_b[self.rest], before)
+        if into is None:
+            return None
+        source = Scaled.from_log(into) + Scaled.from_log(log_b[self.anchors])
+        at_anchors = self._among_anchors(lambda chain, _: chain.solve(source), 0.0)
+        (far,), top = _scaled(at_anchors)
+        u = top + _log(_kept(self.hits @ far, LOST))
+        u[~(u + NEGLIGIBLE > before)] = np.nan
+        return self._joined(at_anchors, u)
 
     @one_blas_thread
     def solve_transposed(self, log_b: Array) -> Array:
@@ -276,7 +306,7 @@ class Reduction:
             self._jumps = np.full(n, np.inf)
             if killing:
                 raise
-        for name in ("hits", "_ends", "leaving", "_leave", "chain", "relaxation"):
+        for name in CACHED:
             self.__dict__.pop(name, None)
 
     def back(self, b: Array) -> Array:
@@ -355,10 +385,33 @@ class Reduction:
         """Make the chain of the anchors, no hitting probability less than `least`."""
         n, out = self.rest.size, Scaled.of(self._out[self.anchors])
         hits = self._leave @ np.maximum(self.hits, least)
-        ends = self._leave @ np.maximum(self._ends, least if self._ends.any() else 0.0)
         direct = np.asarray(self._rates[n:, n:].todense())
         absorption = self.generator.absorption[self.anchors]
-        return SmallChain(out.reshape(-1, 1) * hits + direct, out * ends + absorption)
+        ends = self._collected_ends
+        if ends is None:
+            often = np.maximum(self._ends, least if self._ends.any() else 0.0)
+            ends = out * (self._leave @ often)
+        return SmallChain(out.reshape(-1, 1) * hits + direct, ends + absorption)
+
+    @cached_property
+    def _visits(self) -> BalancedVisits | None:
+        """Time spent in the rest, near detailed balance; None where factors are as fast."""
+        if self._whole is not None or self._log_mass is None or self._inner.method == "lu":
+            return None
+        try:
+            return BalancedVisits(
+                self.generator, self._log_mass, self.anchors, self.rest, self.hits
+            )
+        except ValueError:
+            return None
+
+    @cached_property
+    def _collected_ends(self) -> Scaled | None:
+        """Rates to end before any other anchor is met, without a solve; None where unknown."""
+        if self._visits is None:
+            return None
+        found = self._visits.ends(_log(self.generator.absorption[self.rest]))
+        return None if found is None else Scaled.from_log(found)
 
     @cached_property
     def _whole(self) -> SmallChain | None:

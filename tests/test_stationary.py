@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from fokkerplanck.grid import Grid
 from fokkerplanck.solvers.assemble import assemble
 from fokkerplanck.solvers.current import cell_current, divergence, entropy_production
+from fokkerplanck.solvers.detailed_balance import link_climbs
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.reduction import MAX_JUMPS, Reduction
 from fokkerplanck.solvers.stationary import (
     equilibrium_mass,
-    link_climbs,
     share_over,
     stationary_mass,
 )
