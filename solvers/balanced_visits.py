@@ -31,8 +31,8 @@ class BalancedVisits:
 
     .. math:: \nu_a(x) = \sum_y q_{ay} G(y, x) = \frac{\pi_x}{\pi_a} h_a(x), \qquad G = (-Q)^{-1}
 
-    if the masses pi are in detailed balance. Cells beside an absorbing set are not: the set shortens
-    one arm of a cell, and this makes the opposite one faster. With fluxes
+    if the masses pi are in detailed balance. Cells beside an absorbing set are not: the set
+    shortens one arm of a cell, and this makes the opposite one faster. With fluxes
     :math:`\Delta_{ij} = \pi_i q_{ij} - \pi_j q_{ji}` of such links,
     :math:`\nu_a = \pi h_a / \pi_a + r^T G` and
 
@@ -82,8 +82,8 @@ class BalancedVisits:
     def ends(self, log_absorption: Array) -> Array | None:
         """Ln of the rates to end before an anchor is met again, of ln rates on the rest.
 
-        As chances to end are ``1 - h`` where h is small, this is
-        ``nu.absorption = (sum pi h absorption + sum Delta_ij (h_i (1 - h_j) - h_j (1 - h_i))) / pi``.
+        As the chance to end is ``e = 1 - h`` where h is small, this is
+        ``nu.k = (sum pi h k + sum Delta_ij (h_i e_j - h_j e_i)) / pi_a`` for absorption k.
         """
         out = self._collected(log_absorption)
         if out is None:
