@@ -47,6 +47,8 @@ def _errors(*labels: str) -> Callable[[Result], list[str]]:
 def _error(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or "-"
+    if not value:
+        return "< 1e-16"
     return "0" if value < -0.5 else f"{abs(value):.0e}".replace("e-0", "e-").replace("e+0", "e+")
 
 

@@ -20,6 +20,8 @@ METHODS = ("auto", "lu", "multigrid")
 #: Cells from which on multigrid is faster than a factorisation (measured), and up to which the
 #: factors fit into memory: they take about 2 kB per cell at 1024 x 1024, growing with ln N.
 LARGE, LARGEST = 200_000, 4_500_000
+#: Cells up to which transposed systems, whose errors are proven less often, go to factors.
+TRANSPOSED = 1_100_000
 
 
 class RestSolver:
@@ -47,6 +49,7 @@ class RestSolver:
         self.generator, self.rest, self.killing = generator, rest, killing
         self._lu: SuperLU | None = None
         self._plane: PlaneSolver | None = None
+        self._auto, self._error = method == "auto", 0.0
         many = method == "multigrid" or (method == "auto" and rest.size >= LARGE)
         if many and suits(generator):
             kept = np.zeros(generator.cells, dtype=np.bool_)
@@ -62,17 +65,18 @@ class RestSolver:
 
     @property
     def error(self) -> float:
-        """Largest relative error, as proven, of iterated answers; 0 of factors."""
-        return 0.0 if self._plane is None else self._plane.error
+        """Largest relative error, as proven, of iterated answers so far; 0 of factors."""
+        return self._error if self._plane is None else self._plane.error
 
     def solve(self, b: Array, trans: str = "N") -> Array:
         """Solve for b of shape (rest,) or (rest, n), transposed if `trans` is "T"."""
+        if trans == "T" and self._auto and self.rest.size <= TRANSPOSED:
+            self._give_way()
         if self._plane is not None:
             try:
                 return self._plane.solve(b, trans)
             except NumericalError:
-                self._factorise()
-                self._plane = None
+                self._give_way()
         assert self._lu is not None
         return np.asarray(self._lu.solve(b, trans=trans))  # type: ignore[call-overload]
 
@@ -89,9 +93,14 @@ class RestSolver:
             try:
                 return self._plane.jumps()
             except NumericalError:
-                self._factorise()
-                self._plane = None
+                self._give_way()
         return self.solve(one)
+
+    def _give_way(self) -> None:
+        """Go on with factors, if multigrid solved so far."""
+        if self._plane is not None:
+            self._factorise()
+            self._error, self._plane = self._plane.error, None
 
     def _factorise(self) -> None:
         n = self.rest.size

@@ -133,7 +133,12 @@ def test_peers_solve_the_same_problems(scripts):
 @pytest.mark.slow
 def test_a_part_of_it_runs(tmp_path):
     kept = tmp_path / "kept.json"
-    words = ["--quick", "--only", "W1", "--only", "W2", "--json", "--patience", "1", "--save"]
+    only = [
+        word
+        for part in ("W1", "W2", "W7 exit time, alpha = 1.5: fokk")
+        for word in ("--only", part)
+    ]
+    words = ["--quick", *only, "--json", "--patience", "1", "--save"]
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / "bench.py", *words, kept],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
