@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fokkerplanck.problem import Problem
     from fokkerplanck.solvers.generator import Generator
 
-__all__ = ["KilledChain", "check_target", "killed_chains", "log_sum"]
+__all__ = ["KilledChain", "check_target", "killed_chains"]
 
 Array = NDArray[np.float64]
 
@@ -185,11 +185,3 @@ def check_target(problem: Problem, target: PointSet | str) -> list[PointSet]:
         msg = 'the target is "walls", but no wall of the grid is absorbing'
         raise CaseError(msg, key="to")
     return []
-
-
-def log_sum(x: Array) -> float:
-    """Ln of the sum of e^x."""
-    top = float(x.max(initial=-np.inf))
-    if not np.isfinite(top):
-        return top if np.isnan(top) else -np.inf
-    return top + float(np.log(np.exp(x - top).sum()))

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
-from fokkerplanck.killed_chain import KilledChain, log_sum
+from fokkerplanck.killed_chain import KilledChain
 from fokkerplanck.line_nodes import Nodes, chain_rates
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers import birth_death
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.scaled import log_sum
 from fokkerplanck.solvers.stationary import log_stationary
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fokkerplanck.errors import CaseError
 from fokkerplanck.interpolate import around, interpolate
-from fokkerplanck.killed_chain import KilledChain, log_sum
+from fokkerplanck.killed_chain import KilledChain
 from fokkerplanck.link_weight import too_steep, too_steep_in_wells
 from fokkerplanck.sets import PointSet
 from fokkerplanck.solvers.assemble import link_strength
@@ -20,6 +20,7 @@ from fokkerplanck.solvers.current import current_of_fluxes
 from fokkerplanck.solvers.detailed_balance import link_climbs, log_equilibrium
 from fokkerplanck.solvers.live_links import links_of
 from fokkerplanck.solvers.reduction import Reduction
+from fokkerplanck.solvers.scaled import log_sum
 from fokkerplanck.solvers.stationary import log_stationary
 from fokkerplanck.solvers.targets import Arms, Cut, Killed, absorb
 from fokkerplanck.solvers.weights import jump_weights

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from fokkerplanck.errors import CaseError, NumericalError
 from fokkerplanck.grid import Grid
-from fokkerplanck.killed_chain import KilledChain, killed_chains, log_sum
+from fokkerplanck.killed_chain import KilledChain, killed_chains
 from fokkerplanck.passage import LN10, coarse_differences, exp, extrapolated
 from fokkerplanck.sets import Box, PointSet, as_set
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.scaled import log_sum
 
 if TYPE_CHECKING:
     from fokkerplanck.problem import Problem

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from fokkerplanck.solvers.detailed_balance import unbalanced
 from fokkerplanck.solvers.generator import Generator
+from fokkerplanck.solvers.scaled import log_sum
 
-__all__ = ["BalancedVisits"]
+__all__ = ["DEFECT", "BalancedVisits"]
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -113,7 +114,7 @@ class BalancedVisits:
         for a, hit in enumerate(self.hits.T):
             with np.errstate(divide="ignore"):
                 logs = np.log(np.abs(self.flux) * (hit[self.i] + hit[self.j])) + self.top
-            added = _log_sum(logs) - self.log_anchors[a] + log_most
+            added = log_sum(logs) - self.log_anchors[a] + log_most
             if not added <= out[a] + np.log(NEGLIGIBLE):
                 return None
         return out
@@ -125,12 +126,7 @@ class BalancedVisits:
         for a, hit in enumerate(self.hits.T):
             lost = hit == 0.0
             with np.errstate(divide="ignore"):
-                out[a] = _log_sum(weight + np.log(hit))
-            if _log_sum(weight[lost]) + np.log(FAINT) > out[a] + np.log(NEGLIGIBLE):
+                out[a] = log_sum(weight + np.log(hit))
+            if log_sum(weight[lost]) + np.log(FAINT) > out[a] + np.log(NEGLIGIBLE):
                 return None
         return out - self.log_anchors
-
-
-def _log_sum(logs: Array) -> float:
-    top = float(logs.max(initial=-np.inf))
-    return top + float(np.log(np.exp(logs - top).sum())) if np.isfinite(top) else -np.inf

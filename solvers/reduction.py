@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from fokkerplanck.solvers.balanced_visits import BalancedVisits
+from fokkerplanck.solvers.balanced_visits import DEFECT, BalancedVisits
 from fokkerplanck.solvers.errors import NumericalError
 from fokkerplanck.solvers.generator import Generator
 from fokkerplanck.solvers.rest_solver import METHODS, RestSolver, rates_between
@@ -121,8 +121,9 @@ class Reduction:
 
     @property
     def error(self) -> float:
-        """Relative error to be expected: that of rounding times the jumps, or the one proven."""
-        return max(ROUNDING * self.jumps, self._inner.error)
+        """Relative error to be expected: of rounding times the jumps, as proven, of masses used."""
+        masses = DEFECT if self.__dict__.get("_visits") else 0.0
+        return max(ROUNDING * self.jumps, self._inner.error, masses)
 
     @one_blas_thread
     def solve(self, log_b: Array) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Scaled"]
+__all__ = ["Scaled", "log_sum"]
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -180,3 +180,11 @@ def _rank(x: Scaled) -> Integers:
 
 def _shift(mantissa: Array, by: Integers) -> Array:
     return np.asarray(np.ldexp(mantissa, np.clip(by, -FAR, FAR).astype(np.intc)))
+
+
+def log_sum(x: Array) -> float:
+    """Ln of the sum of e^x."""
+    top = float(x.max(initial=-np.inf))
+    if not np.isfinite(top):
+        return top if np.isnan(top) else -np.inf
+    return top + float(np.log(np.exp(x - top).sum()))

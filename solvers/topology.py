@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -19,8 +18,7 @@ Indices = NDArray[np.int32]
 _WALL_CODE = {"reflecting": 0, "absorbing": 1, "periodic": 2}
 
 
-@dataclass(frozen=True, eq=False)
-class LatticeLinks:
+class LatticeLinks(NamedTuple):
     """Links between cells, and those that an absorbing wall cuts at a fraction theta.
 
     Where a wall cuts one arm of a cell at theta, the strengths of both arms are multiplied so
@@ -66,7 +64,7 @@ def lattice_links(
     given = (np.array(shape), codes, offsets, rho, int(np.abs(offsets).max(initial=0)))
     rows, each = shape[0], max(1, PIECE // shape[1])
     counts = np.zeros((-(-rows // each) + 1, 2), dtype=np.int64)
-    nothing = _Arrays.of(0, 0, strengths=False, shared=False, arms=False)
+    nothing = _room(0, 0, strengths=False, shared=False, arms=False)
 
     def count(low: int, high: int) -> None:
         counts[low // each + 1] = _links_kernel(*given, low, high, 0, 0, False, *nothing)
@@ -77,7 +75,7 @@ def lattice_links(
     uniform = len(offsets) == 1
     known = np.unique(rho[rho > 0.0]) if uniform else np.empty(0)
     even = known.size == 1
-    made = _Arrays.of(
+    made = _room(
         links, cuts, strengths=not even, shared=uniform, arms="absorbing" in np.ravel(walls)
     )
 
@@ -88,52 +86,30 @@ def lattice_links(
     in_pieces(fill, rows, each)
     one = np.broadcast_to(np.ones(1), (links,))
     strength = np.broadcast_to(known, (links,)) if even else None
-    return LatticeLinks(
-        made.tail,
-        made.head,
-        made.offset,
-        made.rho_tail if strength is None else strength,
-        made.rho_head if strength is None else strength,
-        made.arm_tail if made.arm_tail.size else one,
-        made.arm_head if made.arm_head.size else one,
-        made.cut_cell,
-        made.cut_offset,
-        made.cut_rho,
-        made.theta,
+    return made._replace(
+        rho_tail=made.rho_tail if strength is None else strength,
+        rho_head=made.rho_head if strength is None else strength,
+        arm_tail=made.arm_tail if made.arm_tail.size else one,
+        arm_head=made.arm_head if made.arm_head.size else one,
     )
 
 
-class _Arrays(NamedTuple):
-    """What the kernel fills; strengths and arms may be left out."""
-
-    tail: Indices
-    head: Indices
-    offset: Indices
-    rho_tail: Array
-    rho_head: Array
-    arm_tail: Array
-    arm_head: Array
-    cut_cell: Indices
-    cut_offset: Indices
-    cut_rho: Array
-    theta: Array
-
-    @classmethod
-    def of(cls, links: int, cuts: int, *, strengths: bool, shared: bool, arms: bool) -> _Arrays:
-        rho = np.empty(links * strengths)
-        return cls(
-            np.empty(links, dtype=np.int32),
-            np.empty(links, dtype=np.int32),
-            np.empty((links, 2), dtype=np.int32),
-            rho,
-            rho if shared else np.empty(links * strengths),
-            np.empty(links * arms),
-            np.empty(links * arms),
-            np.empty(cuts, dtype=np.int32),
-            np.empty((cuts, 2), dtype=np.int32),
-            np.empty(cuts),
-            np.empty(cuts),
-        )
+def _room(links: int, cuts: int, *, strengths: bool, shared: bool, arms: bool) -> LatticeLinks:
+    """Make room for what the kernel fills; strengths and arms may be left out."""
+    rho = np.empty(links * strengths)
+    return LatticeLinks(
+        np.empty(links, dtype=np.int32),
+        np.empty(links, dtype=np.int32),
+        np.empty((links, 2), dtype=np.int32),
+        rho,
+        rho if shared else np.empty(links * strengths),
+        np.empty(links * arms),
+        np.empty(links * arms),
+        np.empty(cuts, dtype=np.int32),
+        np.empty((cuts, 2), dtype=np.int32),
+        np.empty(cuts),
+        np.empty(cuts),
+    )
 
 
 @njit(cache=True, nogil=True)
